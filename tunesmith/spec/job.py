@@ -1,0 +1,106 @@
+"""Long work: its state, and what it says while it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field
+
+from tunesmith.spec.noun import Noun
+
+JobKind = Literal["run", "data", "train", "evaluate", "pull", "chat"]
+JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
+FINAL: frozenset[JobStatus] = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
+
+
+class Progress(Noun):
+    """How far something countable is."""
+
+    kind: Literal["progress"] = "progress"
+    label: str
+    """What is being done, for a person: `reading bank.csv`, `training`."""
+    done: float
+    total: float | None = None
+    unit: str = "rows"
+
+
+class Reading(Noun):
+    """Named numbers at a step, for live curves."""
+
+    kind: Literal["reading"] = "reading"
+    step: int
+    values: dict[str, float]
+
+
+class Note(Noun):
+    """A line for a person."""
+
+    kind: Literal["note"] = "note"
+    level: Literal["info", "warning"] = "info"
+    text: str
+
+
+class StageStarted(Noun):
+    """A step of the line begins."""
+
+    kind: Literal["stage_started"] = "stage_started"
+    stage: str
+    title: str
+
+
+class StageFinished(Noun):
+    """A step of the line has its artifact."""
+
+    kind: Literal["stage_finished"] = "stage_finished"
+    stage: str
+    title: str
+    artifact: str
+    reused: bool
+    """It was in the store already."""
+    seconds: float
+    summary: str
+    """What it found, in one line."""
+
+
+Event = Annotated[Progress | Reading | Note | StageStarted | StageFinished, Field(discriminator="kind")]
+
+
+class Monitor(Protocol):
+    """What a stage talks to while it works. Both methods are cheap and may be called for every batch."""
+
+    def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
+        """Pass an event on to whoever follows; progress of one label is thinned out on the way."""
+
+    def stopping(self) -> bool:
+        """True once the user wants a stop: save, then raise Interrupted."""
+
+
+class Silent:
+    """A monitor that nobody follows: for tests and for embedding in other programs."""
+
+    def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
+        """Drop the event."""
+
+    def stopping(self) -> bool:
+        """Never."""
+        return False
+
+
+class Job(Noun):
+    """One piece of enqueued work."""
+
+    id: str
+    kind: JobKind
+    status: JobStatus
+    title: str
+    payload: dict[str, Any]
+    """What the worker needs, as plain JSON."""
+    created_at: float
+    """Unix time, seconds; so are the others."""
+    started_at: float | None = None
+    finished_at: float | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    """`TunesmithError.to_json()`, or code `internal` with a traceback for our own mistakes."""
+    holder: str | None = None
+    """`host:pid` of the worker that holds the lease."""

@@ -1,0 +1,137 @@
+"""A project file (TOML) → a Project, or every problem it has at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from tunesmith.errors import BadProject, Problem
+from tunesmith.spec.dataset import Cleaning, Source, SplitRule
+from tunesmith.spec.noun import Noun
+from tunesmith.spec.recipe import Recipe
+from tunesmith.spec.task import Goal, Task
+
+DEFAULT_MODEL = "smollm2-135m-instruct"
+DEFAULT_EMBEDDER = "all-minilm-l6-v2"
+
+
+class Rivals(Noun):
+    """What the tuned model is compared with, on the same rows."""
+
+    prompts: bool = True
+    """Zero-shot with every written prompt on dev; the best goes on to test."""
+    few_shot: Annotated[int, Field(ge=0, le=64)] = 8
+    """Worked examples in the few-shot prompt; 0 leaves this rival out."""
+    majority: bool = True
+    """The most frequent answer (tasks with labels)."""
+    classifier: bool = True
+    """Logistic regression over sentence embeddings (tasks with labels)."""
+    embedder: str = DEFAULT_EMBEDDER
+    """Catalogue id of the embedding model."""
+
+
+class Project(Noun):
+    """Everything one run of the line depends on."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    """Lower-case letters, digits, dots and dashes; the tuned model is registered under it."""
+    model: str | None = None
+    """Base model: catalogue id, folder or hub id. None: the embedded SmolLM2-135M-Instruct, or the base of `start`."""
+    start: str | None = None
+    """Name of a checkpoint or a registered model to continue from; its prompt, template and adapter settings are inherited."""
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    task: Task = Task()
+    goal: Goal = Goal()
+    cleaning: Cleaning = Cleaning()
+    split: SplitRule = SplitRule()
+    rivals: Rivals = Rivals()
+    train: Recipe = Recipe()
+    questions: tuple[str, ...] = ()
+    """Asked of the finished model at the end of the run."""
+
+    @model_validator(mode="after")
+    def _one_root(self) -> Project:
+        if self.start is not None and self.model is not None:
+            raise ValueError("`model` and `start` exclude each other: a continued model keeps its base")
+        return self
+
+    def base(self) -> str:
+        """The base model that is used when nothing is continued."""
+        return self.model or DEFAULT_MODEL
+
+
+def parse_project(text: str, where: str) -> Project:
+    """The project that `text` (TOML) describes; `where` names it in messages.
+
+    Raises: BadProject with all problems at once: syntax, unknown keys with the nearest known one, values out of range.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadProject(f"is not TOML: {error}", where=where, expected="key = value lines, strings in quotes", fix="see examples/router/project.toml") from None
+    try:
+        return Project.model_validate(raw)
+    except ValidationError as error:
+        raise BadProject(problems=problems(error, Project, where)) from None
+
+
+def problems(error: ValidationError, noun: type[BaseModel], where: str) -> list[Problem]:
+    """Every fault pydantic found, in the words of the file."""
+    found = []
+    for fault in error.errors(include_url=False):
+        path = [part for part in fault["loc"] if part not in ("lora", "full")]  # the tag of a union is not a key of the file
+        key = dotted(path)
+        if fault["type"] == "extra_forbidden":
+            known = known_keys(noun, path[:-1])
+            near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
+            fix = f"write `{near[0]}`" if near else "remove it"
+            found.append(Problem(f"unknown key `{key}`", where, got=str(path[-1]), expected="one of " + ", ".join(known), fix=fix))
+        elif fault["type"] == "missing":
+            found.append(Problem(f"`{key}` is missing", where, expected=describe(noun, path), fix=f"add {path[-1]} = …"))
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            got = "" if fault["type"] == "value_error" else repr(fault["input"])[:80]
+            found.append(Problem(f"`{key}`: {message}" if key else message, where, got=got, expected=describe(noun, path), fix=f"change `{key}`" if key else "remove one of them"))
+    return found
+
+
+def dotted(path: list[Any]) -> str:
+    """A key as TOML people read it: `sources[0].file`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text
+
+
+def nouns_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every model class named anywhere in a type annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [noun for part in get_args(annotation) for noun in nouns_in(part)]
+
+
+def nouns_at(noun: type[BaseModel], path: list[Any]) -> list[type[BaseModel]]:
+    """The classes that may stand at `path` below `noun`."""
+    here = [noun]
+    for part in path:
+        if isinstance(part, str):
+            here = [n for h in here if part in h.model_fields for n in nouns_in(h.model_fields[part].annotation)]
+    return here
+
+
+def known_keys(noun: type[BaseModel], path: list[Any]) -> list[str]:
+    """The keys that are allowed in the table at `path`."""
+    return sorted({key for n in nouns_at(noun, path) for key in n.model_fields})
+
+
+def describe(noun: type[BaseModel], path: list[Any]) -> str:
+    """What a field is for, from its docstring."""
+    if not path or not isinstance(path[-1], str):
+        return ""
+    for owner in nouns_at(noun, path[:-1]):
+        if path[-1] in owner.model_fields:
+            return (owner.model_fields[path[-1]].description or "").split("\n")[0]
+    return ""

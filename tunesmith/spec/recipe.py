@@ -1,0 +1,101 @@
+"""How weights are changed: method × weights × optimiser × budget. Defaults and their evidence: docs/decisions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tunesmith.spec.noun import Noun
+
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Sft(Noun):
+    """Supervised fine-tuning: cross-entropy on the assistant's tokens only."""
+
+    kind: Literal["sft"] = "sft"
+
+
+class Lora(Noun):
+    """Low-rank adapters on linear layers; the base stays as it is."""
+
+    kind: Literal["lora"] = "lora"
+    r: Annotated[int, Field(ge=1, le=1024)] = 16
+    alpha: Positive = 32.0
+    """The adapter's output is scaled by alpha / r."""
+    dropout: Share | None = None
+    """On the adapter's input. None: 0.05 under 1,000 rows, else 0."""
+    targets: tuple[str, ...] = ("all-linear",)
+    """Names of linear layers (`q_proj` …), or `all-linear`: every one in the decoder layers."""
+
+
+class Full(Noun):
+    """Every weight is trained. Under 300 M parameters this tends to forget: a warning says so."""
+
+    kind: Literal["full"] = "full"
+
+
+class AdamW(Noun):
+    """Decoupled weight decay. Biases and norms are not decayed."""
+
+    lr: Positive | None = None
+    """Peak learning rate. None: chosen for the weights and the model's size, with its reason."""
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    eps: Positive = 1e-8
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = None
+    """None: 0 for adapters, 0.01 for full fine-tuning."""
+    clip: Positive = 1.0
+    """Largest global norm of the gradient."""
+
+
+class Schedule(Noun):
+    """Learning rate over the run."""
+
+    kind: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Share = 0.03
+    """Share of the steps (at least 5, at most half of them) during which the rate climbs from 0."""
+
+
+class Budget(Noun):
+    """How long, how wide, and when to stop."""
+
+    epochs: Annotated[float, Field(gt=0, le=100)] = 3.0
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    """Stops earlier than `epochs` would."""
+    rows_per_step: Annotated[int, Field(ge=1, le=4096)] = 32
+    tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
+    """Cuts a step into micro-batches; changes memory and speed, not the result beyond rounding. None: from the memory estimate."""
+    max_length: Annotated[int, Field(ge=8)] | None = None
+    """In tokens; longer rows are cut at the front of the question and counted. None: the model's context, at most 2,048."""
+    evaluations_per_epoch: Annotated[int, Field(ge=1, le=100)] = 4
+    """Of the dev split: loss and task metric."""
+    dev_rows: Annotated[int, Field(ge=1)] = 512
+    """At most so many dev rows are used during training (a fixed random sample)."""
+    dev_time_share: Annotated[float, Field(gt=0, le=1)] = 0.15
+    """Evaluations are thinned out so that they take at most this share of the training work, counted in tokens."""
+    patience: Annotated[int, Field(ge=1)] | None = 3
+    """Stop after so many evaluations without a better one. None: never early."""
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
+    """Save the state at least so often; changes nothing else."""
+
+
+class Recipe(Noun):
+    """All that decides how training goes, beside the data and the start."""
+
+    method: Sft = Sft()
+    weights: Annotated[Lora | Full, Field(discriminator="kind")] = Lora()
+    optimiser: AdamW = AdamW()
+    schedule: Schedule = Schedule()
+    budget: Budget = Budget()
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Choice(Noun):
+    """A value that was chosen for the user, and why."""
+
+    name: str
+    value: str
+    reason: str

@@ -1,0 +1,92 @@
+"""What was measured: one candidate on one split, and comparisons of candidates on the same rows."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tunesmith.spec.candidate import Candidate, Decoding
+from tunesmith.spec.dataset import Origin, SplitName
+from tunesmith.spec.noun import Noun
+from tunesmith.spec.task import MetricName, TaskKind
+
+
+class Metric(Noun):
+    """A number and how sure we are of it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """Rows it rests on."""
+    method: str
+    """How the interval was made: `wilson`, `bca`, or `exact` where there is nothing to estimate."""
+
+
+class Scored(Noun):
+    """One evaluated row; a line of answers.jsonl. `scores` holds per-row values in [0, 1] (or nats)."""
+
+    id: str
+    origin: Origin
+    question: str
+    reference: str
+    answer: str
+    confidence: float | None
+    out_of_scope: bool
+    """The reference is the out-of-scope answer."""
+    scores: dict[str, float]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Report(Noun):
+    """The manifest of an evaluation artifact: the reproducible part. answers.jsonl stands beside it."""
+
+    candidate: Candidate
+    dataset: str
+    """Name of the data set artifact."""
+    split: SplitName
+    task: TaskKind
+    decoding: Decoding
+    metrics: dict[MetricName, Metric]
+    confusion: dict[str, dict[str, int]]
+    """Reference label → answered label → rows; empty unless the task is `classify`."""
+    per_label: dict[str, Metric]
+    """Recall by reference label; empty unless the task is `classify`."""
+    rows: int
+    prompt_tokens: int
+    """Logical: as billed by a server that shares nothing."""
+    completion_tokens: int
+    computed_tokens: int
+    """Tokens that went through the model."""
+    files: dict[str, str]
+
+
+class Cost(Noun):
+    """What the clock said; kept beside an artifact, never hashed."""
+
+    seconds: float
+    rows_per_s: float
+    peak_memory_bytes: int
+
+
+class Comparison(Noun):
+    """The winner against one rival on the same rows and the deciding metric."""
+
+    better: str
+    """Name of the candidate that is ahead, or was hoped to be."""
+    rival: str
+    metric: MetricName
+    rows: str
+    """Which rows: `in scope`, `out of scope`, `all`."""
+    difference: Metric
+    """`better` minus `rival`, paired, with its BCa interval."""
+    p_value: float
+    p_adjusted: float
+    """Holm over all rivals."""
+    test: str
+    """`mcnemar exact` or `paired permutation`."""
+    outcome: Literal["better", "worse", "cannot tell"]
+    minimum_detectable: float
+    """The smallest difference these rows could show with 80 % power."""
+    rows_to_settle: int | None
+    """For `cannot tell`: how many more rows like these would settle it; None: no realistic number would."""
