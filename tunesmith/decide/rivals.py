@@ -1,0 +1,203 @@
+"""Task + Dataset → the untuned rivals: written prompts, few-shot prompts and the majority answer; and the prompt used for tuning.
+
+Every built-in prompt for `classify` shows the whole label list, the same list that the tuned model is shown: a tuned model is never
+compared with a prompt that was told less. The base may have 135 M parameters, so the texts are short; they differ in *kind* (order of
+list and instruction, role, steps, a rule for what is out of scope), because small models react to that more than to fine wording.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from tunesmith.errors import BadProject, Problem
+from tunesmith.spec.candidate import Constant
+from tunesmith.spec.chat import Conversation, Message, Prompt
+from tunesmith.spec.dataset import Dataset, Record
+from tunesmith.spec.task import Task, TaskKind
+
+INSTRUCTIONS: Mapping[TaskKind, str] = {
+    "classify": "Decide which label fits the message.",
+    "extract": "Read the text and write the data it holds as JSON.",
+    "generate": "Answer the question.",
+}
+"""What the model is told to do where the project does not say."""
+
+Texts = Mapping[str, str]
+CLASSIFY: Texts = {
+    "plain": "{instruction}\nLabels: {labels}\nAnswer with one label only.",
+    "role": "You are a careful clerk who sorts messages. These are your labels: {labels}\n{instruction} Reply with the label that fits best.",
+    "careful": "{instruction}\nLabels: {labels}\nCompare the message with every label. If two seem to fit, take the more specific one.",
+    "short": "{labels}\n{instruction} Label:",
+    "strict": "1. Read the message.\n2. {instruction}\n3. Write that label exactly as it stands in this list, and nothing else.\nList: {labels}",
+}
+EXTRACT: Texts = {
+    "plain": "{instruction}\nAnswer with JSON only.",
+    "role": "You turn text into data for a program. {instruction} The program reads your whole answer as one JSON value.",
+    "strict": "1. Read the text.\n2. {instruction}\n3. Copy values exactly as they stand in the text; where one is missing, write null.\n"
+    "4. Write the JSON and nothing else: no explanation, no code fence.",
+}
+GENERATE: Texts = {
+    "plain": "{instruction}",
+    "short": "{instruction} Be brief and exact: a few sentences at most.",
+    "expert": "You are an expert who answers from knowledge. {instruction} Begin with the answer itself, then the one detail that matters most.",
+}
+DECLINING: Mapping[TaskKind, str] = {
+    "classify": "{instruction}\nLabels: {labels}\nThe label {out_of_scope} means: the message is about something that no other label covers. "
+    "First ask whether another label truly fits. If none does, answer {out_of_scope}.",
+    "extract": "{instruction}\nAnswer with JSON only. If the text is about something else, answer exactly: {out_of_scope}",
+    "generate": "{instruction}\nIf the question is about something else, do not answer it; write exactly: {out_of_scope}",
+}
+"""The `careful` prompt of a task that has an out-of-scope answer."""
+
+TUNED: Mapping[TaskKind, str] = {"classify": "{instruction}\nLabels: {labels}", "extract": "{instruction}", "generate": "{instruction}"}
+"""Short and stable: training teaches the rest, and every row pays for each token of it."""
+
+PLACEHOLDER = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}")
+SHORT_SHARE = 3
+"""Worked examples are drawn from the shortest third of a label's rows."""
+
+
+def written_prompts(task: Task, dataset: Dataset) -> tuple[Prompt, ...]:
+    """The built-in prompts for the data set's kind of task, then the user's own as `own-1`, `own-2` …, filled in.
+
+    Raises: BadProject naming every unknown placeholder in the user's prompts.
+    """
+    built_in = tuple(Prompt(name=name, system=fill(text, values(task, dataset))) for name, text in texts(dataset).items())
+    return built_in + own_prompts(task, dataset)
+
+
+def tuned_prompt(task: Task, dataset: Dataset) -> Prompt:
+    """The prompt that training and the tuned model use; it shows the same label list as the rivals'."""
+    return Prompt(name="tuned", system=fill(TUNED[dataset.task], values(task, dataset)))
+
+
+def texts(dataset: Dataset) -> Texts:
+    """Name → text of the built-in prompts that suit the data set."""
+    kinds: Mapping[TaskKind, Texts] = {"classify": CLASSIFY, "extract": EXTRACT, "generate": GENERATE}
+    found = dict(kinds[dataset.task])
+    if dataset.out_of_scope is not None:
+        found["careful"] = DECLINING[dataset.task]
+    return found
+
+
+def values(task: Task, dataset: Dataset) -> dict[str, str]:
+    """What stands for each placeholder of a built-in prompt."""
+    return {
+        "instruction": (task.instruction or INSTRUCTIONS[dataset.task]).strip(),
+        "labels": label_list(dataset.labels),
+        "out_of_scope": dataset.out_of_scope or "",
+    }
+
+
+def label_list(labels: Sequence[str]) -> str:
+    """The labels exactly as they must be answered: one line, or one label a line where a label itself holds a comma.
+
+    >>> label_list(["card_lost", "refund"])
+    'card_lost, refund'
+    """
+    return "\n" + "\n".join(labels) if any("," in label for label in labels) else ", ".join(labels)
+
+
+def fill(text: str, known: Mapping[str, str]) -> str:
+    """`text` with `{name}` replaced where `name` is known, in one pass; `{{name}}` stands for a literal `{name}`.
+
+    >>> fill("{a} {{a}} {b}", {"a": "{b}"})
+    '{b} {a} {b}'
+    """
+    return PLACEHOLDER.sub(lambda found: "{" + found[1] + "}" if found[1] else known.get(found[2], found[0]), text)
+
+
+def own_prompts(task: Task, dataset: Dataset) -> tuple[Prompt, ...]:
+    """The user's own prompts, filled in.
+
+    Raises: BadProject with every placeholder that is not `{instruction}` or `{labels}`, and `{labels}` where there are none.
+    """
+    allowed = ("instruction", "labels") if dataset.labels else ("instruction",)
+    known = {name: value for name, value in values(task, dataset).items() if name in allowed}
+    faults = [
+        Problem(
+            "unknown placeholder" if name != "labels" else "the data has no labels to fill in",
+            where=f"task.prompts[{index}]",
+            got="{" + name + "}",
+            expected=" or ".join("{" + name + "}" for name in allowed),
+            fix="correct or remove it; write {{" + name + "}} to show {" + name + "} as it stands",
+        )
+        for index, text in enumerate(task.prompts)
+        for name in placeholders(text)
+        if name not in allowed
+    ]
+    if faults:
+        raise BadProject(problems=faults)
+    return tuple(Prompt(name=f"own-{number}", system=fill(text, known)) for number, text in enumerate(task.prompts, 1))
+
+
+def placeholders(text: str) -> list[str]:
+    """The names that stand in single braces, in order, each once. JSON in a prompt, like `{"a": 1}`, is not a placeholder."""
+    return list(dict.fromkeys(found[2] for found in PLACEHOLDER.finditer(text) if found[2]))
+
+
+def few_shot(prompt: Prompt, rows: Iterable[Record], k: int, seed: int, *, out_of_scope: str | None = None) -> Prompt:
+    """`prompt` with up to `k` worked examples from `rows`: short, single questions, as many different labels as there is room for.
+
+    With `out_of_scope`, exactly one of them shows that answer. The choice depends on the rows' ids and the seed, not on their order.
+    """
+    by_label: dict[str, list[tuple[str, Conversation]]] = defaultdict(list)
+    for row in rows:
+        if (example := worked_example(row)) is not None:
+            declines = out_of_scope is not None and example.answer() == out_of_scope
+            by_label[out_of_scope if declines and out_of_scope else row.label or ""].append((row.id, example))
+    chosen = round_robin(by_label, k, seed, first=out_of_scope)
+    chosen.sort(key=lambda item: shuffled(seed, "place")(item[0]))
+    return prompt.model_copy(update={"name": f"{prompt.name}-{len(chosen)}-shot", "examples": tuple(example for _, example in chosen)})
+
+
+def worked_example(row: Record) -> Conversation | None:
+    """One question and its answer, without the row's own system message; None where the row is not that simple."""
+    if row.conversation is None or row.conversation.tools:
+        return None
+    turns = [m for m in row.conversation.messages if m.role not in ("system", "developer")]
+    if [m.role for m in turns] != ["user", "assistant"] or not all(m.content for m in turns):
+        return None
+    return Conversation(messages=tuple(Message(role=m.role, content=m.content) for m in turns))
+
+
+def round_robin(by_label: Mapping[str, list[tuple[str, Conversation]]], k: int, seed: int, *, first: str | None) -> list[tuple[str, Conversation]]:
+    """At most `k` rows, one a label before any label has a second one, labels in an order drawn by seed; `first` gives one, and first."""
+    order = sorted(by_label, key=lambda label: (label != first, shuffled(seed, "label")(label)))
+    queues = {label: shortest_first(by_label[label], seed)[: 1 if label == first else k] for label in order}
+    rounds = [queue[turn] for turn in range(max(map(len, queues.values()), default=0)) for queue in queues.values() if turn < len(queue)]
+    return rounds[:k]
+
+
+def shortest_first(rows: Sequence[tuple[str, Conversation]], seed: int) -> list[tuple[str, Conversation]]:
+    """Rows with the shortest third in front, that third in an order drawn by seed: the very shortest are often not typical."""
+    by_length = sorted(rows, key=lambda item: (sum(len(m.content or "") for m in item[1].messages), item[0]))
+    cut = max(1, len(by_length) // SHORT_SHARE)
+    return sorted(by_length[:cut], key=lambda item: shuffled(seed, "row")(item[0])) + by_length[cut:]
+
+
+def shuffled(seed: int, purpose: str) -> Callable[[str], bytes]:
+    """A sort key that puts strings in an order which depends on the seed only, on every machine."""
+    return lambda text: hashlib.sha256(f"{seed}\0{purpose}\0{text}".encode("utf-8", "surrogatepass")).digest()
+
+
+def majority(rows: Iterable[Record], *, leave_out: str | None = None) -> Constant:
+    """The most frequent answer in `rows` (ties: first by name), given always. `leave_out` is an answer that does not stand for election.
+
+    Where the deciding metric looks at rows in scope only, the out-of-scope answer is left out: it could not score there, and the
+    control would be weaker than it need be.
+    Raises: ValueError if no row has an answer that stands for election.
+    """
+    answers = (answer_of(row) for row in rows)
+    counts = Counter(answer for answer in answers if answer is not None and answer != leave_out)
+    if not counts:
+        raise ValueError("no rows to take a majority of")
+    return Constant(name="majority", answer=min(counts, key=lambda answer: (-counts[answer], answer)))
+
+
+def answer_of(row: Record) -> str | None:
+    """The reference answer of a row: what its last assistant turn says, or else its label."""
+    return (row.conversation.answer() if row.conversation is not None else None) or row.label

@@ -1,0 +1,133 @@
+"""Answers and references → scores per row (`score`), and scores → metrics with intervals (`aggregate`). The single source of truth.
+
+Every metric but perplexity is in [0, 1]. `exact_match` rests on the rows in scope, `accuracy` on all rows; the full list of which metric
+rests on which rows is `quantities.WHICH_ROWS`. A metric without a row to rest on is left out, never reported as 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tunesmith.errors import BadProject
+from tunesmith.measure.quantities import PER_ROW, measurable, quantity, rows_of
+from tunesmith.measure.statistics import interval, wilson
+from tunesmith.measure.text import bleu, chrf, is_json, normalise, rouge_l, same_json, token_f1
+from tunesmith.spec.report import Metric, Scored
+from tunesmith.spec.task import Goal, MetricName, TaskKind
+
+DECLINING: tuple[MetricName, ...] = ("out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate")
+KIND_METRICS: Mapping[TaskKind, tuple[MetricName, ...]] = {
+    "classify": ("exact_match", "accuracy", "macro_f1", *DECLINING, "perplexity"),
+    "extract": ("exact_match", "accuracy", "json_valid", "token_f1", *DECLINING, "perplexity"),
+    "generate": ("exact_match", "token_f1", "rouge_l", "chrf", "bleu", *DECLINING, "perplexity"),
+}
+"""What is reported for each kind of task. The first three about declining need an out-of-scope answer, perplexity needs log-likelihoods."""
+
+DECIDING: Mapping[TaskKind, MetricName] = {"classify": "exact_match", "extract": "exact_match", "generate": "token_f1"}
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What the rows of one candidate say together."""
+
+    metrics: dict[MetricName, Metric]
+    confusion: dict[str, dict[str, int]]
+    """Reference label → answered label → rows; empty unless the task is `classify`."""
+    per_label: dict[str, Metric]
+    """Recall by reference label; empty unless the task is `classify`."""
+
+
+def deciding_metric(task: TaskKind, goal: Goal) -> MetricName:
+    """The metric that decides: the goal's, or the kind's own.
+
+    Raises: BadProject if the goal names a metric that this kind of task does not have.
+    """
+    metric = goal.metric or DECIDING[task]
+    if metric not in KIND_METRICS[task]:
+        known = ", ".join(KIND_METRICS[task])
+        raise BadProject(f"a task of kind `{task}` has no such metric", where="goal.metric", got=metric, expected=f"one of {known}", fix="change it")
+    return metric
+
+
+def score(task: TaskKind, answer: str, reference: str, *, out_of_scope: str | None) -> dict[str, float]:
+    """The scores of one answer, each in [0, 1]; `refused` says whether it is the out-of-scope answer, where the task has one.
+
+    A label is exact when it is verbatim (outer white space aside), JSON when its value is equal, free text when it is equal after
+    `normalise`. A refusal is the fixed out-of-scope answer and nothing else: keywords would call half of all good answers refusals.
+    """
+    refused = {} if out_of_scope is None else {"refused": float(same_answer(task, answer, out_of_scope))}
+    exact = {"exact_match": float(same_answer(task, answer, reference))}
+    match task:
+        case "classify":
+            return exact | refused
+        case "extract":
+            return exact | refused | {"json_valid": float(is_json(answer)), "token_f1": token_f1(answer, reference)}
+        case "generate":
+            alike = {"rouge_l": rouge_l(answer, reference), "chrf": chrf(answer, reference), "bleu": bleu(answer, reference)}
+            return exact | refused | {"token_f1": token_f1(answer, reference)} | alike
+
+
+def same_answer(task: TaskKind, answer: str, reference: str) -> bool:
+    """True if the two answers count as the same in a task of this kind."""
+    if answer.strip() == reference.strip():
+        return True
+    match task:
+        case "classify":
+            return False
+        case "extract":
+            return same_json(answer, reference)
+        case "generate":
+            return normalise(answer) == normalise(reference)
+
+
+def aggregate(rows: Sequence[Scored], task: TaskKind, *, confidence: float, seed: int = 0) -> Aggregate:
+    """Every metric of the kind that `rows` allow, with its interval: Wilson for proportions, BCa bootstrap (fixed seed) for the rest."""
+    measured = {metric: metric_of(metric, rows, confidence=confidence, seed=seed) for metric in KIND_METRICS[task]}
+    metrics = {metric: value for metric, value in measured.items() if value is not None}
+    if task != "classify":
+        return Aggregate(metrics, {}, {})
+    return Aggregate(metrics, confusion(rows), per_label(rows, confidence=confidence))
+
+
+def metric_of(metric: MetricName, rows: Sequence[Scored], *, confidence: float, seed: int = 0) -> Metric | None:
+    """One metric with its interval over the rows of `rows` that it rests on; None where there are none or they lack what it needs."""
+    _, used = rows_of(metric, rows)
+    if not measurable(metric, used):
+        return None
+    if metric == "out_of_scope_precision":
+        used = [row for row in used if row.scores["refused"] == 1]
+        return proportion([float(row.out_of_scope) for row in used], confidence) if used else None
+    if metric in PER_ROW and is_binary(values := [row.scores[PER_ROW[metric]] for row in used]):
+        return proportion(values, confidence)
+    return interval(quantity(metric, used), confidence=confidence, seed=seed)
+
+
+def is_binary(values: Sequence[float]) -> bool:
+    """True if every value is 0 or 1."""
+    return bool(np.isin(values, (0.0, 1.0)).all())
+
+
+def proportion(values: Sequence[float], confidence: float) -> Metric:
+    """The share of ones among zeros and ones, with its Wilson interval."""
+    low, high = wilson(sum(values), len(values), confidence)
+    return Metric(value=sum(values) / len(values), low=low, high=high, n=len(values), method="wilson")
+
+
+def confusion(rows: Sequence[Scored]) -> dict[str, dict[str, int]]:
+    """Reference label → answered label → rows, both sorted; pairs that never occur are absent."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        counts[row.reference.strip()][row.answer.strip()] += 1
+    return {reference: dict(sorted(answers.items())) for reference, answers in sorted(counts.items())}
+
+
+def per_label(rows: Sequence[Scored], *, confidence: float) -> dict[str, Metric]:
+    """Recall of each reference label, with its Wilson interval."""
+    hits: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        hits[row.reference.strip()].append(float(row.answer.strip() == row.reference.strip()))
+    return {label: proportion(values, confidence) for label, values in sorted(hits.items())}

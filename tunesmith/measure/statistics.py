@@ -1,0 +1,236 @@
+"""Numbers from a few hundred rows → how far they can be trusted: intervals, paired tests, Holm, power. Deterministic by seed.
+
+The bootstrap is our own and not `scipy.stats.bootstrap`, because a corpus metric there costs one Python call per resample; over column
+sums (`quantities.Quantity`) 10,000 resamples of macro-F1 over 600 rows and 31 labels take about 0.3 s. A test compares the two.
+An interval is never narrower than the rows allow: rows that all agree give a Wilson bound on the rows that might not, not zero width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtr
+
+from tunesmith.measure.quantities import Array, Quantity, difference_of
+from tunesmith.spec.report import Metric
+
+RESAMPLES = 10_000
+FEWEST_RESAMPLES = 1_000
+DRAWS = 400_000_000
+"""Most row draws in one bootstrap; beyond 40,000 rows the resamples are cut (an interval that narrow does not need 10,000)."""
+CHUNK = 2_000_000
+"""Row draws held in memory at a time: 16 MB."""
+FEWEST_ROWS = 5
+"""Below this a bootstrap says nothing; the interval is the whole range of the metric."""
+MOST_EXACT = 16
+"""Up to so many differing rows all sign flips are enumerated."""
+MOST_ROWS = 1_000_000
+"""More rows than this are no realistic advice."""
+POWER = 0.8
+SAME = 1e-12
+NORMAL = NormalDist()
+
+
+def critical(confidence: float) -> float:
+    """Half-width in standard errors of a two-sided normal interval: 1.96 for 0.95."""
+    return NORMAL.inv_cdf(0.5 + confidence / 2)
+
+
+def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The Wilson score interval of a proportion, inside [0, 1] and never of zero width; (0, 1) for n = 0.
+
+    >>> [round(x, 4) for x in wilson(8, 10)]
+    [0.4902, 0.9433]
+    Source: Wilson 1927.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z2, share = critical(confidence) ** 2, successes / n
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return (0.0 if successes <= 0 else middle - half), (1.0 if successes >= n else middle + half)
+
+
+def interval(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0, groups: Sequence[object] | None = None) -> Metric:
+    """The quantity with its BCa bootstrap interval (`bca`); with `groups`, whole groups are drawn.
+
+    Where a bootstrap has nothing to go by, `method` says what stands there instead: `wilson` (all rows agree: a bound on the share
+    of rows that might not) or `bounds` (fewer than 5 rows or groups: the whole range of the metric).
+    """
+    value, units = quantity.value(), quantity.grouped(groups)
+    n = len(units.columns)
+    if n < FEWEST_ROWS:
+        low, high, method = units.low, units.high, "bounds"
+    elif (found := bca(units, confidence=confidence, seed=seed)) is not None:
+        low, high, method = *found, "bca"
+    else:
+        low, high, method = *agreeing(units, confidence), "wilson"
+    return Metric(value=value, low=min(low, value), high=max(high, value), n=len(quantity.columns), method=method)
+
+
+def agreeing(quantity: Quantity, confidence: float) -> tuple[float, float]:
+    """The interval where every row says the same: the unseen share of other rows is at most Wilson's bound for 0 of n."""
+    value, (_, share) = quantity.value(), wilson(0, len(quantity.columns), confidence)
+    return value - share * (value - quantity.low), value + share * (quantity.high - value)
+
+
+def bca(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0) -> tuple[float, float] | None:
+    """The bias-corrected and accelerated bootstrap interval; None where every resample gives the same value.
+
+    Source: Efron 1987, "Better bootstrap confidence intervals"; acceleration from the jackknife.
+    """
+    value, found = quantity.value(), resampled(quantity, seed)
+    spread = float(np.ptp(found[np.isfinite(found)])) if np.isfinite(found).any() else 0.0
+    if spread <= SAME:
+        return None
+    near = SAME * max(1.0, abs(value))
+    below = float(np.mean(found < value - near) + np.mean(np.abs(found - value) <= near) / 2)
+    bias = NORMAL.inv_cdf(min(max(below, 0.5 / len(found)), 1 - 0.5 / len(found)))
+    acceleration = skew(jackknife(quantity)) / 6
+    points = [corrected(bias, acceleration, sign * critical(confidence)) for sign in (-1, 1)]
+    low, high = np.quantile(found, points)
+    return float(low), float(high)
+
+
+def corrected(bias: float, acceleration: float, z: float) -> float:
+    """The quantile of the bootstrap distribution that stands for the normal quantile `z`."""
+    shifted = bias + z
+    room = 1 - acceleration * shifted
+    return NORMAL.cdf(bias + shifted / room) if room > 0 else float(shifted > 0)
+
+
+def resampled(quantity: Quantity, seed: int) -> Array:
+    """The quantity in each of 10,000 corpora drawn with replacement from the rows."""
+    n = len(quantity.columns)
+    count = min(RESAMPLES, max(FEWEST_RESAMPLES, DRAWS // n))
+    generator = np.random.default_rng(seed)
+    values = []
+    for size in chunks(count, n):
+        draws = generator.integers(0, n, size=(size, n))
+        times = np.bincount((draws + np.arange(size)[:, None] * n).ravel(), minlength=size * n).reshape(size, n)
+        values.append(quantity.value_of(times.astype(np.float64) @ quantity.columns))
+    return np.concatenate(values)
+
+
+def chunks(count: int, n: int) -> Iterator[int]:
+    """`count` cut into sizes that keep size × n draws in memory."""
+    size = max(1, CHUNK // max(n, 1))
+    for start in range(0, count, size):
+        yield min(size, count - start)
+
+
+def jackknife(quantity: Quantity) -> Array:
+    """The pull of each row on the value: (n − 1) × (mean of the values without one row − the value without this row)."""
+    without = quantity.value_of(quantity.columns.sum(axis=0) - quantity.columns)
+    return np.asarray((len(quantity.columns) - 1) * (without.mean() - without))
+
+
+def skew(pulls: Array) -> float:
+    """Σ d³ / (Σ d²)^1.5; 0 where nothing varies."""
+    squares = float((pulls**2).sum())
+    return float((pulls**3).sum()) / math.sqrt(squares) ** 3 if squares > 0 and math.isfinite(squares) else 0.0
+
+
+def paired_difference(
+    first: Quantity, second: Quantity, *, confidence: float = 0.95, seed: int = 0, groups: Sequence[object] | None = None
+) -> Metric:
+    """First minus second on the same rows in the same order, with its BCa interval: pairs (or groups of pairs) are drawn together."""
+    return interval(difference_of(first, second), confidence=confidence, seed=seed, groups=groups)
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """The two-sided p-value that rows right for one candidate only fall evenly on both.
+
+    >>> mcnemar_exact(1, 7)
+    0.0703125
+    Source: McNemar 1947, exact binomial form: 2 × P(X ≤ min) for X ~ Binomial(sum, 1/2), at most 1.
+    """
+    return min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
+
+
+def paired_permutation(first: Quantity, second: Quantity, *, seed: int = 0, resamples: int = RESAMPLES) -> float:
+    """The two-sided p-value that it does not matter which candidate gave which answer of a pair; never 0.
+
+    Rows on which both are equal cannot matter. With at most 16 others every exchange is tried (exact); else `resamples` random ones,
+    and the observed one counts as one of them: p ≥ 1 / (resamples + 1).
+    """
+    differing = (first.columns != second.columns).any(axis=1)
+    mine, theirs = first.columns[differing], second.columns[differing]
+    rest_first, rest_second = first.columns[~differing].sum(axis=0), second.columns[~differing].sum(axis=0)
+    observed = abs(first.value() - second.value()) - SAME
+
+    def extreme(exchanged: NDArray[np.bool_]) -> int:
+        swap = exchanged.astype(np.float64)
+        moved = swap @ (theirs - mine)
+        values = first.value_of(rest_first + mine.sum(axis=0) + moved) - second.value_of(rest_second + theirs.sum(axis=0) - moved)
+        return int((np.abs(values) >= observed).sum())
+
+    return exact_share(extreme, len(mine)) if len(mine) <= MOST_EXACT else drawn_share(extreme, len(mine), seed, resamples)
+
+
+def exact_share(extreme: Callable[[NDArray[np.bool_]], int], n: int) -> float:
+    """The share of all 2ⁿ exchanges that are as extreme as what was observed."""
+    every = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return extreme(every.astype(bool)) / float(2**n)
+
+
+def drawn_share(extreme: Callable[[NDArray[np.bool_]], int], n: int, seed: int, resamples: int) -> float:
+    """The same share over random exchanges, the observed one among them."""
+    generator = np.random.default_rng(seed)
+    hits = sum(extreme(generator.integers(0, 2, size=(size, n), dtype=np.int8).astype(bool)) for size in chunks(resamples, n))
+    return (1 + hits) / (1 + resamples)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values adjusted for their number, in the given order.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    Source: Holm 1979; step-down, monotone, at most 1.
+    """
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def variance_of(quantity: Quantity, *, confidence: float = 0.95) -> float:
+    """Variance per row such that `variance / n` is the squared standard error; from the jackknife, for a mean the sample variance.
+
+    Where no row differs it is what the unseen share of differing rows (Wilson's bound for 0 of n) could make it: never 0.
+    """
+    n = len(quantity.columns)
+    reach = max(abs(quantity.low), abs(quantity.high))
+    if n < 2:
+        return reach**2
+    variance = float((jackknife(quantity) ** 2).sum()) / (n - 1)
+    return variance if variance > SAME else wilson(0, n, confidence)[1] * reach**2
+
+
+def minimum_detectable(variance: float, n: int, *, confidence: float = 0.95, power: float = POWER) -> float:
+    """The smallest true difference that `n` pairs with this variance show with `power`.
+
+    >>> round(minimum_detectable(0.2, 500), 3)  # binary answers, 20 % of the pairs differ
+    0.056
+    Source: Miller 2024 (2411.00640), section on power; (z_α/2 + z_β) × standard error.
+    """
+    return (critical(confidence) + NORMAL.inv_cdf(power)) * math.sqrt(variance / n)
+
+
+def rows_to_settle(difference: float, variance: float, n: int, *, confidence: float = 0.95, power: float = POWER, family: int = 1) -> int | None:
+    """How many rows more, if the true difference is the observed one, until the interval excludes 0 with `power`.
+
+    `family` is the number of comparisons that share the error rate. None where the difference is next to nothing or the number is
+    not realistic (over 1,000,000).
+    """
+    if abs(difference) <= SAME or not math.isfinite(variance):
+        return None
+    strict = 1 - (1 - confidence) / family
+    needed = (critical(strict) + NORMAL.inv_cdf(power)) ** 2 * variance / difference**2
+    return max(1, math.ceil(needed) - n) if needed - n <= MOST_ROWS else None
