@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import re
 import tomllib
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -63,8 +66,10 @@ class Project(Noun):
         return self.model or DEFAULT_MODEL
 
 
-def parse_project(text: str, where: str) -> Project:
-    """The project that `text` (TOML) describes; `where` names it in messages.
+def parse_project(text: str, where: str, overrides: Sequence[str] = ()) -> Project:
+    """The project that `text` (TOML) describes, with `overrides` (`key.path=value`) laid over it; `where` names it in messages.
+
+    The file must be sound by itself, so that a problem is named after the place it was written in.
 
     Raises: BadProject with all problems at once: syntax, unknown keys with the nearest known one, values out of range.
     """
@@ -72,10 +77,59 @@ def parse_project(text: str, where: str) -> Project:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadProject(f"is not TOML: {error}", where=where, expected="key = value lines, strings in quotes", fix="see examples/router/project.toml") from None
+    project = validated(raw, where)
+    return validated(overridden(raw, overrides), "--set " + " ".join(overrides)) if overrides else project
+
+
+def validated(raw: dict[str, Any], where: str) -> Project:
+    """The project in `raw`.
+
+    Raises: BadProject with all problems at once.
+    """
     try:
         return Project.model_validate(raw)
     except ValidationError as error:
         raise BadProject(problems=problems(error, Project, where)) from None
+
+
+def overridden(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A copy of `raw` in which every `key.path=value` is set; the value is TOML, a single bare word counts as a string.
+
+    >>> overridden({"train": {"seed": 1}}, ["train.seed=2", "model=qwen3-0.6b"])
+    {'train': {'seed': 2}, 'model': 'qwen3-0.6b'}
+
+    Raises: BadProject if one is not of this form, or names a place inside something that is not a table.
+    """
+    result = copy.deepcopy(raw)
+    for text in overrides:
+        key, sign, value = text.partition("=")
+        path = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key.strip())]
+        if not sign or not path:
+            raise BadProject("is not `key=value`", where="--set", got=text[:80], expected="key.path=value", fix="write for example --set train.optimiser.lr=3e-4")
+        here: Any = result
+        for part in path[:-1]:
+            try:
+                here = here.setdefault(part, {}) if isinstance(here, dict) else here[part]
+            except (IndexError, TypeError, KeyError):
+                raise BadProject(f"there is no `{key.strip()}` in this project", where=f"--set {text[:80]}", fix="see the project file for what there is") from None
+        try:
+            here[path[-1]] = toml_value(value.strip(), text)
+        except (IndexError, TypeError):
+            raise BadProject(f"there is no `{key.strip()}` in this project", where=f"--set {text[:80]}", fix="see the project file for what there is") from None
+    return result
+
+
+def toml_value(value: str, where: str) -> Any:
+    """The value that a piece of TOML stands for; a bare word stands for itself.
+
+    Raises: BadProject if it is neither.
+    """
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        if re.fullmatch(r"[^\W\d][\w./:-]*", value):
+            return value
+        raise BadProject("is not a TOML value", where=f"--set {where[:80]}", got=value[:80], expected="a number, true, false, a word, or a string in quotes") from None
 
 
 def problems(error: ValidationError, noun: type[BaseModel], where: str) -> list[Problem]:
