@@ -148,7 +148,8 @@ def ratio(sums: Array) -> Array:
 def perplexity_of(sums: Array) -> Array:
     """exp(negative log-likelihood in nats per token); infinite beyond what a float holds."""
     with np.errstate(over="ignore"):
-        return np.asarray(np.exp(ratio(sums)))
+        found: Array = np.exp(ratio(sums))
+    return found
 
 
 def confusion_columns(rows: Sequence[Scored]) -> Array:
@@ -169,4 +170,5 @@ def macro_f1_of(sums: Array) -> Array:
     hits, having, answered = np.split(sums, 3, axis=-1)
     present = having > 0
     f1 = 2 * hits / np.maximum(having + answered, 1)
-    return np.where(present, f1, 0.0).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    mean: Array = np.where(present, f1, 0.0).sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    return mean

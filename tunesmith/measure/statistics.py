@@ -45,6 +45,7 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, f
 
     >>> [round(x, 4) for x in wilson(8, 10)]
     [0.4902, 0.9433]
+
     Source: Wilson 1927.
     """
     if n == 0:
@@ -147,6 +148,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
 
     >>> mcnemar_exact(1, 7)
     0.0703125
+
     Source: McNemar 1947, exact binomial form: 2 × P(X ≤ min) for X ~ Binomial(sum, 1/2), at most 1.
     """
     return min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
@@ -190,6 +192,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
+
     Source: Holm 1979; step-down, monotone, at most 1.
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
@@ -218,6 +221,7 @@ def minimum_detectable(variance: float, n: int, *, confidence: float = 0.95, pow
 
     >>> round(minimum_detectable(0.2, 500), 3)  # binary answers, 20 % of the pairs differ
     0.056
+
     Source: Miller 2024 (2411.00640), section on power; (z_α/2 + z_β) × standard error.
     """
     return (critical(confidence) + NORMAL.inv_cdf(power)) * math.sqrt(variance / n)

@@ -50,6 +50,7 @@ def normalise(text: str) -> str:
 
     >>> normalise(" The  Bank's card, please! ")
     'banks card please'
+
     Source: the official SQuAD v1.1 evaluation script, `normalize_answer`; ours folds Unicode as well.
     """
     return " ".join(word for word in words(text) if word not in ARTICLES)
@@ -72,6 +73,7 @@ def rouge_l(answer: str, reference: str) -> float:
 
     >>> rouge_l("the cat sat on the mat", "the cat is on the mat")
     0.8333333333333334
+
     Source: Lin 2004, ROUGE-L with beta = 1, as `rouge-score` computes it (without stemming).
     """
     mine, theirs = words(answer), words(reference)

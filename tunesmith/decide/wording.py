@@ -1,0 +1,121 @@
+"""Metrics and comparisons → sentences for people who know no statistics, each with its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tunesmith.spec.report import Comparison, Metric
+from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
+from tunesmith.spec.trial import Remedy
+
+NOUNS: Mapping[MetricName, str] = {
+    "exact_match": "exact match",
+    "accuracy": "accuracy over all rows",
+    "macro_f1": "macro-F1",
+    "out_of_scope_recall": "out-of-scope recall",
+    "out_of_scope_precision": "out-of-scope precision",
+    "false_refusal_rate": "false refusals",
+    "token_f1": "token-F1",
+    "rouge_l": "ROUGE-L",
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "json_valid": "valid JSON",
+    "perplexity": "perplexity",
+}
+ACHIEVES: Mapping[MetricName, str] = {
+    "exact_match": "gets {value} of the questions{scope} exactly right",
+    "accuracy": "gets {value} of all questions exactly right",
+    "out_of_scope_recall": "declines {value} of the questions that are out of scope",
+    "out_of_scope_precision": "is right in {value} of its refusals",
+    "false_refusal_rate": "wrongly declines {value} of the questions{scope}",
+    "json_valid": "writes valid JSON for {value} of the questions{scope}",
+}
+"""What a value means; metrics without an entry are named: "reaches a token-F1 of …"."""
+
+SUBJECTS: Mapping[Remedy, str] = {
+    "fine-tune": "the tuned model",
+    "prompt": "the best written prompt",
+    "few-shot": "the prompt with examples",
+    "classifier": "the classifier",
+    "majority": "always giving the most frequent answer",
+}
+
+
+def shown(metric: MetricName, value: float) -> str:
+    """A value of the metric: a percentage, or a plain number for perplexity."""
+    return f"{value:.2f}" if metric == "perplexity" else f"{100 * value:.1f} %"
+
+
+def gap(metric: MetricName, difference: float) -> str:
+    """A difference of two values, with its sign: in percentage points, or a plain number for perplexity."""
+    return f"{difference:+.2f}" if metric == "perplexity" else f"{100 * difference:+.1f} points"
+
+
+def measured(metric: MetricName, found: Metric, confidence: float) -> str:
+    """A value with its interval and rows: `81.6 % (95 % interval 77.7 % to 84.9 %, 450 rows)`."""
+    return f"{shown(metric, found.value)} ({100 * confidence:g} % interval {shown(metric, found.low)} to {shown(metric, found.high)}, {found.n} rows)"
+
+
+def achieves(metric: MetricName, value: float, scope: bool) -> str:
+    """What a candidate does, as the rest of a sentence; `scope`: the task has rows that are out of scope."""
+    template = ACHIEVES.get(metric)
+    if template is None:
+        return f"reaches a {NOUNS[metric]} of {shown(metric, value)}"
+    return template.format(value=shown(metric, value), scope=" in scope" if scope else "")
+
+
+def p_words(p: float) -> str:
+    """A p-value as people print it."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def rows_words(more: int | None) -> str:
+    """How many more rows would settle an open question."""
+    if more is None:
+        return "no realistic number of rows would settle it"
+    return f"about {more:,} more rows like these would settle it"
+
+
+def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence: float, family: int) -> str:
+    """One comparison as a sentence with its difference, interval, p-value and outcome."""
+    first, second = SUBJECTS[names[found.better]], SUBJECTS[names[found.rival]]
+    direction = {"better": "better", "worse": "worse", "cannot tell": "cannot tell"}[found.outcome]
+    rows = "" if found.rows == "all" else f", rows {found.rows}"
+    corrected = f", corrected for {family} comparisons" if family > 1 else ""
+    text = (
+        f"{capital(first)} against {second} ({NOUNS[found.metric]}{rows}): {direction}, {gap(found.metric, found.difference.value)} "
+        f"({100 * confidence:g} % interval {gap(found.metric, found.difference.low)} to {gap(found.metric, found.difference.high)}, "
+        f"{found.difference.n} rows, {p_words(found.p_adjusted)}{corrected})"
+    )
+    if found.outcome != "cannot tell":
+        return text + "."
+    smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
+    return f"{text}. These rows would show a difference of {smallest} or more; {rows_words(found.rows_to_settle)}."
+
+
+def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met: bool | None) -> str:
+    """Whether the goal is met, judged by the interval."""
+    assert goal.at_least is not None
+    bound = "at most" if metric in LOWER_IS_BETTER else "at least"
+    head = f"The goal, {NOUNS[metric]} of {bound} {shown(metric, goal.at_least)}, "
+    value = f"{subject} reaches {measured(metric, found, goal.confidence)}"
+    match met:
+        case True:
+            return f"{head}is met: {value}."
+        case False:
+            return f"{head}is not met: {value}."
+        case None:
+            return f"{head}cannot be judged with these rows: {value}, and the goal lies inside that interval."
+
+
+def looks_words(looks: int) -> str:
+    """What it means that the test split was opened before."""
+    return (
+        f"This test split has now been opened {looks} times. Every look makes a lucky result more likely and the stated certainty a little too "
+        "good; fresh test rows would restore it."
+    )
+
+
+def capital(text: str) -> str:
+    """`text` with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
