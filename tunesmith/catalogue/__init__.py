@@ -1,0 +1,1 @@
+"""Which models there are, and how their weights come onto this machine. Imports neither torch nor transformers."""
