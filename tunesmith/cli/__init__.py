@@ -1,0 +1,1 @@
+"""The terminal's door: parse, enqueue, follow, print. No decisions, no torch."""

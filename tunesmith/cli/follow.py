@@ -1,0 +1,139 @@
+"""An order → a job in the queue, followed to its end on the screen; Ctrl-C → a stop after the step that runs, with everything saved."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Any
+
+import psutil
+
+from tunesmith.cli.display import Display, a_display
+from tunesmith.cli.failures import killed, outcome, stopped
+from tunesmith.cli.screen import Screen
+from tunesmith.errors import Busy, Interrupted
+from tunesmith.jobs.queue import Queue
+from tunesmith.jobs.supervisor import follow
+from tunesmith.settings import settings
+from tunesmith.spec.job import Job, JobKind
+from tunesmith.store.artifacts import Store
+
+BUSY_POLL_S = 0.5
+BUSY_RETRY_S = 30.0
+"""A retry starts a worker, which costs seconds; so it comes when the holder's process is gone, and else this seldom."""
+
+
+def open_store() -> Store:
+    """The store of this user.
+
+    Raises: StoreUnusable.
+    """
+    return Store.open(settings().home)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Work that a command wants done."""
+
+    kind: JobKind
+    title: str
+    payload: dict[str, Any]
+    command: tuple[str, ...]
+    """What goes on after an interruption, as words of a command line."""
+
+
+@dataclass
+class Stops:
+    """Counts Ctrl-C while it is the signal handler: the first asks for a stop, the second raises KeyboardInterrupt."""
+
+    asked: int = 0
+    before: dict[int, Any] = field(default_factory=dict)
+
+    def __enter__(self) -> Stops:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.asked += 1
+        if self.asked > 1:
+            raise KeyboardInterrupt
+
+
+def carry_out(screen: Screen, store: Store, order: Order, *, wait: bool = True) -> dict[str, Any]:
+    """Enqueue, follow, and return the job's result. Waits while another process holds a step, unless `wait` is False.
+
+    Raises: what the worker met; Interrupted after Ctrl-C; Busy without `wait`; WorkerBug for a mistake of ours.
+    """
+    queue = Queue(store)
+    with Stops() as stops, a_display(screen.console) as display:
+        told = None
+        while True:
+            job = followed(queue, queue.enqueue(order.kind, order.title, order.payload), display, stops, order)
+            try:
+                return outcome(job, order.command)
+            except Busy as busy:
+                if not wait:
+                    raise
+                told = tell_holder(display, busy, told)
+                pause(told, stops, order)
+
+
+def followed(queue: Queue, job: Job, display: Display, stops: Stops, order: Order) -> Job:
+    """The job at its end. Raises: Interrupted at the second Ctrl-C."""
+    try:
+        return follow(queue, job, display.show, interrupted=Interruption(stops, display))
+    except (KeyboardInterrupt, Interrupted):
+        raise killed(order.command) from None
+
+
+@dataclass
+class Interruption:
+    """Asked by the supervisor again and again: has the user asked for a stop? Answers on the screen the first time."""
+
+    stops: Stops
+    display: Display
+    answered: bool = False
+
+    def __call__(self) -> bool:
+        if self.stops.asked and not self.answered:
+            self.answered = True
+            self.display.say("stopping after this step, saving … (Ctrl-C again kills it)", "yellow")
+        return bool(self.stops.asked)
+
+
+def tell_holder(display: Display, busy: Busy, told: str | None) -> str:
+    """Say once who holds what is needed."""
+    holder = busy.problems[0].got or busy.message
+    if holder != told:
+        display.say(f"waiting for {holder} (Ctrl-C stops waiting; --no-wait does not wait)", "yellow")
+    return holder
+
+
+def pause(holder: str, stops: Stops, order: Order) -> None:
+    """Wait until the holder's process is gone, or BUSY_RETRY_S. Raises: Interrupted if the user asks for a stop meanwhile."""
+    until = time.monotonic() + BUSY_RETRY_S
+    while time.monotonic() < until:
+        if stops.asked:
+            raise stopped(order.command)
+        time.sleep(BUSY_POLL_S)
+        if is_gone(holder):
+            return
+
+
+def is_gone(holder: str) -> bool:
+    """True if `host:pid since …` names a process of this machine that has ended.
+
+    >>> is_gone("elsewhere:1 since 2026-01-01, run x")
+    False
+    """
+    found = re.match(r"(.+):(\d+) since ", holder)
+    return found is not None and found[1] == socket.gethostname() and not psutil.pid_exists(int(found[2]))

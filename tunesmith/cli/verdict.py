@@ -1,0 +1,192 @@
+"""A finished line → the screen that answers "which one, how sure, and what now"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import ROUNDED, SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tunesmith.cli.figures import chance, difference, interval, number, title, whole
+from tunesmith.cli.screen import clean, one_line
+from tunesmith.spec.report import Comparison, Metric
+from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
+from tunesmith.spec.verdict import Finalist, LineReport, Measured
+
+SIDE_METRICS: tuple[MetricName, ...] = ("out_of_scope_recall", "macro_f1", "json_valid", "rouge_l", "chrf")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line artifact, read."""
+
+    name: str
+    """Of the artifact."""
+    report: LineReport
+    measured: Measured
+    questions: tuple[dict[str, Any], ...]
+    """`question`, `answer` and `confidence` of the finished model's answers; empty if none were asked."""
+    page: Path | None
+    """The HTML report."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The two parts that belong together: what can be reproduced, and what the clock decided."""
+        return {"report": self.report.model_dump(mode="json"), "measured": self.measured.model_dump(mode="json")}
+
+
+def show_verdict(console: Console, finding: Finding) -> None:
+    """Print the whole screen."""
+    report = finding.report
+    console.print()
+    console.print(headline(report))
+    for reason in report.verdict.reasons:
+        console.print(Text.assemble("  · ", clean(reason)))
+    console.print()
+    console.print(finalists(finding, console.width))
+    for comparison in report.verdict.comparisons:
+        console.print(compared(comparison))
+    console.print(goal(report))
+    if finding.questions:
+        console.print()
+        console.print(answers(finding.questions, console.width))
+    console.print()
+    console.print(places(finding), soft_wrap=True)
+
+
+def headline(report: LineReport) -> RenderableType:
+    """The one sentence for a person in a hurry, in a frame whose colour says whether it is good news."""
+    verdict = report.verdict
+    colour = "green" if verdict.winner and verdict.goal_met is not False else "yellow"
+    look = "" if verdict.looks <= 1 else f" · look {verdict.looks} at this test split"
+    return Panel(
+        clean(verdict.headline, "bold"),
+        title=Text(f"{one_line(report.project, 40)}: {verdict.decision}{look}"),
+        title_align="left",
+        border_style=colour,
+        box=ROUNDED,
+    )
+
+
+def finalists(finding: Finding, width: int) -> Table:
+    """Candidates side by side on the test split, the best first."""
+    report = finding.report
+    metric = report.verdict.metric
+    ordered = sorted(report.finalists, key=lambda f: value_of(f, metric), reverse=metric not in LOWER_IS_BETTER)
+    side = next((m for m in SIDE_METRICS if m != metric and any(m in f.report.metrics for f in report.finalists)), None)
+    confidence = f"{100 * report.goal.confidence:.0f} %"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", title=None)
+    table.add_column("on the test split", overflow="fold")
+    table.add_column(f"{title(metric)} [{confidence}]", justify="right", no_wrap=True)
+    if side:
+        table.add_column(title(side) + (f" [{confidence}]" if width >= 100 else ""), justify="right", no_wrap=width >= 100)
+    table.add_column("seconds", justify="right")
+    for finalist in ordered:
+        best = finalist.candidate.name == report.verdict.winner
+        row = [Text.assemble(("★ " if best else "  ", "yellow"), clean(one_line(finalist.candidate.name, 40), "bold" if best else ""))]
+        row.append(metric_text(finalist.report.metrics.get(metric), metric, True))
+        if side:
+            row.append(metric_text(finalist.report.metrics.get(side), side, width >= 100))
+        cost = cost_of(finding.measured, finalist)
+        table.add_row(*row, Text("–" if cost is None else f"{cost:.1f}", "dim"))
+    return table
+
+
+def value_of(finalist: Finalist, metric: MetricName) -> float:
+    """The deciding value, worst possible where it is absent."""
+    found = finalist.report.metrics.get(metric)
+    return found.value if found and math.isfinite(found.value) else (math.inf if metric in LOWER_IS_BETTER else -math.inf)
+
+
+def metric_text(metric: Metric | None, name: str, with_interval: bool) -> Text:
+    """One cell: the value, with its interval where there is room."""
+    if metric is None:
+        return Text("–", "dim")
+    return Text(interval(metric, name) if with_interval else number(metric.value, name))
+
+
+def cost_of(measured: Measured, finalist: Finalist) -> float | None:
+    """Seconds that measuring a finalist on test took."""
+    for step in (finalist.artifact, f"test {finalist.candidate.name}", finalist.candidate.name):
+        if step in measured.costs:
+            return measured.costs[step].seconds
+    return None
+
+
+def compared(comparison: Comparison) -> Text:
+    """One comparison in words: beyond doubt, or what would settle it."""
+    names = f"{one_line(comparison.better, 30)} against {one_line(comparison.rival, 30)}"
+    rows = "" if comparison.rows == "all" else f", {comparison.rows}"
+    numbers = f"{difference(comparison.difference, comparison.metric)} {title(comparison.metric)}{rows}, {chance(comparison.p_adjusted)}"
+    match comparison.outcome:
+        case "better":
+            return Text.assemble(("✓ ", "green"), (names, "bold"), ": better beyond doubt, ", numbers)
+        case "worse":
+            return Text.assemble(("✗ ", "red"), (names, "bold"), ": worse beyond doubt, ", numbers)
+        case "cannot tell":
+            more = comparison.rows_to_settle
+            settle = "no realistic number of rows would settle it" if more is None else f"about {whole(more)} more rows would settle it"
+            return Text.assemble(("? ", "yellow"), (names, "bold"), ": cannot tell, ", numbers, (f"; {settle}", "dim"))
+
+
+def goal(report: LineReport) -> Text:
+    """Whether the goal was reached."""
+    wanted, metric = report.goal.at_least, report.verdict.metric
+    if wanted is None:
+        return Text("· no goal was set (goal.at_least)", "dim")
+    words = f"{title(metric)} of {'at most' if metric in LOWER_IS_BETTER else 'at least'} {number(wanted, metric)}"
+    match report.verdict.goal_met:
+        case True:
+            return Text.assemble(("✓ ", "green"), ("goal met", "bold"), f": {words}")
+        case False:
+            return Text.assemble(("✗ ", "red"), ("goal not met", "bold"), f": {words}")
+        case None:
+            return Text.assemble(("? ", "yellow"), ("goal cannot be judged", "bold"), f" with these rows: {words}")
+
+
+def answers(questions: Sequence[dict[str, Any]], width: int) -> Table:
+    """What the finished model said to the project's questions."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for entry in questions:
+        sure = entry.get("confidence")
+        table.add_row(
+            clean("“" + one_line(str(entry["question"]), max(24, width // 2 - 6)) + "”"),
+            Text("→", "dim"),
+            clean(one_line(str(entry["answer"]), 200), "bold"),
+            Text("" if sure is None else f"{100 * float(sure):.0f} % sure", "dim"),
+        )
+    return table
+
+
+def places(finding: Finding) -> Text:
+    """Where the results are, and the commands to try next."""
+    report = finding.report
+    lines: list[tuple[str, str, str]] = []
+    if finding.page is not None:
+        lines.append(("report", str(finding.page), ""))
+    if report.model is not None:
+        lines.append(("model", report.model, f" ({report.checkpoint_name})" if report.checkpoint_name else ""))
+    text = Text()
+    for name, value, rest in lines:
+        text.append_text(Text.assemble((f"{name:<8}", "dim"), clean(value, "bold"), clean(rest, "dim"), "\n"))
+    for i, (command, why) in enumerate(next_commands(report)):
+        text.append_text(Text.assemble((f"{'try' if i == 0 else '':<8}", "dim"), clean(f"{command:<44}", "cyan"), (f"  {why}", "dim"), "\n"))
+    text.rstrip()
+    return text
+
+
+def next_commands(report: LineReport) -> list[tuple[str, str]]:
+    """What a person may want to do now."""
+    found = []
+    if report.model is not None:
+        found.append((f"tunesmith chat {report.model}", "ask it something"))
+        found.append((f"tunesmith models lineage {report.model}", "what it was made from"))
+    found.append(("tunesmith report latest --json", "every number, for machines"))
+    found.append((f"tunesmith data show {report.dataset_name}", "what is in the data"))
+    return found
