@@ -92,7 +92,7 @@ def sync_folder(path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write canonical JSON; a reader sees the old file or the new one, never a part."""
-    fresh = path.with_name(path.name + ".new")
+    fresh = path.with_name(f".{path.name}.new")  # a dot: should this process be killed here, the leftover is no payload
     with fresh.open("wb") as file:
         file.write((canonical(value) + "\n").encode("utf-8", "surrogatepass"))
         file.flush()

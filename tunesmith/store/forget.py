@@ -239,13 +239,13 @@ def _redact(folder: Path, traces: Traces) -> None:
             remove(manifest)
     for file in sorted(folder.glob("*.jsonl"), key=lambda p: (p.name != "rejected.jsonl", p.name)):
         _drop_lines(file, traces)
-    for leftover in folder.glob("*.new"):  # of a rewrite that was killed
+    for leftover in folder.glob(".*.new"):  # of a rewrite that was killed
         remove(leftover)
 
 
 def _drop_lines(file: Path, traces: Traces) -> None:
     """Rewrite the file without the lines that are, or that repeat, a forgotten row."""
-    fresh = file.with_name(file.name + ".new")
+    fresh = file.with_name(f".{file.name}.new")
     with file.open("rb") as lines, fresh.open("wb") as kept:
         kept.writelines(line for line in lines if not _is_trace(line, traces))
         kept.flush()
