@@ -1,0 +1,325 @@
+"""A line's report → one self-contained HTML file: no request, no script; phone, print, light, dark.
+
+Everything that comes from data or from the user passes two gates on its way into the page: `shown` (control and direction characters
+become escapes) and Jinja's autoescape. Numbers by the clock stand in elements marked `data-clock`; without those the page of two equal
+runs is the same, byte for byte.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from tunesmith.evaluate import page_tables as tables
+from tunesmith.evaluate import page_words as words
+from tunesmith.evaluate import plots
+from tunesmith.spec.candidate import Answer, Prompted, Tuned
+from tunesmith.spec.dataset import Spread
+from tunesmith.spec.report import Scored
+from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
+from tunesmith.spec.verdict import Decision, Finalist, LineReport, Measured
+
+DECISIONS: dict[Decision, str] = {
+    "fine-tune": "Fine-tune",
+    "prompting is enough": "Prompting is enough",
+    "a classifier does it": "A classifier does it",
+    "cannot tell": "Cannot tell",
+    "nothing helps": "Nothing helps",
+}
+CONTENTS = {
+    "rivals": "Rivals",
+    "training": "Training",
+    "answers": "Mistakes",
+    "data": "Data",
+    "prompt": "Prompt",
+    "questions": "Sample answers",
+    "cost": "Cost",
+    "again": "Run it again",
+}
+
+
+def page(
+    report: LineReport,
+    measured: Measured,
+    answers: Mapping[str, Sequence[Scored]],
+    questions: Sequence[tuple[str, Answer]] = (),
+) -> str:
+    """The HTML text of a line's report. `answers`: candidate name → its rows on test; `questions`: asked of the finished model.
+
+    Seconds are looked up in `measured.costs` under `train` and, per finalist, under `page_tables.step_of(name)`.
+    """
+    looked_into = tables.subject(report)
+    cost = {
+        "tokens": tables.tokens(report),
+        "seconds": tables.seconds(measured),
+        "machine": tables.pairs("Machine", ("Fact", "Value"), measured.machine),
+    }
+    parts: dict[str, Any] = {
+        "rivals": _rivals(report, measured, looked_into),
+        "training": _training(report),
+        "answers": _answers(report, looked_into, answers),
+        "data": _data(report),
+        "prompt": _prompt(looked_into),
+        "questions": questions,
+        "cost": cost if any(cost.values()) else None,
+        "again": _again(report),
+    }
+    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+    links = [(part, title) for part, title in CONTENTS.items() if parts[part]]
+    text = template().render(
+        report=report, measured=measured, verdict=_verdict(report), style=Markup(style()), style_digest=digest, links=links, **parts
+    )
+    return text.strip() + "\n"
+
+
+@cache
+def template() -> Template:
+    """The compiled template. Every value written by it goes through `_gate`, then through autoescape."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_gate, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "count": words.count,
+        "duration": words.duration,
+        "clip": words.clip,
+        "plural": words.plural,
+        "tied": words.tied,
+        "breakable": _breakable,
+        "percent": partial(words.value_of, "accuracy"),
+    }
+    return environment.from_string(_resource("page.html.jinja"))
+
+
+@cache
+def style() -> str:
+    """The style sheet, as it stands between the <style> tags (its digest is in the page's content policy)."""
+    return _resource("page.css")
+
+
+def _resource(name: str) -> str:
+    return resources.files("tunesmith.evaluate").joinpath(name).read_text(encoding="utf-8")
+
+
+def _gate(value: Any) -> Any:
+    return value if isinstance(value, Markup) else words.shown(str(value))
+
+
+def _breakable(value: str | Markup) -> Markup:
+    """A cell's text that may be broken after an underscore: labels are long words."""
+    return value if isinstance(value, Markup) else Markup(escape(words.shown(value)).replace("_", Markup("_<wbr>")))
+
+
+def _verdict(report: LineReport) -> dict[str, Any]:
+    """The decision, the goal and the large numbers."""
+    verdict, goal = report.verdict, report.goal
+    wanted = ""
+    if goal.at_least is not None:
+        side = "at most" if verdict.metric in LOWER_IS_BETTER else "at least"
+        wanted = f"{tables.metric_title(verdict.metric, report)} {side} {words.value_of(verdict.metric, goal.at_least)}"
+    marks = {True: ("✓", "Goal met"), False: ("✗", "Goal not met"), None: ("?", "Goal cannot be judged with these rows")}
+    mark, met = marks[verdict.goal_met]
+    return {
+        "decision": DECISIONS[verdict.decision],
+        "mark": mark,
+        "met": met,
+        "wanted": wanted,
+        "figures": _figures(report),
+    }
+
+
+def _headline_metrics(report: LineReport) -> list[MetricName]:
+    """The deciding metric, and how well a candidate declines."""
+    declines: MetricName = "out_of_scope_recall"
+    return [report.verdict.metric] if report.verdict.metric == declines else [report.verdict.metric, declines]
+
+
+def _figures(report: LineReport) -> list[dict[str, str]]:
+    """The deciding metric and how well it declines, of the finalist that the page looks into."""
+    best = tables.subject(report)
+    if best is None:
+        return []
+    names = _headline_metrics(report)
+    found = [(name, best.report.metrics[name]) for name in names if name in best.report.metrics]
+    return [
+        {
+            "title": tables.metric_title(name, report),
+            "value": words.value_of(name, m.value),
+            "bounds": words.bounds_of(name, m),
+            "about": f"{best.candidate.name}, {words.plural(m.n, 'test row')}",
+        }
+        for name, m in found
+    ]
+
+
+def _rivals(report: LineReport, measured: Measured, looked_into: Finalist | None) -> dict[str, Any] | None:
+    """Everything that sets the candidates side by side; None where nothing was measured."""
+    if not report.finalists and not report.trials:
+        return None
+    metric = report.verdict.metric
+    goal = report.goal.at_least
+    panels = []
+    for name in _headline_metrics(report):
+        reference = (goal, f"goal {words.value_of(name, goal)}") if goal is not None and name == metric else None
+        panels.append((_panel_title(report, name), _panel(report, name, reference)))
+    return {
+        "table": tables.rivals(report, measured),
+        "plots": [(title, plot) for title, plot in panels if plot],
+        "comparisons": tables.comparisons(report),
+        "trials": tables.trials(report),
+        "every": tables.every_metric(report, looked_into) if looked_into else None,
+        "makings": [(words.REMEDY_TITLES[f.remedy], f.candidate.name, words.describe(f.candidate)) for f in tables.ranked(report)],
+    }
+
+
+def _panel(report: LineReport, name: MetricName, reference: tuple[float, str] | None) -> Markup:
+    """The finalists' dots and intervals on one metric."""
+    rows = [
+        plots.Interval(f.candidate.name, m.value, m.low, m.high, words.measured(name, m), strong=f.candidate.name == report.verdict.winner)
+        for f in tables.ranked(report)
+        if (m := f.report.metrics.get(name)) is not None
+    ]
+    reach = 1.0 if words.in_percent(name) else 0.0  # all shares on one scale, so that two plots can be compared
+    title = _panel_title(report, name)
+    return plots.intervals(rows, ident=f"plot-{name}", title=title, axis=partial(_axis, name), reference=reference, reach=reach)
+
+
+def _panel_title(report: LineReport, name: MetricName) -> str:
+    return tables.metric_title(name, report) + (", lower is better" if name in LOWER_IS_BETTER else "")
+
+
+def _axis(name: MetricName, value: float) -> str:
+    return f"{100 * value:g}{words.NBSP}%" if words.in_percent(name) else f"{value:g}"
+
+
+def _training(report: LineReport) -> dict[str, Any] | None:
+    """Curves and facts of the training run; None where nothing was tuned."""
+    found = report.checkpoint
+    if found is None:
+        return None
+    losses = [
+        plots.Line("train loss", tuple((p.step, p.train_loss) for p in found.curve if p.train_loss is not None), "first"),
+        plots.Line("dev loss", tuple((p.step, p.dev_loss) for p in found.curve if p.dev_loss is not None), "second"),
+    ]
+    metric = [plots.Line("dev exact match", tuple((p.step, p.dev_metric) for p in found.curve if p.dev_metric is not None), "second")]
+    titles = ("Loss, nats per token", "Exact match on dev rows")
+    drawn = [
+        (titles[0], plots.curves(losses, ident="plot-loss", title=titles[0], axis=lambda v: f"{v:g}", best=found.best_step)),
+        (titles[1], plots.curves(metric, ident="plot-dev", title=titles[1], axis=partial(_axis, "accuracy"), best=found.best_step)),
+    ]
+    facts = [
+        ("Started from", found.parent or found.base),
+        ("What was trained", "adapters (LoRA)" if found.kind == "lora" else "every weight"),
+        (
+            "Steps",
+            f"{words.count(found.steps)} of {words.count(found.planned_steps)} planned; the weights of step {words.count(found.best_step)} were kept",
+        ),
+        ("Ended", f"{'early' if found.stopped == 'early' else 'as planned'}: {found.stop_reason}"),
+        ("Best on dev", _best(found.best_dev_metric, found.best_dev_loss)),
+        ("Rows seen", f"{words.count(found.trained_rows)}, repeats included; {words.count(found.trained_tokens)} tokens with a loss on them"),
+        ("Truncated", words.plural(found.truncated_rows, "row") if found.truncated_rows else ""),
+    ]
+    return {
+        "plots": [(title, plot) for title, plot in drawn if plot],
+        "facts": [(name, text) for name, text in facts if text],
+        "alarms": found.alarms,
+    }
+
+
+def _best(metric: float | None, loss: float | None) -> str:
+    parts = [f"{words.value_of('accuracy', metric)} exact match"] if metric is not None else []
+    return ", ".join([*parts, f"loss {loss:.3f}"] if loss is not None else parts)
+
+
+def _answers(report: LineReport, looked_into: Finalist | None, answers: Mapping[str, Sequence[Scored]]) -> dict[str, Any] | None:
+    """What one finalist got wrong and right; None where there is nothing to look into."""
+    if looked_into is None:
+        return None
+    found, rows = looked_into.report, answers.get(looked_into.candidate.name, ())
+    matrix = ""
+    if plots.confusions(found.confusion):
+        matrix = plots.confusion(found.confusion, report.dataset.labels, ident="plot-confusion", title="Right labels and answers")
+    wrong = tables.mistakes(rows, report.verdict.metric)
+    if not (found.per_label or wrong or matrix):
+        return None
+    return {
+        "name": looked_into.candidate.name,
+        "matrix": matrix,
+        "large": len(found.confusion) > plots.MATRIX_LABELS,
+        "confusions": tables.top_confusions(found),
+        "recalls": tables.recalls(found),
+        "mistakes": [_mistake(row, report.verdict.metric) for row in wrong],
+        "sure": any(row.confidence is not None for row in wrong),
+    }
+
+
+def _mistake(row: Scored, metric: MetricName) -> dict[str, Any]:
+    """One wrong answer, its cost in words: how sure the model was, and how much of it was right after all."""
+    score = tables.score_of(row, metric)
+    about = [f"confidence {words.value_of('accuracy', row.confidence)}"] if row.confidence is not None else []
+    about += [f"score {words.value_of('accuracy', score)}"] if score else []
+    return {
+        "question": row.question,
+        "answer": row.answer,
+        "reference": row.reference,
+        "about": about,
+        "where": f"{row.origin.file}:{row.origin.line}",
+    }
+
+
+def _data(report: LineReport) -> dict[str, Any]:
+    """The data set: where rows came from, what was removed, what is in it."""
+    dataset, profile = report.dataset, report.dataset.profile
+    unit = profile.token_unit
+    lengths = [
+        (title, plots.spread(lengths, ident=ident, title=title, unit=unit), _lengths(lengths))
+        for ident, title, lengths in (
+            ("plot-inputs", "Length of the questions", profile.input_tokens),
+            ("plot-answers", "Length of the answers", profile.answer_tokens),
+        )
+    ]
+    train = profile.labels.get("train", {})
+    order = sorted(train.items(), key=lambda item: (-item[1], item[0]))
+    tallies = [
+        tables.splits(dataset),
+        tables.tallies("Removed, by reason", "Reason", profile.removed),
+        tables.tallies("Repaired (kept)", "Rule", profile.repaired),
+        tables.pairs("Files", ("Source", "Read as"), dataset.formats),
+    ]
+    return {
+        "profile": profile,
+        "lengths": [found for found in lengths if found[1]],
+        "labels": plots.bars([(name, float(n)) for name, n in order[:60]], ident="plot-labels", title="Training rows per label", unit="rows"),
+        "more_labels": max(0, len(order) - 60),
+        "tables": [table for table in tallies if table],
+        "conflicts": profile.conflicts[:10],
+    }
+
+
+def _lengths(spread: Spread) -> str:
+    """A spread in words, for the line under its plot."""
+    return f"half up to {words.count(spread.p50)}, 90 % up to {words.count(spread.p90)}, 99 % up to {words.count(spread.p99)}, longest {words.count(spread.max)}; mean {spread.mean:.1f}"
+
+
+def _prompt(looked_into: Finalist | None) -> dict[str, Any] | None:
+    """The prompt of the candidate that the page looks into; None where it has none, or an empty one."""
+    candidate = looked_into.candidate if looked_into else None
+    if not isinstance(candidate, Tuned | Prompted) or (candidate.prompt.system is None and not candidate.prompt.examples):
+        return None
+    return {"name": candidate.name, "prompt": candidate.prompt, "tuned": isinstance(candidate, Tuned)}
+
+
+def _again(report: LineReport) -> dict[str, Any]:
+    """What is needed to run the line again, and to see that the result is the same."""
+    tuned = report.checkpoint
+    chosen = [*report.choices, *(c for c in (tuned.choices if tuned else ()) if c not in report.choices)]
+    found = [
+        tables.choices(chosen),
+        tables.pairs("Versions and machine facts that results depend on", ("Name", "Version"), tuned.versions if tuned else {}),
+        tables.digests(report),
+    ]
+    return {"tables": [table for table in found if table]}
