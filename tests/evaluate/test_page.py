@@ -665,6 +665,7 @@ def test_a_page_without_training_says_nothing_about_it():
     html = page(*untrained())
     assert set(read(html).sections) == {"verdict", "rivals", "data", "cost", "again"}
     assert "Goal not met" in words_of(html)
+    assert "What the clock measured" not in html  # it measured nothing
     assert "ahead beyond doubt" in words_of(html)
 
 
