@@ -1,0 +1,1 @@
+"""Sources → a data set: read, clean, find duplicates, split, prove, describe."""

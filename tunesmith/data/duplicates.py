@@ -1,0 +1,145 @@
+"""Rows → clusters that must not be torn apart: equal questions, equal groups, near duplicates.
+
+Near duplicates by MinHash: R-MinHash signatures of 128 values (rensa, in Rust) are cut into bands, rows that agree in a band are
+candidates, and each candidate is confirmed by the exact Jaccard similarity; at the threshold a pair is missed once in ten thousand.
+What is missed is found by the complete join in leak.py, which looks between the splits only and is therefore cheap.
+Alternative: datasketch's LSH, pure Python, about a hundred times slower on 100,000 rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from rensa import RMinHash
+
+from tunesmith.data.neighbours import Tally, may_be_similar, slip_pairs
+from tunesmith.data.shingles import U64, jaccard, mix
+from tunesmith.data.spool import I64, Texts
+
+PERMUTATIONS = 128
+SEED = 42
+ROWS_AT_ONCE = 4_000
+RIVALS = 200
+MISSED = 1e-4
+Tick = Callable[[int], None]
+
+
+class Clusters:
+    """Disjoint sets of rows (union-find); the smallest row of a set stands for it, so that the order of joining does not matter."""
+
+    def __init__(self, rows: int) -> None:
+        self._parent = list(range(rows))
+
+    def find(self, row: int) -> int:
+        """The row that stands for `row`'s set."""
+        parent = self._parent
+        root = row
+        while parent[root] != root:
+            root = parent[root]
+        while parent[row] != root:
+            parent[row], row = root, parent[row]
+        return root
+
+    def join(self, first: int, second: int) -> None:
+        """Make the two rows' sets one."""
+        a, b = self.find(first), self.find(second)
+        self._parent[max(a, b)] = min(a, b)
+
+    def join_equal(self, values: NDArray[np.generic]) -> None:
+        """Join all rows that have the same value."""
+        order = np.argsort(values, kind="stable")
+        same = np.flatnonzero(values[order][1:] == values[order][:-1])
+        for i in same.tolist():
+            self.join(int(order[i]), int(order[i + 1]))
+
+    def roots(self) -> I64:
+        """The row that stands for each row's set."""
+        return np.fromiter((self.find(i) for i in range(len(self._parent))), np.int64, len(self._parent))
+
+
+def first_of_equals(values: NDArray[np.generic]) -> I64:
+    """For each row, the first row with the same value.
+
+    >>> first_of_equals(np.array([7, 8, 7, 7])).tolist()
+    [0, 1, 0, 0]
+    """
+    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse], dtype=np.int64)
+
+
+def band_rows(similarity: float) -> int:
+    """Signature values per band: as many as possible while a pair at the threshold is missed less than once in ten thousand.
+
+    >>> band_rows(0.8)
+    5
+    """
+    fitting = [r for r in range(1, 17) if (1 - similarity**r) ** (PERMUTATIONS // r) < MISSED]
+    return max(fitting, default=1)
+
+
+def join_near_duplicates(clusters: Clusters, texts: Texts, rows: I64, similarity: float, tally: Tally, tick: Tick) -> None:
+    """Join near duplicates among `rows` (distinct questions)."""
+    if similarity >= 1 or len(rows) < 2:
+        return
+    for kind in (True, False):
+        of_kind = rows[texts.is_short[rows] == kind]
+        if len(of_kind) > 1:
+            _join_by_bands(clusters, texts, of_kind, similarity, tally, tick)
+    for first, second in slip_pairs(texts, rows, None, similarity, tally):
+        for a, b in zip(first.tolist(), second.tolist(), strict=True):
+            clusters.join(a, b)
+
+
+def _join_by_bands(clusters: Clusters, texts: Texts, rows: I64, similarity: float, tally: Tally, tick: Tick) -> None:
+    hashes = texts.shingles()
+    bands = band_keys(texts, hashes, rows, band_rows(similarity), tick)
+    for band in bands.T:
+        order = np.argsort(band, kind="stable")
+        starts = np.flatnonzero(np.r_[True, band[order][1:] != band[order][:-1]])
+        sizes = np.diff(np.r_[starts, len(order)])
+        for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
+            _join_run(clusters, texts, hashes, rows[np.sort(order[start : start + size])], similarity, tally)
+
+
+def band_keys(texts: Texts, hashes: U64, rows: I64, width: int, tick: Tick) -> U64:
+    """[rows, bands]: rows that agree in a column are candidates."""
+    bands = PERMUTATIONS // width
+    keys = np.zeros((len(rows), bands), np.uint64)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        sizes = texts.shingle_offsets[some + 1] - texts.shingle_offsets[some]
+        flat = np.concatenate([hashes[texts.shingle_offsets[r] : texts.shingle_offsets[r + 1]] for r in some])
+        offsets = np.r_[0, np.cumsum(sizes)].astype(np.uint64)
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, PERMUTATIONS, SEED)
+        values = np.asarray(matrix.to_rows(), dtype=np.uint64)[:, : bands * width].reshape(len(some), bands, width)
+        key = values[:, :, 0]
+        for k in range(1, width):
+            key = mix(key) + values[:, :, k]
+        keys[start : start + len(some)] = mix(key)
+        tick(start + len(some))
+    return keys
+
+
+def _join_run(clusters: Clusters, texts: Texts, hashes: U64, run: I64, similarity: float, tally: Tally) -> None:
+    """Compare the rows of one run with those that already stand for a cluster in it.
+
+    At most RIVALS of them: templated rows could make a run of tens of thousands, and the complete join finds what is left out.
+    """
+    standing = [int(run[0])]
+    sizes = texts.shingle_offsets[1:] - texts.shingle_offsets[:-1]
+    for row in run[1:].tolist():
+        root = clusters.find(row)
+        others = [s for s in standing if clusters.find(s) != root]
+        if len(others) < len(standing):
+            continue
+        against = np.asarray(others, dtype=np.int64)
+        likely = against[may_be_similar(texts.maps, sizes, against, np.full(len(against), row), similarity)]
+        tally.pairs += len(against)
+        mine = hashes[texts.shingle_offsets[row] : texts.shingle_offsets[row + 1]]
+        alike = [s for s in likely.tolist() if jaccard(mine, hashes[texts.shingle_offsets[s] : texts.shingle_offsets[s + 1]]) >= similarity]
+        for other in alike:
+            clusters.join(row, other)
+        if not alike and len(standing) < RIVALS:
+            standing.append(row)

@@ -1,0 +1,145 @@
+"""The sources of a project → cleaned records in a spool and rejected rows in a file; every row read is in exactly one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from tunesmith.data.clean import clean
+from tunesmith.data.sources.fault import RowFault
+from tunesmith.data.sources.reading import Plan, Position, plan, read_plan, rejected
+from tunesmith.data.spool import Spool
+from tunesmith.errors import BadData, Interrupted, NotEnoughData, Problem
+from tunesmith.spec.dataset import Cleaning, Origin, Record, Rejected, Source
+from tunesmith.spec.job import Monitor, Progress
+
+ROWS_PER_LOOK = 500
+
+
+def look(monitor: Monitor, label: str, done: float, total: float | None, unit: str = "rows") -> None:
+    """Tell how far this step is, and stop here if the user wants a stop.
+
+    Raises: Interrupted.
+    """
+    monitor.emit(Progress(label=label, done=done, total=total, unit=unit))
+    if monitor.stopping():
+        raise Interrupted("stopped while preparing the data", fix="run the same command again: reading starts anew, nothing is half done")
+
+
+class Removed:
+    """Rejected rows: written to rejected.jsonl as they come, counted by reason, the first of each reason remembered."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, Rejected] = {}
+
+    def add(self, row: Rejected) -> None:
+        """One row that is not used."""
+        self.counts[row.reason] += 1
+        self.first.setdefault(row.reason, row)
+        self._file.write(row.model_dump_json(exclude_none=True).encode() + b"\n")
+
+    def problems(self) -> list[Problem]:
+        """One problem for each reason, most frequent first, with its first line."""
+        return [
+            Problem(f"{n:,} rows: {reason}; the first {first.message}", f"{first.origin.file} line {first.origin.line}")
+            for reason, n in self.counts.most_common()
+            for first in (self.first[reason],)
+        ]
+
+
+def plans(sources: Sequence[Source], root: Path) -> list[Plan]:
+    """How every source will be read.
+
+    Raises: BadData with the problems of all sources at once.
+    """
+    found: list[Plan] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for source in sources:
+        if source.file in seen:
+            problems.append(Problem("is listed twice", source.file, fix="remove one of the two sources"))
+        seen.add(source.file)
+        try:
+            found.append(plan(source, root))
+        except BadData as error:
+            problems += error.problems
+    if problems:
+        raise BadData(problems=problems)
+    return found
+
+
+def take_in(settled: Sequence[Plan], rules: Cleaning, spool: Spool, removed: Removed, monitor: Monitor) -> tuple[int, Counter[str]]:
+    """(rows read, rows changed by each rule): all records cleaned into the spool.
+
+    Raises: BadData with what is wrong with the files as a whole, all files at once; NotEnoughData if they hold no examples.
+    """
+    rows, documents = 0, 0
+    repaired: Counter[str] = Counter()
+    problems: list[Problem] = []
+    for one in settled:
+        position = Position()
+        try:
+            for row in read_plan(one, position):
+                rows += 1
+                if rows % ROWS_PER_LOOK == 0:
+                    look(monitor, f"reading {one.source.file}", position.done, position.total, position.unit)
+                documents += isinstance(row, Record) and row.text is not None
+                _keep_or_remove(row, rules, spool, removed, repaired)
+        except BadData as error:
+            problems += error.problems
+    if problems:
+        raise BadData(problems=problems)
+    if documents and not len(spool):
+        raise NotEnoughData(
+            "documents without questions and answers cannot be trained on",
+            where=", ".join(one.source.file for one in settled),
+            got=f"{documents:,} pieces of text",
+            expected="rows with an input and an answer",
+            fix="write questions and answers about the documents as a CSV with two columns, or name the format if these are not documents",
+        )
+    if not len(spool):
+        raise NotEnoughData(
+            f"none of the {rows:,} rows can be used",
+            problems=[Problem(f"none of the {rows:,} rows can be used", expected="at least 10"), *removed.problems()],
+        )
+    return rows, repaired
+
+
+def _keep_or_remove(row: Record | Rejected, rules: Cleaning, spool: Spool, removed: Removed, repaired: Counter[str]) -> None:
+    if isinstance(row, Rejected):
+        removed.add(row)
+    elif row.text is not None:
+        removed.add(
+            Rejected(
+                origin=row.origin, reason="no_answer", message="is a document without a question and an answer; only rows with both are trained on"
+            )
+        )
+    else:
+        try:
+            spool.add(clean(row, rules, repaired))
+        except RowFault as fault:
+            removed.add(rejected(row.origin, fault))
+
+
+def refuse_if_too_few(rows: int, at_least: int, read: int, removed: Removed) -> None:
+    """Nothing, if enough rows are left.
+
+    Raises: NotEnoughData with where the others went.
+    """
+    if rows >= at_least:
+        return
+    got = f"{rows} usable rows of {read:,} read"
+    fix = "add rows: 50 are the least that make sense, some hundred are good"
+    raise NotEnoughData(
+        "too few rows",
+        problems=[Problem("too few rows to train on and to judge with", got=got, expected=f"at least {at_least}", fix=fix), *removed.problems()],
+    )
+
+
+def duplicate_of(origin: Origin, other: Origin, reason: str, message: str) -> Rejected:
+    """A row that another row makes superfluous."""
+    return Rejected(origin=origin, reason=reason, message=f"{message} {other.file} line {other.line}", other=other)

@@ -1,0 +1,69 @@
+"""Rows, as numbers → the kind of task they are examples of, with the reason."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tunesmith.data.spool import Facts, Names
+from tunesmith.errors import BadData, BadProject, Problem
+from tunesmith.spec.dataset import Source
+from tunesmith.spec.project import Project
+from tunesmith.spec.task import TaskKind
+
+LABEL_SHARE = 0.02
+FEW_ANSWERS = 20
+ROWS_PER_ANSWER = 5
+
+
+def task_kind(project: Project, sources: list[Source], facts: Facts, answers: Names) -> tuple[TaskKind, str]:
+    """(kind, why): what the project says, else what the rows look like.
+
+    Raises: BadProject, BadData if the project says `classify` and the rows cannot be that.
+    """
+    labelled = [s for s in sources if s.label is not None]
+    if project.task.kind is not None:
+        if project.task.kind == "classify":
+            check_classify(labelled, facts)
+        return project.task.kind, "as `task.kind` says"
+    if labelled and all(s.output is None and s.format == "table" for s in labelled) and len(labelled) == len(sources):
+        if (facts.short_answer >= 0).all() and not answers.is_full:
+            return "classify", f"the answer is the column `{labelled[0].label}`"
+        return "generate", f"`{labelled[0].label}` holds long texts, so it is an answer rather than a label"
+    if facts.is_json.all():
+        return "extract", "every answer is a JSON object or array"
+    if (facts.short_answer >= 0).all() and not answers.is_full:
+        distinct = len(np.unique(facts.short_answer))
+        if distinct <= max(LABEL_SHARE * len(facts), min(FEW_ANSWERS, len(facts) // ROWS_PER_ANSWER)):
+            return "classify", f"all {len(facts):,} answers are one of {distinct} short texts"
+    return "generate", "the answers are free text: neither JSON nor a few short texts that come again"
+
+
+def check_classify(labelled: list[Source], facts: Facts) -> None:
+    """Nothing, if every row answers with a short label.
+
+    Raises: BadProject if a source has both a label and another answer; BadData if answers are long.
+    """
+    both = [s for s in labelled if s.output is not None]
+    if both:
+        fix = "remove `output`: a classifier answers with the label"
+        raise BadProject(
+            problems=[
+                Problem(
+                    "`output` and `label` are both given, but the task is `classify`",
+                    f"source {s.file}",
+                    f"output = {s.output!r}, label = {s.label!r}",
+                    "one answer",
+                    fix,
+                )
+                for s in both
+            ]
+        )
+    long = int((facts.short_answer < 0).sum())
+    if long:
+        raise BadData(
+            f"{long:,} of {len(facts):,} answers are too long or too varied for labels",
+            where="task.kind",
+            got="classify",
+            expected="labels of at most 80 characters on one line",
+            fix='set kind = "generate" or "extract"',
+        )

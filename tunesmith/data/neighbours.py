@@ -1,0 +1,207 @@
+"""Texts as shingle sets → pairs that are near duplicates: candidates that lose none, then an exact check.
+
+Two texts are near duplicates if the Jaccard similarity of their shingles is at least the threshold, or, for short texts, if one
+typing slip (a letter missing, added, changed, or two swapped) turns one into the other and their digits agree.
+
+`similar_pairs` is a complete join: two sets with Jaccard >= t share one of their first |x| - ceil(t|x|) + 1 shingles in any common
+order; with the rarest first, few sets share one. `slip_pairs` is complete too: two texts one slip apart are equal after one
+letter is taken from one or both of them. Both are checked against comparing all pairs in tests/data/test_neighbours.py.
+
+Source: Chaudhuri, Ganti, Kaushik, "A primitive operator for similarity joins in data cleaning" (2006), for the prefix; Garbe's
+SymSpell for the deletions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.data.shingles import MULTIPLIER, U64, jaccard, mix
+from tunesmith.data.spool import I64, FoldedTexts, Texts
+
+MIN_SLIP_CHARACTERS = 8
+MAX_SLIP_CHARACTERS = 400
+PAIRS_AT_ONCE = 2_000_000
+ROWS_AT_ONCE = 4_000
+COUNTERS = 1 << 20
+Pairs = tuple[I64, I64]
+
+
+@dataclass
+class Tally:
+    """How much was compared."""
+
+    pairs: int = 0
+
+
+def similar_pairs(texts: Texts, rows: I64, side: NDArray[np.int8] | None, similarity: float, tally: Tally) -> Iterator[Pairs]:
+    """Pairs (a, b) among `rows` with Jaccard >= similarity; with `side` (by row), only pairs whose sides differ. A pair may come twice."""
+    hashes = texts.shingles()
+    for kind in (True, False):
+        of_kind = rows[texts.is_short[rows] == kind]
+        if len(of_kind) < 2:
+            continue
+        row, token = rare_prefixes(texts, hashes, of_kind, similarity)
+        sizes = texts.shingle_offsets[1:] - texts.shingle_offsets[:-1]
+        for first, second in pairs_in_runs(row, token, side):
+            tally.pairs += len(first)
+            keep = may_be_similar(texts.maps, sizes, first, second, similarity)
+            a, b = first[keep], second[keep]
+            exact = np.fromiter(
+                (jaccard(_set(texts, hashes, i), _set(texts, hashes, j)) >= similarity for i, j in zip(a, b, strict=True)), bool, len(a)
+            )
+            yield a[exact], b[exact]
+
+
+def _set(texts: Texts, hashes: U64, row: int) -> U64:
+    return hashes[texts.shingle_offsets[row] : texts.shingle_offsets[row + 1]]
+
+
+def may_be_similar(maps: U64, sizes: I64, first: I64, second: I64, similarity: float) -> NDArray[np.bool_]:
+    """False only where the sizes or the bitmaps prove that the similarity is not reached."""
+    a, b = sizes[first], sizes[second]
+    large = np.maximum(a, b)
+    fits = np.minimum(a, b) >= similarity * large - 1e-9
+    apart = np.bitwise_count(maps[first] ^ maps[second]).sum(axis=1, dtype=np.int64)
+    return np.asarray(fits & (apart <= (a + b) * (1 - similarity) / (1 + similarity) + 1e-9))
+
+
+def rare_prefixes(texts: Texts, hashes: U64, rows: I64, similarity: float) -> tuple[I64, U64]:
+    """(row, shingle) for the rarest shingles of each row, as many as completeness needs."""
+    counts = np.zeros(COUNTERS, np.int64)
+    for _, tokens in _chunks(texts, hashes, rows):
+        counts += np.bincount((tokens % np.uint64(COUNTERS)).astype(np.int64), minlength=COUNTERS)
+    found_rows, found_tokens = [], []
+    for row, tokens in _chunks(texts, hashes, rows):
+        order = np.lexsort((tokens, counts[(tokens % np.uint64(COUNTERS)).astype(np.int64)], row))
+        row, tokens = row[order], tokens[order]
+        starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+        sizes = np.diff(np.r_[starts, len(row)])
+        place = np.arange(len(row)) - np.repeat(starts, sizes)
+        kept = sizes - np.ceil(similarity * sizes - 1e-9).astype(np.int64) + 1
+        chosen = place < np.repeat(kept, sizes)
+        found_rows.append(row[chosen])
+        found_tokens.append(tokens[chosen])
+    return np.concatenate(found_rows), np.concatenate(found_tokens)
+
+
+def _chunks(texts: Texts, hashes: U64, rows: I64) -> Iterator[tuple[I64, U64]]:
+    """(row, shingle) pairs of some thousand rows at a time."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows[start : start + ROWS_AT_ONCE]
+        sizes = texts.shingle_offsets[some + 1] - texts.shingle_offsets[some]
+        yield np.repeat(some, sizes), np.concatenate([_set(texts, hashes, row) for row in some])
+
+
+def pairs_in_runs(row: I64, value: U64, side: NDArray[np.int8] | None) -> Iterator[Pairs]:
+    """All pairs of rows that share a value (of different sides, where sides are given), at most about PAIRS_AT_ONCE at a time."""
+    order = np.argsort(value, kind="stable")
+    row, value = row[order], value[order]
+    starts = np.flatnonzero(np.r_[True, value[1:] != value[:-1]])
+    sizes = np.diff(np.r_[starts, len(value)])
+    shared = sizes > 1
+    waiting: list[Pairs] = []
+    count = 0
+    for start, size in zip(starts[shared].tolist(), sizes[shared].tolist(), strict=True):
+        run = np.unique(row[start : start + size])
+        for pair in _run_pairs(run, side):
+            waiting.append(pair)
+            count += len(pair[0])
+            if count >= PAIRS_AT_ONCE:
+                yield _joined(waiting)
+                waiting, count = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _run_pairs(run: I64, side: NDArray[np.int8] | None) -> Iterator[Pairs]:
+    """Pairs within one run, in blocks; each pair once."""
+    if side is not None:
+        sides = [run[side[run] == k] for k in np.unique(side[run])]
+        for i, first in enumerate(sides):
+            for second in sides[i + 1 :]:
+                step = max(1, PAIRS_AT_ONCE // len(second))
+                for at in range(0, len(first), step):
+                    block = first[at : at + step]
+                    yield np.repeat(block, len(second)), np.tile(second, len(block))
+        return
+    step = max(1, PAIRS_AT_ONCE // len(run))
+    for at in range(0, len(run), step):
+        places = np.arange(at, min(at + step, len(run)))
+        left, right = np.repeat(places, len(run)), np.tile(np.arange(len(run)), len(places))
+        later = right > left
+        yield run[left[later]], run[right[later]]
+
+
+def _joined(pairs: list[Pairs]) -> Pairs:
+    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+
+
+def slip_pairs(texts: Texts, rows: I64, side: NDArray[np.int8] | None, similarity: float, tally: Tally) -> Iterator[Pairs]:
+    """Pairs among the short `rows` that one typing slip turns into each other, where one letter is at most 1 - similarity of the text."""
+    folded = texts.folded()
+    shortest = max(MIN_SLIP_CHARACTERS, math.ceil(1 / max(1e-9, 1 - similarity) - 1e-9)) if similarity < 1 else MAX_SLIP_CHARACTERS + 1
+    size = texts.text_offsets[rows + 1] - texts.text_offsets[rows]  # bytes: at least the characters
+    chosen = rows[texts.is_short[rows] & (size >= shortest - 1) & (size <= 4 * MAX_SLIP_CHARACTERS)]
+    found_rows, found_keys = [], []
+    for start in range(0, len(chosen), ROWS_AT_ONCE):
+        some = chosen[start : start + ROWS_AT_ONCE]
+        kept = [(row, text) for row in some.tolist() if shortest - 1 <= len(text := folded[row]) <= MAX_SLIP_CHARACTERS]
+        if kept:
+            numbers, keys = deletions([text for _, text in kept])
+            found_rows.append(np.asarray([row for row, _ in kept], dtype=np.int64)[numbers])
+            found_keys.append(keys)
+    if not found_rows:
+        return
+    seen: set[tuple[int, int]] = set()
+    for first, second in pairs_in_runs(np.concatenate(found_rows), np.concatenate(found_keys), side):
+        fresh = [p for p in zip(first.tolist(), second.tolist(), strict=True) if p not in seen]
+        seen.update(fresh)
+        tally.pairs += len(fresh)
+        good = [p for p in dict.fromkeys(fresh) if max(len(folded[p[0]]), len(folded[p[1]])) >= shortest and one_slip(folded, *p)]
+        yield np.asarray([a for a, _ in good], dtype=np.int64), np.asarray([b for _, b in good], dtype=np.int64)
+
+
+def deletions(texts: list[str]) -> tuple[I64, U64]:
+    """(text number, key): for each text, the key of the text and of every text that one deletion leaves.
+
+    The key is sum(c[j] * M**j) over mixed code points c, modulo 2**64; taking out letter i shifts what follows by M**-1.
+    """
+    lengths = np.asarray([len(text) for text in texts], dtype=np.int64)
+    points = mix(np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64) + np.uint64(1))
+    starts = np.r_[0, np.cumsum(lengths)[:-1]]
+    number = np.repeat(np.arange(len(texts)), lengths)
+    place = np.arange(len(points)) - starts[number]
+    powers = np.cumprod(np.r_[np.uint64(1), np.full(int(lengths.max()), MULTIPLIER, np.uint64)])
+    through = np.cumsum(points * powers[place])
+    base = np.where(starts > 0, through[starts - 1], np.uint64(0))[number]
+    total = through[starts + lengths - 1]
+    inverse = np.uint64(pow(int(MULTIPLIER), -1, 1 << 64))
+    without = (through - base - points * powers[place]) + (total[number] - through) * inverse
+    whole = total - np.where(starts > 0, through[starts - 1], np.uint64(0))
+    return np.r_[np.arange(len(texts)), number], np.r_[whole, without]
+
+
+def one_slip(folded: FoldedTexts, first: int, second: int) -> bool:
+    """True if the two rows' texts differ by one slip and have the same digits."""
+    a, b = folded[first], folded[second]
+    return slip_apart(a, b) and [c for c in a if c.isdigit()] == [c for c in b if c.isdigit()]
+
+
+def slip_apart(a: str, b: str) -> bool:
+    """True if one insertion, deletion, substitution or swap of neighbours turns `a` into `b`.
+
+    >>> slip_apart("my card", "my crad"), slip_apart("my card", "my cards"), slip_apart("my card", "my pin")
+    (True, True, False)
+    """
+    if abs(len(a) - len(b)) > 1 or a == b:
+        return False
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    if len(a) == len(b):
+        return a[start + 1 :] == b[start + 1 :] or (a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :])
+    longer, shorter = (a, b) if len(a) > len(b) else (b, a)
+    return longer[start + 1 :] == shorter[start:]

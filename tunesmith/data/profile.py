@@ -1,0 +1,170 @@
+"""What was kept and what was removed → the profile a person reads before anything is trained, with warnings that name their fix."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from tunesmith.data.labels import spellings
+from tunesmith.spec.dataset import SPLITS, SplitName, Spread
+from tunesmith.spec.task import TaskKind
+
+BATCH_TEXTS = 1_000
+FEW_PER_CLASS = 20
+IMBALANCE = 20
+LONG_TOKENS = 2_048
+FEW_TO_JUDGE = 100
+
+
+@dataclass
+class Lengths:
+    """Lengths of questions and answers, in tokens where a tokenizer is given, else in words; texts are taken a batch at a time."""
+
+    tokenizer: Tokenizer | None
+    questions: array[int] = field(default_factory=lambda: array("q"))
+    answers: array[int] = field(default_factory=lambda: array("q"))
+    _waiting: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, path: Path | None) -> Lengths:
+        """Lengths by the tokenizer.json at `path`; its own padding and truncation would falsify them and are switched off."""
+        if path is None:
+            return cls(None)
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return cls(tokenizer)
+
+    def add(self, question: str, answer: str) -> None:
+        """Count one row."""
+        self._waiting += (question, answer)
+        if len(self._waiting) >= 2 * BATCH_TEXTS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count what is waiting."""
+        if self.tokenizer is None:
+            counts = [len(text.split()) for text in self._waiting]
+        else:
+            counts = [len(encoded) for encoded in self.tokenizer.encode_batch_fast(self._waiting, add_special_tokens=False)]
+        self.questions.extend(counts[0::2])
+        self.answers.extend(counts[1::2])
+        self._waiting.clear()
+
+
+def spread(values: Sequence[int] | array[int]) -> Spread:
+    """The distribution of some lengths; all zero where there are none."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if not len(numbers):
+        return Spread(n=0, mean=0, p50=0, p90=0, p99=0, max=0)
+    p50, p90, p99 = np.percentile(numbers, (50, 90, 99))
+    return Spread(n=len(numbers), mean=float(numbers.mean()), p50=float(p50), p90=float(p90), p99=float(p99), max=float(numbers.max()))
+
+
+def half_width(rows: int, share: float = 0.8, z: float = 1.96) -> float:
+    """Half the width of the 95 % Wilson interval around a share seen in so many rows.
+
+    >>> round(half_width(100), 3)
+    0.078
+    """
+    return z / (1 + z * z / rows) * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the warnings look at."""
+
+    kind: TaskKind
+    rows: dict[SplitName, int]
+    labels: dict[SplitName, dict[str, int]]
+    out_of_scope: str | None
+    rows_read: int
+    removed: Counter[str]
+    conflicts: int
+    systems: int
+    """Different system prompts; 0: none."""
+    without_system: int
+    largest_cluster: int
+    question: Spread
+    answer: Spread
+    unit: str
+
+
+def warnings(seen: Seen) -> list[str]:
+    """Likely mistakes, each with its fix; silence where all is well."""
+    found = [*size_warnings(seen), *label_warnings(seen)]
+    lost = seen.rows_read - sum(seen.rows.values()) - seen.removed["duplicate"] - seen.removed["near_duplicate"]
+    if lost > 0.1 * seen.rows_read:
+        worst = ", ".join(f"{reason} {n:,}" for reason, n in seen.removed.most_common(3) if reason not in ("duplicate", "near_duplicate"))
+        found.append(f"{lost:,} of {seen.rows_read:,} rows could not be used ({worst}): read rejected.jsonl, which names each line and its fix")
+    if seen.conflicts:
+        found.append(f'{seen.conflicts:,} questions have several answers: mend them, or set cleaning.conflicts to "drop" or "refuse"')
+    if seen.largest_cluster > max(10, 0.2 * sum(seen.rows.values())):
+        found.append(
+            f"{seen.largest_cluster:,} rows are near duplicates of one another or of one group and stay in one split: raise cleaning.near_duplicate_similarity, or drop near duplicates"
+        )
+    if seen.systems > 1 and seen.systems < 0.5 * sum(seen.rows.values()):
+        found.append(f"there are {seen.systems} different system prompts: the tuned model will expect each of them; use one where the task is one")
+    if seen.systems and seen.without_system:
+        found.append(f"{seen.without_system:,} rows have no system prompt and the others have one: the model learns both; make them the same")
+    if seen.unit != "words" and seen.question.max + seen.answer.max > LONG_TOKENS:
+        found.append(
+            f"the longest question has {seen.question.max:,.0f} tokens and the longest answer {seen.answer.max:,.0f}: rows beyond train.budget.max_length are cut at the front and counted; shorten or split them"
+        )
+    return found
+
+
+def size_warnings(seen: Seen) -> list[str]:
+    """Too little to learn from or to judge with."""
+    found = []
+    train, dev, test = (seen.rows[name] for name in SPLITS)
+    if train < 50:
+        found.append(f"only {train} rows to train on: below 50 a written prompt is usually the better remedy; collect some hundred rows")
+    elif train < 200 and seen.kind != "classify":
+        found.append(f"only {train} rows to train on: enough to learn a form, not to learn facts; collect 1,000 or more")
+    for name, rows in (("test", test), ("dev", dev)):
+        if rows < FEW_TO_JUDGE:
+            width = half_width(rows)
+            found.append(
+                f"{name} has {rows} rows: a share of 80 % is then known to within ±{100 * width:.0f} points; {FEW_TO_JUDGE} rows give ±{100 * half_width(FEW_TO_JUDGE):.0f}, 500 give ±{100 * half_width(500):.1f}; raise split.{name} or add rows"
+            )
+    return found
+
+
+def label_warnings(seen: Seen) -> list[str]:
+    """Labels that are rare, lopsided, spelt in two ways or missing from a split."""
+    total: Counter[str] = Counter()
+    for counts in seen.labels.values():
+        total.update(counts)
+    if not total:
+        return []
+    found = []
+    for group in spellings(total):
+        names = ", ".join(f"`{label}` ({total[label]:,} rows)" for label in group)
+        found.append(f"the labels {names} look like one label: use one spelling")
+    in_train = seen.labels["train"]
+    once = sorted(label for label, n in total.items() if n == 1)
+    if once:
+        found.append(f"{len(once)} labels stand in one row only ({some(once)}): they are in train and cannot be judged; add rows or merge them")
+    few = sorted(label for label in total if total[label] > 1 and in_train.get(label, 0) < FEW_PER_CLASS)
+    if few:
+        found.append(f"{len(few)} labels have fewer than {FEW_PER_CLASS} rows to train on ({some(few)}): add rows for them")
+    sizes = sorted((n for label, n in in_train.items() if label != seen.out_of_scope), reverse=True)
+    if len(sizes) > 1 and sizes[0] > IMBALANCE * sizes[-1]:
+        found.append(f"the most frequent label has {sizes[0]:,} training rows and the rarest {sizes[-1]:,}: balance them, and judge by macro_f1")
+    absent = sorted(label for label in total if total[label] > 1 and not seen.labels["test"].get(label))
+    if absent:
+        found.append(f"{len(absent)} labels do not stand in test ({some(absent)}): their recall will not be known; add rows or raise split.test")
+    return found
+
+
+def some(names: Sequence[str], n: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    return ", ".join(f"`{name}`" for name in names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

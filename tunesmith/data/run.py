@@ -1,0 +1,276 @@
+"""A project's sources → a Dataset: read, cleaned, without duplicates, split without leaks, described.
+
+Two passes. The first streams the sources into a scratch file and keeps a few numbers a row; the decisions (duplicates,
+contradictions, clusters, splits) are made on those numbers; the second pass writes the splits and measures them. Rows read are always
+rows kept plus rows in rejected.jsonl.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tunesmith.data.intake import Removed, look, plans, refuse_if_too_few, take_in
+from tunesmith.data.kind import task_kind
+from tunesmith.data.labels import MAX_CONFLICTS, known_out_of_scope, ordered
+from tunesmith.data.leak import Leaks, find_leaks
+from tunesmith.data.profile import Lengths, Seen, spread, warnings
+from tunesmith.data.selection import Selection, leaked, select
+from tunesmith.data.sources.reading import Plan
+from tunesmith.data.split import DROPPED, Division, Rows, Side, split
+from tunesmith.data.spool import Facts, Spool, Texts
+from tunesmith.data.writing import Written, groups_of, read_rows, sha256, write_splits
+from tunesmith.errors import BadData, NotEnoughData, Problem
+from tunesmith.spec.dataset import SPLITS, Conflict, Dataset, LeakProof, Profile
+from tunesmith.spec.job import Monitor, Note
+from tunesmith.spec.project import Project
+from tunesmith.spec.task import TaskKind
+
+__all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
+
+VERSION = 1
+AT_LEAST_ROWS = 10
+MAX_ROUNDS = 20
+
+
+def source_digests(project: Project, root: Path) -> dict[str, str]:
+    """sha256 of each source file's bytes, by the name the user gave it.
+
+    Raises: BadData naming every file that cannot be read.
+    """
+    found: dict[str, str] = {}
+    problems = []
+    for source in project.sources:
+        try:
+            found[source.file] = sha256(root / source.file)
+        except OSError as error:
+            problems.append(
+                Problem(
+                    f"cannot be read: {error.strerror}", source.file, expected="a file; the path is relative to the project file", fix="check `file`"
+                )
+            )
+    if problems:
+        raise BadData(problems=problems)
+    return found
+
+
+def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokenizer: Path | None) -> Dataset:
+    """The data set of a project; `folder` receives train.jsonl, dev.jsonl, test.jsonl and rejected.jsonl.
+
+    `root` is the folder of the project file; lengths are counted with the tokenizer.json at `tokenizer`, in words without one.
+
+    Raises: BadData, BadProject, NotEnoughData with every problem that can be told at once; Interrupted.
+    """
+    settled = plans(project.sources, root)
+    digests = source_digests(project, root)
+    for one in settled:
+        monitor.emit(Note(text=f"{one.source.file}: {one.reason}"))
+    with Spool(folder / "scratch") as spool, (folder / "rejected.jsonl").open("wb") as file:
+        removed = Removed(file)
+        rows_read, repaired = take_in(settled, project.cleaning, spool, removed, monitor)
+        facts, texts = spool.finish()
+        scene = _Scene(project, settled, spool, facts, texts, removed, monitor)
+        kind, why = task_kind(project, [one.source for one in settled], facts, spool.answers)
+        outside = scene.out_of_scope(kind)
+        kept = select(spool, facts, texts, scene.rank(), project.cleaning, removed, monitor)
+        scene.refuse_what_teaches_nothing(kept, kind, rows_read)
+        division, proof = scene.divide(kept, kind, outside)
+        side = np.full(len(facts), DROPPED, np.int8)
+        side[kept.rows] = division.side
+        watched = [row for c in kept.conflicts[:MAX_CONFLICTS] for row in c.rows[: c.answers]]
+        written = write_splits(spool, side, folder, kind, Lengths.of(tokenizer), watched, monitor)
+        for row, keeper in division.leaks:
+            removed.add(leaked(spool, facts, int(kept.rows[row]), int(kept.rows[keeper])))
+        profile = scene.profile(
+            kept,
+            kind,
+            outside,
+            division,
+            written,
+            rows_read,
+            dict(repaired),
+            "words" if tokenizer is None else f"tokens of {project.start or project.base()}",
+        )
+    assert rows_read == sum(written.rows.values()) + sum(removed.counts.values()), "a row was lost or counted twice"
+    return Dataset(
+        project=project.name,
+        task=kind,
+        task_reason=why,
+        labels=ordered((label for counts in written.labels.values() for label in counts), outside) if kind == "classify" else (),
+        out_of_scope=outside,
+        rows=written.rows,
+        files={name: sha256(folder / name) for name in (*(f"{s}.jsonl" for s in SPLITS), "rejected.jsonl")},
+        sources=digests,
+        formats={one.source.file: one.reason for one in settled},
+        profile=profile,
+        leak_proof=proof,
+    )
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What every decision looks at, once all rows are in."""
+
+    project: Project
+    settled: list[Plan]
+    spool: Spool
+    facts: Facts
+    texts: Texts
+    removed: Removed
+    monitor: Monitor
+
+    def rank(self) -> Side:
+        """The split that each row's source asks for (train 0, dev 1, test 2); -1: none."""
+        asked = {one.source.file: SPLITS.index(one.source.split) if one.source.split else -1 for one in self.settled}
+        by_source = np.asarray([asked[file] for file in self.spool.sources.texts], dtype=np.int8)
+        return np.asarray(by_source[self.facts.source], dtype=np.int8)
+
+    def out_of_scope(self, kind: TaskKind) -> str | None:
+        """The out-of-scope answer as the rows spell it."""
+        name = self.project.task.out_of_scope
+        if name is None:
+            return None
+        return known_out_of_scope(name, self.spool.answers.texts)
+
+    def refuse_what_teaches_nothing(self, kept: Selection, kind: TaskKind, rows_read: int) -> None:
+        """Nothing, if there are enough rows with more than one question and answer.
+
+        Raises: NotEnoughData.
+        """
+        answers = np.unique(self.facts.answer[kept.rows])
+        if len(kept.rows) == 1 and self.removed.counts["duplicate"]:
+            got = f"{rows_read:,} rows, all equal"
+            raise NotEnoughData(
+                "all rows are duplicates of one row",
+                got=got,
+                expected=f"at least {AT_LEAST_ROWS} different rows",
+                fix="check how the file was exported",
+            )
+        refuse_if_too_few(len(kept.rows), AT_LEAST_ROWS, rows_read, self.removed)
+        if len(answers) == 1:
+            number = int(self.facts.short_answer[kept.rows[0]])
+            got = (
+                f"{len(kept.rows):,} rows, all answered {self.spool.answers.texts[number]!r}"
+                if number >= 0
+                else f"{len(kept.rows):,} rows, all with one answer"
+            )
+            what = "there is one label only" if kind == "classify" else "every answer is the same"
+            raise NotEnoughData(
+                what, got=got[:160], expected="at least two different answers", fix="check which column holds the answer, or add rows of other labels"
+            )
+
+    def divide(self, kept: Selection, kind: TaskKind, outside: str | None) -> tuple[Division, LeakProof]:
+        """(the split of each kept row, the proof that nothing leaks); clusters that MinHash left apart are joined and split again.
+
+        Raises: BadData if a label stands only in a dev or test source; NotEnoughData.
+        """
+        similarity = self.project.cleaning.near_duplicate_similarity
+        stratum, is_outside = self.strata(kind, outside)
+        compared = kept.compared
+        for rounds in range(1, MAX_ROUNDS + 1):
+            look(self.monitor, "splitting and proving", rounds - 1, None, "rounds")
+            roots = kept.clusters.roots()[kept.rows]
+            unit = np.unique(roots, return_inverse=True)[1]
+            rows = Rows(unit, stratum[kept.rows], is_outside[kept.rows], self.rank()[kept.rows], self.facts.ids[kept.rows])
+            division = split(rows, self.project.split)
+            side = np.full(len(self.facts), DROPPED, np.int8)
+            side[kept.rows] = division.side
+            leaks = find_leaks(self.facts, self.texts, kept.rows[division.side >= 0], side, similarity)
+            compared += leaks.compared
+            if not leaks.near and not leaks.exact:
+                self.refuse_untrained_labels(kept, kind, division)
+                return division, Leaks((), (), compared).proof(similarity, rounds)
+            for first, second in (*leaks.near, *leaks.exact):
+                kept.clusters.join(first, second)
+        raise AssertionError(f"the splits still leak after {MAX_ROUNDS} rounds")
+
+    def strata(
+        self, kind: TaskKind, outside: str | None
+    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+        """(number of the label to stratify by, whether the row is out of scope), for every row."""
+        facts = self.facts
+        number = self.spool.answers.texts.index(outside) if outside is not None else -2
+        is_outside = facts.short_answer == number
+        if kind == "classify":
+            return facts.short_answer, is_outside
+        return np.where(is_outside, len(self.spool.labels.texts) + 1, facts.label), is_outside
+
+    def refuse_untrained_labels(self, kept: Selection, kind: TaskKind, division: Division) -> None:
+        """Nothing, if every label of dev and test stands in train too.
+
+        Raises: BadData if the sources' own splits leave a label untrained.
+        """
+        if kind != "classify":
+            return
+        answer = self.facts.short_answer[kept.rows]
+        lost = np.setdiff1d(answer[division.side > 0], answer[division.side == 0]).tolist()
+        if not lost:
+            return
+        problems = []
+        for number in lost:
+            row = int(kept.rows[np.flatnonzero((answer == number) & (division.side > 0))[0]])
+            origin = self.spool.origin(self.facts, row)
+            fix = "add rows of it to a training source, remove its rows here, or remove `split` so that rows are split by label"
+            problems.append(
+                Problem(
+                    f"the label {self.spool.answers.texts[number]!r} stands only in dev or test",
+                    f"{origin.file} line {origin.line}",
+                    expected="every label in train",
+                    fix=fix,
+                )
+            )
+        raise BadData("labels that are never trained", problems=problems[:20])
+
+    def profile(
+        self,
+        kept: Selection,
+        kind: TaskKind,
+        outside: str | None,
+        division: Division,
+        written: Written,
+        rows_read: int,
+        repaired: dict[str, int],
+        unit: str,
+    ) -> Profile:
+        """What was found, with the warnings."""
+        labels = groups_of(written.labels)
+        question, answer = spread(written.lengths.questions), spread(written.lengths.answers)
+        seen = Seen(
+            kind=kind,
+            rows=written.rows,
+            labels=labels,
+            out_of_scope=outside,
+            rows_read=rows_read,
+            removed=self.removed.counts,
+            conflicts=len(kept.conflicts) if self.project.cleaning.conflicts == "keep" else 0,
+            systems=len(written.systems),
+            without_system=written.without_system,
+            largest_cluster=int(np.unique(kept.clusters.roots()[kept.rows], return_counts=True)[1].max()),
+            question=question,
+            answer=answer,
+            unit=unit,
+        )
+        return Profile(
+            rows_read=rows_read,
+            rows_kept=sum(written.rows.values()),
+            removed=dict(self.removed.counts.most_common()),
+            repaired=repaired,
+            input_tokens=question,
+            answer_tokens=answer,
+            token_unit=unit,
+            labels=labels,
+            near_duplicate_clusters=kept.near_clusters,
+            near_duplicate_rows=kept.near_rows,
+            conflicts=tuple(
+                Conflict(
+                    origins=tuple(self.spool.origin(self.facts, r) for r in c.rows[:20]),
+                    answers=tuple(written.answers[r] for r in c.rows[: c.answers]),
+                )
+                for c in kept.conflicts[:MAX_CONFLICTS]
+            ),
+            conflict_count=len(kept.conflicts),
+            examples=tuple(written.examples),
+            warnings=(*division.notes, *warnings(seen)),
+        )

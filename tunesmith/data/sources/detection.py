@@ -1,0 +1,177 @@
+"""A file → its format, its columns and what they seem to be, each with the reason; nothing is guessed in silence."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tunesmith.data.sources.columns import Guess, guess_columns
+from tunesmith.data.sources.fault import excerpt
+from tunesmith.data.sources.json_rows import Row, json_array, json_lines
+from tunesmith.data.sources.lines import Position, check_file, read_lines, text_encoding
+from tunesmith.data.sources.tables import csv_rows, likely_delimiter, parquet_columns, parquet_rows
+from tunesmith.errors import BadData, Problem
+from tunesmith.spec.dataset import FormatName
+
+Layout = Literal["jsonl", "json", "csv", "parquet", "plain"]
+SAMPLE_ROWS = 500
+SAMPLE_LINES = 50
+TABLE_SUFFIXES = {".csv", ".tsv", ".tab"}
+MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdown"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a file holds its rows, before anybody asks what they mean."""
+
+    layout: Layout
+    codec: str
+    delimiter: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What a file seems to be. `problems` is empty if it can be used as it is."""
+
+    file: Path
+    shape: Shape | None
+    format: FormatName | None
+    reason: str
+    columns: tuple[str, ...] = ()
+    input: Guess | None = None
+    output: Guess | None = None
+    label: Guess | None = None
+    group: Guess | None = None
+    rows_seen: int = 0
+    """Rows that were looked at: the start of the file."""
+    sample: tuple[dict[str, Any], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def delimiter(self) -> str | None:
+        """Of a table with separated values."""
+        return self.shape.delimiter if self.shape else None
+
+
+def detect(path: Path, *, encoding: str | None = None, delimiter: str | None = None, where: str | None = None) -> Detection:
+    """What the file at `path` is, by looking at its start. Faults are returned as `problems`, never raised."""
+    name = where or path.name
+    try:
+        found = shape_of(path, encoding, delimiter, name)
+        if found.layout == "plain":
+            format_: FormatName = "markdown" if path.suffix.lower() in MARKDOWN_SUFFIXES or "headings" in found.reason else "text"
+            return Detection(path, found, format_, found.reason)
+        sample = list(itertools.islice((row for _, row in raw_rows(path, found, name) if isinstance(row, dict)), SAMPLE_ROWS))
+        if not sample:
+            fault = next((row for _, row in raw_rows(path, found, name)), None)
+            message = (
+                f"no row can be read; the first one {fault}" if fault else "has a header but no rows" if found.layout == "csv" else "has no rows"
+            )
+            raise BadData(message, where=name, expected="at least one row", fix="check how the file was exported")
+        return interpret(path, found, sample, name)
+    except BadData as error:
+        return Detection(path, None, None, error.message, problems=error.problems)
+
+
+def shape_of(path: Path, encoding: str | None, delimiter: str | None, where: str) -> Shape:
+    """How the file holds its rows, by its first bytes and lines.
+
+    Raises: BadData if it cannot be read at all.
+    """
+    check_file(path, where)
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"PAR1":
+        parquet_columns(path, where)
+        return Shape("parquet", "", None, "begins with PAR1: Parquet")
+    codec, _ = text_encoding(path, encoding, where)
+    lines = [line.text for line in itertools.islice(read_lines(path, codec, where), SAMPLE_LINES)]
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if not first:
+        raise BadData("holds nothing but white space", where=where, expected="rows", fix="check how the file was exported")
+    suffix = path.suffix.lower()
+    if first.startswith("[") and suffix not in MARKDOWN_SUFFIXES | TABLE_SUFFIXES:
+        return Shape("json", codec, None, "begins with `[`: a JSON array")
+    if first.startswith("{") and suffix not in TABLE_SUFFIXES:
+        if suffix == ".json" and not first.endswith("}"):
+            message = "is one JSON object over several lines"
+            raise BadData(
+                message, where=where, got=excerpt(first), expected="a list of objects, or one object per line", fix="keep only the list: [ {…}, {…} ]"
+            )
+        return Shape("jsonl", codec, None, "begins with `{`: one JSON object per line")
+    if delimiter is not None:
+        return Shape("csv", codec, delimiter, f"`delimiter` is {excerpt(delimiter)}")
+    if suffix in MARKDOWN_SUFFIXES:
+        return Shape("plain", codec, None, f"named {suffix}: Markdown, cut at headings")
+    likely = likely_delimiter(lines) if suffix != ".txt" or "\t" in first else None
+    if likely and (suffix in TABLE_SUFFIXES or suffix not in {".txt", ""} or likely[0] == "\t"):
+        return Shape("csv", codec, *likely)
+    if suffix in TABLE_SUFFIXES:
+        return Shape("csv", codec, ",", f"named {suffix}, with one column")
+    return Shape("plain", codec, None, "lines that are neither JSON nor a table: plain text, cut at blank lines")
+
+
+def raw_rows(path: Path, shape: Shape, where: str, position: Position | None = None) -> Iterator[Row]:
+    """(line, dictionary or fault) for every row of a file that holds rows."""
+    match shape.layout:
+        case "jsonl":
+            return json_lines(path, shape.codec, where, position)
+        case "json":
+            return json_array(path, shape.codec, where, position)
+        case "csv":
+            return csv_rows(path, shape.codec, where, shape.delimiter or ",", position)
+        case "parquet":
+            return parquet_rows(path, where, position)
+        case "plain":
+            raise AssertionError("plain text has no rows")
+
+
+def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str) -> Detection:
+    """What the rows mean, from the keys they have and what stands under them."""
+    keys = list(dict.fromkeys(key for row in sample for key in row))
+    found = known_format(set(keys)) if shape.layout != "csv" else None
+    if found is not None and found[0] != "table":
+        return Detection(path, shape, found[0], f"{shape.reason}; {found[1]}", tuple(keys), rows_seen=len(sample), sample=tuple(sample[:20]))
+    guesses = guess_columns(keys, sample)
+    problems: tuple[Problem, ...] = ()
+    if "input" not in guesses or not ({"output", "label"} & set(guesses)):
+        got = ", ".join(excerpt(key, 30) for key in keys[:20])
+        problems = (
+            Problem(
+                "no column looks like a question with its answer or label",
+                where,
+                got,
+                "a column for the input, and one for the output or the label",
+                'set input = "…" and label = "…" (or output = "…") for this source',
+            ),
+        )
+    return Detection(
+        path,
+        shape,
+        "table",
+        f"{shape.reason}; columns {', '.join(excerpt(k, 30) for k in keys[:12])}",
+        tuple(keys),
+        **guesses,
+        rows_seen=len(sample),
+        sample=tuple(sample[:20]),
+        problems=problems,
+    )
+
+
+def known_format(keys: set[str]) -> tuple[FormatName, str] | None:
+    """(format, why) for rows with these keys; None if they are a table whose columns need a meaning."""
+    if "preferred_output" in keys or {"chosen", "rejected"} <= keys:
+        return "preference", "rows with a preferred and a rejected answer"
+    if "messages" in keys:
+        return "chat", "rows with `messages`"
+    if keys & {"conversations", "conversation"}:
+        return "sharegpt", "rows with `conversations`"
+    if {"instruction", "output"} <= keys:
+        return "alpaca", "rows with `instruction` and `output`"
+    if {"prompt", "completion"} <= keys:
+        return "completion", "rows with `prompt` and `completion`"
+    return None

@@ -1,0 +1,171 @@
+"""CSV, TSV or Parquet → rows (dictionaries) with the physical line they begin on.
+
+A quoted field may run over several lines: the csv module counts the lines it has taken, so a row begins one line after the
+count before it was read. Parquet has no lines; its rows are numbered from 1.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.json_rows import Row
+from tunesmith.data.sources.lines import MAX_LINE_CHARACTERS, Line, Position, has_surrogate, read_lines
+from tunesmith.errors import BadData
+
+DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+MAX_ROW_LINES = 5_000
+PARQUET_BATCH_ROWS = 512
+
+csv.field_size_limit(MAX_LINE_CHARACTERS)  # the module's own limit, 131,072, is below what a row may hold here
+
+
+class _Feed:
+    """Lines for the csv module, with a bound on how many one row may take: an open quote would swallow the rest of the file."""
+
+    def __init__(self, lines: Iterator[Line], where: str) -> None:
+        self.lines, self.where = lines, where
+        self.row_line, self.taken = 1, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.lines)
+        self.taken += 1
+        if line.fault == "too_long":
+            raise BadData(
+                f"a line is longer than {MAX_LINE_CHARACTERS:,} characters", where=f"{self.where} line {line.number}", fix="is this file a table?"
+            )
+        if self.taken > MAX_ROW_LINES:
+            message = f"a quote opened in the row that begins here is not closed within {MAX_ROW_LINES:,} lines"
+            raise BadData(
+                message,
+                where=f"{self.where} line {self.row_line}",
+                expected='quotes in pairs; inside a quoted field write "" for "',
+                fix="close the quote",
+            )
+        return line.text
+
+
+def csv_rows(path: Path, codec: str, where: str, delimiter: str, position: Position | None = None) -> Iterator[Row]:
+    """One row per record after the header, as {column: text}; blank lines are skipped.
+
+    Raises: BadData for a header that cannot be used.
+    """
+    feed = _Feed(read_lines(path, codec, where, position), where)
+    reader = csv.reader(feed, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        feed.row_line, feed.taken = line, 0
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield line, RowFault("bad_quotes", quoting_fault(str(error), line, reader.line_num))
+            continue
+        if cells is None:
+            return
+        if not cells or (len(cells) == 1 and not cells[0].strip()):
+            continue
+        if header is None:
+            header = checked_header(cells, f"{where} line {line}")
+        else:
+            yield line, _row(header, cells)
+
+
+def quoting_fault(error: str, first: int, last: int) -> str:
+    """What the csv module meant, in the words of the file."""
+    span = f" (lines {first} to {last} were taken as one row)" if last > first else ""
+    if "unexpected end" in error:
+        return f'a quote opened in this row is never closed{span}: close it, or write "" for a quote inside a quoted field'
+    if "expected after" in error:
+        return f'text follows a closing quote{span}: write "" for a quote inside a quoted field'
+    return f"cannot be read as a row: {error}{span}"
+
+
+def checked_header(cells: list[str], where: str) -> list[str]:
+    """The column names, stripped.
+
+    Raises: BadData if a name stands twice.
+    """
+    names = [cell.strip().lstrip("\ufeff") for cell in cells]
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise BadData(
+            f"the column {excerpt(twice[0])} stands twice in the header",
+            where=where,
+            got=", ".join(map(excerpt, names[:20])),
+            expected="each name once",
+            fix="rename one",
+        )
+    return names
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, Any] | RowFault:
+    if len(cells) != len(header):
+        values = ", ".join(excerpt(cell, 30) for cell in cells[:6]) + (" …" if len(cells) > 6 else "")
+        hint = "quote the field that holds the delimiter" if len(cells) > len(header) else "add the missing cells"
+        return RowFault(
+            "ragged_row", f"has {len(cells)} cells where the header has {len(header)} ({', '.join(map(excerpt, header[:6]))}): {values}; {hint}"
+        )
+    bad = next((cell for cell in cells if not cell.isascii() and has_surrogate(cell)), None)
+    if bad is not None:
+        return RowFault("encoding", f"holds bytes that are not UTF-8, in {excerpt(bad)}")
+    return dict(zip(header, cells, strict=True))
+
+
+def likely_delimiter(sample: list[str]) -> tuple[str, str] | None:
+    """(delimiter, why) for the first lines of a table; None if no delimiter gives at least two columns throughout."""
+    best: tuple[float, int, str] | None = None
+    for delimiter in DELIMITERS:
+        try:
+            rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+        except csv.Error:
+            continue
+        if not rows or len(rows[0]) < 2:
+            continue
+        fitting = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
+        if best is None or (fitting, len(rows[0])) > best[:2]:
+            best = (fitting, len(rows[0]), delimiter)
+    if best is None or best[0] < 0.5:
+        return None
+    fitting, columns, delimiter = best
+    return delimiter, f"{DELIMITERS[delimiter]} gives {columns} columns in {fitting:.0%} of the first {len(sample)} lines"
+
+
+def parquet_rows(path: Path, where: str, position: Position | None = None) -> Iterator[Row]:
+    """One row per row, decoded a batch at a time.
+
+    Raises: BadData if the file is not Parquet or is damaged.
+    """
+    at = position or Position()
+    try:
+        with pq.ParquetFile(path) as file:
+            at.total, at.unit = file.metadata.num_rows, "rows"
+            number = 0
+            for batch in file.iter_batches(batch_size=PARQUET_BATCH_ROWS):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+                at.done = number
+    except (pa.ArrowException, OSError) as error:
+        raise BadData("is not a Parquet file that can be read", where=where, got=excerpt(str(error), 120), fix="write the file again") from None
+
+
+def parquet_columns(path: Path, where: str) -> list[str]:
+    """The top-level column names of a Parquet file.
+
+    Raises: BadData if the file is not Parquet or is damaged.
+    """
+    try:
+        return [str(name) for name in pq.read_schema(path).names]
+    except (pa.ArrowException, OSError) as error:
+        raise BadData("is not a Parquet file that can be read", where=where, got=excerpt(str(error), 120), fix="write the file again") from None
