@@ -13,6 +13,7 @@ from tunesmith.spec.noun import digest
 from tunesmith.spec.recipe import Choice, Lora
 from tunesmith.store.artifacts import Store
 from tunesmith.store.disk import file_digest
+from tunesmith.store.ledger import Ledger
 
 
 def test_the_name_is_the_kind_and_the_payloads_hash(store, make):
@@ -54,6 +55,7 @@ def test_a_model_name_means_its_newest_version(store, make):
     versions = store.registered()["router"]
     assert [(v.number, v.artifact) for v in versions] == [(1, first), (2, second)]
     assert store.get("router").name == second
+    assert [(e.action, e.detail) for e in Ledger(store).entries(second)] == [("register", {"model": "router", "version": 2})]
 
 
 def test_lineage_is_every_ancestor_once_breadth_first(store, make):

@@ -12,6 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -181,13 +182,21 @@ def is_alive(row: Row[Any], now: float) -> bool:
     host, _, pid = row.holder.rpartition(":")
     if host != socket.gethostname():
         return True
+    return _is_running(int(pid))
+
+
+def _is_running(pid: int) -> bool:
+    """True if the process is there and not merely waiting to be buried: in a container nobody may ever bury an orphan."""
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # it is there, and somebody else's
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):  # no /proc here, or it ended between the two looks; the heartbeat decides
+        return True
 
 
 def _row(connection: Connection, job_id: str) -> Row[Any]:

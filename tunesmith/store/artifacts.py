@@ -24,6 +24,7 @@ from tunesmith.store.disk import disk_faults, remove
 from tunesmith.store.folder import MANIFEST, SIDECAR, Artifact
 from tunesmith.store.forget import Forgotten
 from tunesmith.store.lease import Lease, this_process
+from tunesmith.store.ledger import write as write_ledger
 from tunesmith.store.shelf import Shelf
 from tunesmith.store.tables import ARTIFACTS, KEYS, MODELS
 from tunesmith.store.work import Work, enter_sealed
@@ -169,6 +170,7 @@ class Store:
             if newest is None or newest.artifact != meant.name:
                 number = newest.version + 1 if newest else 1
                 connection.execute(insert(MODELS).values(name=model, version=number, artifact=meant.name, at=time.time()))
+                write_ledger(connection, "register", meant.name, {"model": model, "version": number})
 
     def registered(self) -> dict[str, list[Version]]:
         """Registered name → its versions, newest last; versions whose content was erased are left out."""

@@ -1,0 +1,118 @@
+"""Jobs: their states, their leases, and what is said about the dead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tunesmith.errors import Busy, NotFound
+from tunesmith.jobs.queue import holder
+
+ME = holder(os.getpid())
+ELSEWHERE = "another-host:1"
+
+
+@pytest.fixture
+def dead():
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    return holder(gone.pid)
+
+
+def test_a_job_waits_runs_and_ends(queue):
+    job = queue.enqueue("run", "run router", {"project": "p.toml"})
+    assert (job.status, job.payload) == ("queued", {"project": "p.toml"})
+    assert queue.get(job.id) == job
+    running = queue.lease(job.id, ME)
+    assert (running.status, running.holder) == ("running", ME)
+    assert running.started_at >= job.created_at
+    done = queue.finish(job.id, {"artifact": "line-1"})
+    assert (done.status, done.result, done.holder) == ("succeeded", {"artifact": "line-1"}, None)
+    assert done == queue.get(job.id)
+
+
+def test_get_takes_unique_prefixes_and_latest(queue):
+    first, second = queue.enqueue("data", "a", {}), queue.enqueue("data", "b", {})
+    assert queue.get(first.id[:10]).id == first.id
+    assert queue.get(first.id.removeprefix("job-")[:6]).id == first.id
+    assert queue.get("latest").id == second.id
+    with pytest.raises(NotFound, match="could be any of 2"):
+        queue.get("job-")
+    with pytest.raises(NotFound, match="there is no such job"):
+        queue.get("zz")
+    with pytest.raises(NotFound, match="there is no such job"):
+        queue.interrupt("zz")
+
+
+def test_list_is_newest_first_and_by_status(queue):
+    ids = [queue.enqueue("data", str(n), {}).id for n in range(3)]
+    queue.cancel(ids[1])
+    assert [j.id for j in queue.list()] == ids[::-1]
+    assert [j.id for j in queue.list(limit=2)] == ids[:0:-1]
+    assert [j.id for j in queue.list(status="cancelled")] == [ids[1]]
+
+
+def test_one_live_holder_at_a_time_unless_it_hands_on(queue):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, ME)
+    with pytest.raises(Busy, match="running already") as caught:
+        queue.lease(job.id, ELSEWHERE)
+    assert caught.value.problems[0].got == f"{ME}, router"
+    assert queue.lease(job.id, ELSEWHERE, over=ME).holder == ELSEWHERE
+    assert queue.hand_on(job.id, ME, "third:3").holder == ELSEWHERE  # ME does not have it any more
+    assert queue.hand_on(job.id, ELSEWHERE, ME).holder == ME
+    queue.finish(job.id, {})
+    with pytest.raises(NotFound, match="succeeded already"):
+        queue.lease(job.id, ME)
+
+
+def test_a_dead_process_on_this_host_means_interrupted_at_once(queue, dead):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, dead)
+    found = queue.get(job.id)
+    assert (found.status, found.error["code"]) == ("interrupted", "interrupted")
+    assert found.error["problems"][0]["got"] == f"last held by {dead}"
+    assert queue.requeue(job.id).status == "queued"
+    assert queue.lease(job.id, ME).holder == ME
+
+
+def test_a_stale_heartbeat_means_interrupted_and_waking_up_takes_it_back(queue):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, ELSEWHERE, ttl_s=-1)
+    assert queue.list()[0].status == "interrupted"
+    assert queue.heartbeat(job.id, ELSEWHERE)
+    assert (queue.get(job.id).status, queue.get(job.id).error) == ("running", None)
+
+
+def test_a_heartbeat_after_losing_the_job_is_refused(queue):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, ELSEWHERE, ttl_s=-1)
+    queue.lease(job.id, ME)
+    assert not queue.heartbeat(job.id, ELSEWHERE)
+    queue.finish(job.id, {})
+    assert not queue.heartbeat(job.id, ME)
+    assert queue.get(job.id).status == "succeeded"
+
+
+@pytest.mark.parametrize(("ask", "status"), [("interrupt", "interrupted"), ("cancel", "cancelled")])
+def test_stopping_is_asked_of_a_running_job_and_done_to_a_waiting_one(queue, ask, status):
+    waiting, running = queue.enqueue("run", "a", {}), queue.enqueue("run", "b", {})
+    queue.lease(running.id, ME)
+    for job in (waiting, running):
+        getattr(queue, ask)(job.id)
+    assert queue.get(waiting.id).status == status
+    assert (queue.get(running.id).status, queue.is_stopping(running.id)) == ("running", True)
+    assert queue.fail(running.id, {"code": "interrupted", "message": "m", "problems": []}).status == status
+
+
+def test_a_failure_is_a_failure_and_a_live_job_is_not_requeued(queue):
+    job = queue.enqueue("run", "a", {})
+    queue.lease(job.id, ME)
+    with pytest.raises(Busy):
+        queue.requeue(job.id)
+    assert queue.fail(job.id, {"code": "alarm", "message": "m", "problems": []}).status == "failed"
+    queue.requeue(job.id)
+    assert (queue.get(job.id).error, queue.is_stopping(job.id)) == (None, False)
