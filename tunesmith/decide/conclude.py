@@ -1,15 +1,10 @@
-"""The finalists' answers on the test split → the verdict, with the reasons in plain words.
-
-How the tuned model stands to a rival: the deciding metric decides; where it cannot tell, out-of-scope recall does (if the task has it).
-A win on one and a loss on the other is always said. Holm's correction runs over all rivals and both metrics together.
-"""
+"""Evidence from the test split → the verdict, with the reasons in plain words. A win on one metric and a loss on the other is always said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
+from tunesmith.decide.evidence import PROMPTING, Evidence, pairs_of, weigh, worst_loss
 from tunesmith.decide.wording import (
     SUBJECTS,
     achieves,
@@ -21,73 +16,15 @@ from tunesmith.decide.wording import (
     rows_words,
     shown,
 )
-from tunesmith.errors import NotEnoughData
-from tunesmith.measure.comparison import compare, correct, pairs
-from tunesmith.measure.quantities import measurable, rows_of
-from tunesmith.measure.scorers import deciding_metric, metric_of
+from tunesmith.measure.comparison import compare, correct
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.project import Project
-from tunesmith.spec.report import Comparison, Metric, Scored
+from tunesmith.spec.report import Metric, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
-from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Decision, Finalist, Verdict
 
-MARGIN = 0.02
-"""A rival that loses at most so much (of 1; of the value for perplexity) is as good: evidence.md's non-inferiority margin."""
 BLIND = 0.15
 """Where only a gain above this could be seen over the majority answer, "nothing helps" would claim too much."""
-PROMPTING: frozenset[Remedy] = frozenset({"prompt", "few-shot"})
-
-Standing = Literal["ahead", "behind", "open"]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What was found on test, ready to be weighed."""
-
-    tuned: str
-    remedies: Mapping[str, Remedy]
-    """Candidate → remedy, of the candidates that the deciding metric can be measured on."""
-    unmeasured: tuple[str, ...]
-    """Candidates it cannot be measured on (perplexity of a classifier)."""
-    answers: Mapping[str, Sequence[Scored]]
-    metric: MetricName
-    second: MetricName | None
-    """Out-of-scope recall, where the task has it and it does not decide already."""
-    metrics: Mapping[str, Metric]
-    """Candidate → deciding metric."""
-    seconds: Mapping[str, Metric]
-    """Candidate → second metric; empty where there is none."""
-    primary: Mapping[str, Comparison]
-    """Rival → the tuned model against it on the deciding metric."""
-    secondary: Mapping[str, Comparison]
-    goal: Goal
-
-    def rivals(self, remedies: frozenset[Remedy]) -> list[str]:
-        """The rivals with one of these remedies, the best one first (ties: as the finalists stand)."""
-        sign = 1 if self.metric in LOWER_IS_BETTER else -1
-        return sorted((name for name in self.primary if self.remedies[name] in remedies), key=lambda name: sign * self.metrics[name].value)
-
-    def standing(self, rival: str) -> Standing:
-        """How the tuned model stands to `rival`."""
-        for found in (self.primary[rival], self.secondary.get(rival)):
-            if found is not None and found.outcome != "cannot tell":
-                return "ahead" if found.outcome == "better" else "behind"
-        return "open"
-
-    def is_as_good(self, rival: str) -> bool:
-        """True if `rival` is ahead of the tuned model, or loses at most the margin on every metric, by its interval."""
-        found = [one for one in (self.primary[rival], self.secondary.get(rival)) if one is not None]
-        return self.standing(rival) == "behind" or (self.standing(rival) == "open" and all(worst_loss(one) <= self.margin() for one in found))
-
-    def margin(self) -> float:
-        """The largest loss that still counts as none."""
-        return MARGIN * self.metrics[self.tuned].value if self.metric == "perplexity" else MARGIN
-
-
-def worst_loss(found: Comparison) -> float:
-    """How much the rival may lose against the tuned model, at the far end of the interval."""
-    return -found.difference.low if found.metric in LOWER_IS_BETTER else found.difference.high
 
 
 def conclude(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], project: Project, dataset: Dataset, looks: int) -> Verdict:
@@ -112,45 +49,6 @@ def conclude(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored
     )
 
 
-def weigh(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, dataset: Dataset) -> Evidence:
-    """The evidence: metrics of every candidate, and the tuned model against every rival."""
-    remedies = {finalist.candidate.name: finalist.remedy for finalist in finalists}
-    tuned = next(name for name, remedy in remedies.items() if remedy == "fine-tune")
-    metric = deciding_metric(dataset.task, goal)
-    metrics = {name: found for name in remedies if (found := metric_of(metric, scored[name], confidence=goal.confidence)) is not None}
-    if tuned not in metrics:
-        got = f"{len(scored[tuned])} test rows"
-        fix = "enlarge split.test, or choose another goal.metric"
-        raise NotEnoughData(f"no test row shows {metric}", where="goal.metric", got=got, expected="at least one row that it rests on", fix=fix)
-    answers = {name: scored[name] for name in metrics}
-    second = second_metric(metric, scored[tuned], dataset)
-    compared = [*pairs(tuned, answers, metric, confidence=goal.confidence)]
-    if second is not None:
-        compared += pairs(tuned, answers, second, confidence=goal.confidence)
-    corrected = correct(compared, confidence=goal.confidence)
-    return Evidence(
-        tuned=tuned,
-        remedies={name: remedies[name] for name in metrics},
-        unmeasured=tuple(name for name in remedies if name not in metrics),
-        answers=answers,
-        metric=metric,
-        second=second,
-        metrics=metrics,
-        seconds={name: found for name in metrics if second and (found := metric_of(second, scored[name], confidence=goal.confidence))},
-        primary={found.rival: found for found in corrected if found.metric == metric},
-        secondary={found.rival: found for found in corrected if found.metric != metric},
-        goal=goal,
-    )
-
-
-def second_metric(metric: MetricName, rows: Sequence[Scored], dataset: Dataset) -> MetricName | None:
-    """Out-of-scope recall, if the task has it, the rows show it, and it does not decide anyway."""
-    if dataset.out_of_scope is None or metric == "out_of_scope_recall":
-        return None
-    _, outside = rows_of("out_of_scope_recall", rows)
-    return "out_of_scope_recall" if measurable("out_of_scope_recall", outside) else None
-
-
 def decide(evidence: Evidence) -> Decision:
     """The decision, by the first rule that applies."""
     prompting, classifiers = evidence.rivals(PROMPTING), evidence.rivals(frozenset({"classifier"}))
@@ -170,7 +68,7 @@ def control_says(evidence: Evidence) -> Decision | None:
     """What follows if no candidate is better than the majority answer; None where one is, or there is no such control."""
     controls = evidence.rivals(frozenset({"majority"}))
     others = [name for name in evidence.answers if name not in controls]
-    if not controls:
+    if not controls or evidence.primary[controls[0]].outcome == "better":
         return None
     tests = [pair for name in others for pair in pairs_of(evidence, name, controls[0])]
     judged = correct(tests, confidence=evidence.goal.confidence)
@@ -178,11 +76,6 @@ def control_says(evidence: Evidence) -> Decision | None:
         return None
     blind = evidence.metric != "perplexity" and max(found.minimum_detectable for found in judged) > BLIND
     return "cannot tell" if blind else "nothing helps"
-
-
-def pairs_of(evidence: Evidence, first: str, second: str) -> tuple[Comparison, ...]:
-    """Two candidates on the deciding metric, uncorrected."""
-    return pairs(first, {name: evidence.answers[name] for name in (first, second)}, evidence.metric, confidence=evidence.goal.confidence)
 
 
 def suffices(evidence: Evidence, name: str) -> bool:
@@ -230,9 +123,8 @@ def headline(evidence: Evidence, decision: Decision, chosen: str) -> str:
     match decision:
         case "fine-tune":
             rival = prompting[0] if prompting else next(iter(evidence.primary))
-            first = (
-                f"Fine-tune: the tuned model {tuned}; {SUBJECTS[evidence.remedies[rival]]} {does(evidence, rival)}, and chance does not explain that."
-            )
+            chance = ", and chance does not explain that" if evidence.primary[rival].outcome == "better" else ""
+            first = f"Fine-tune: the tuned model {tuned}; {SUBJECTS[evidence.remedies[rival]]} {does(evidence, rival)}{chance}."
         case "a classifier does it":
             how = "better than" if evidence.standing(chosen) == "behind" else "these rows show no clear difference from"
             first = f"A classifier does it: it {does(evidence, chosen)}, {how} the tuned model ({value(evidence, evidence.tuned)}), and costs far less to run."
@@ -277,11 +169,17 @@ def open_question(evidence: Evidence) -> str:
 
 
 def trade(evidence: Evidence, rival: str) -> str | None:
-    """The sentence that names a win on one metric and a loss on the other; None where there is no such pair."""
+    """The sentence that names a win on one metric and a loss on the other, or a choice that the second metric made; None for neither."""
     first, second = evidence.primary[rival], evidence.secondary.get(rival)
-    if second is None or {first.outcome, second.outcome} != {"better", "worse"}:
+    if second is None or second.outcome in ("cannot tell", first.outcome):
         return None
     mine, theirs = (shown(second.metric, evidence.seconds[name].value) for name in (evidence.tuned, rival))
+    if first.outcome == "cannot tell":
+        ahead, count = ("ahead of", "more") if second.outcome == "better" else ("behind", "fewer")
+        return (
+            f"The tuned model is {ahead} {SUBJECTS[evidence.remedies[rival]]} because it declines {count} of the questions that are out of scope: "
+            f"{mine} against {theirs}; on the others ({value(evidence, evidence.tuned)} against {value(evidence, rival)}) there is no clear difference."
+        )
     less = "fewer" if second.outcome == "worse" else "more"
     return f"But the tuned model declines {less} of the questions that are out of scope: {mine} against {theirs} for {SUBJECTS[evidence.remedies[rival]]}."
 

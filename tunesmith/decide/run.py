@@ -76,12 +76,12 @@ def planned(
 ) -> Iterator[Trial]:
     """Every trial in its order. The few-shot trial depends on the reports of the prompts, so those must be measured before it is drawn."""
     rivals, metric = project.rivals, deciding_metric(dataset.task, project.goal)
+    written = written_prompts(project.task, dataset)  # before any trial, so that a bad placeholder costs no time
     if rivals.majority and dataset.labels:
         leave_out = dataset.out_of_scope if WHICH_ROWS[metric] == "in scope" else None
         yield Trial(remedy="majority", candidate=majority(train_rows, leave_out=leave_out))
     if rivals.classifier and len(dataset.labels) > 1:
         yield Trial(remedy="classifier", candidate=Classifier(name="classifier", embedder=rivals.embedder, weights=""))
-    written = written_prompts(project.task, dataset)
     if rivals.prompts:
         for prompt in written:
             yield Trial(remedy="prompt", candidate=Prompted(name=f"prompt-{prompt.name}", model=model, prompt=prompt))

@@ -52,8 +52,9 @@ def gap(metric: MetricName, difference: float) -> str:
 
 
 def measured(metric: MetricName, found: Metric, confidence: float) -> str:
-    """A value with its interval and rows: `81.6 % (95 % interval 77.7 % to 84.9 %, 450 rows)`."""
-    return f"{shown(metric, found.value)} ({100 * confidence:g} % interval {shown(metric, found.low)} to {shown(metric, found.high)}, {found.n} rows)"
+    """A value with its interval and rows: `81.6 % (95 % interval 77.7 to 84.9 %, 450 rows)`."""
+    low = shown(metric, found.low).removesuffix(" %")
+    return f"{shown(metric, found.value)} ({100 * confidence:g} % interval {low} to {shown(metric, found.high)}, {found.n} rows)"
 
 
 def achieves(metric: MetricName, value: float, scope: bool) -> str:
@@ -79,18 +80,18 @@ def rows_words(more: int | None) -> str:
 def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence: float, family: int) -> str:
     """One comparison as a sentence with its difference, interval, p-value and outcome."""
     first, second = SUBJECTS[names[found.better]], SUBJECTS[names[found.rival]]
-    direction = {"better": "better", "worse": "worse", "cannot tell": "cannot tell"}[found.outcome]
+    low = gap(found.metric, found.difference.low).removesuffix(" points")
     rows = "" if found.rows == "all" else f", rows {found.rows}"
     corrected = f", corrected for {family} comparisons" if family > 1 else ""
     text = (
-        f"{capital(first)} against {second} ({NOUNS[found.metric]}{rows}): {direction}, {gap(found.metric, found.difference.value)} "
-        f"({100 * confidence:g} % interval {gap(found.metric, found.difference.low)} to {gap(found.metric, found.difference.high)}, "
+        f"{capital(first)} against {second} ({NOUNS[found.metric]}{rows}): {found.outcome}, {gap(found.metric, found.difference.value)} "
+        f"({100 * confidence:g} % interval {low} to {gap(found.metric, found.difference.high)}, "
         f"{found.difference.n} rows, {p_words(found.p_adjusted)}{corrected})"
     )
     if found.outcome != "cannot tell":
         return text + "."
     smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
-    return f"{text}. These rows would show a difference of {smallest} or more; {rows_words(found.rows_to_settle)}."
+    return f"{text}. Taken alone, such a comparison shows differences of {smallest} or more; {rows_words(found.rows_to_settle)}."
 
 
 def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met: bool | None) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from tunesmith.errors import BadProject
 from tunesmith.measure.quantities import PER_ROW, measurable, quantity, rows_of
 from tunesmith.measure.statistics import interval, wilson
-from tunesmith.measure.text import bleu, chrf, is_json, normalise, rouge_l, same_json, token_f1
+from tunesmith.measure.text import bleu, chrf, is_json, normalise, rouge_l, same_json, spread_json, token_f1
 from tunesmith.spec.report import Metric, Scored
 from tunesmith.spec.task import Goal, MetricName, TaskKind
 
@@ -65,7 +65,8 @@ def score(task: TaskKind, answer: str, reference: str, *, out_of_scope: str | No
         case "classify":
             return exact | refused
         case "extract":
-            return exact | refused | {"json_valid": float(is_json(answer)), "token_f1": token_f1(answer, reference)}
+            alike = {"json_valid": float(is_json(answer)), "token_f1": token_f1(spread_json(answer), spread_json(reference))}
+            return exact | refused | alike
         case "generate":
             alike = {"rouge_l": rouge_l(answer, reference), "chrf": chrf(answer, reference), "bleu": bleu(answer, reference)}
             return exact | refused | {"token_f1": token_f1(answer, reference)} | alike

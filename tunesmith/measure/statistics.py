@@ -20,8 +20,8 @@ from tunesmith.spec.report import Metric
 
 RESAMPLES = 10_000
 FEWEST_RESAMPLES = 1_000
-DRAWS = 400_000_000
-"""Most row draws in one bootstrap; beyond 40,000 rows the resamples are cut (an interval that narrow does not need 10,000)."""
+DRAWS = 100_000_000
+"""Most row draws in one bootstrap (2 s); beyond 10,000 rows the resamples are cut, at most to a tenth: such an interval is narrow."""
 CHUNK = 2_000_000
 """Row draws held in memory at a time: 16 MB."""
 FEWEST_ROWS = 5

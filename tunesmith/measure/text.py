@@ -104,8 +104,9 @@ def chrf_counts(answer: str, reference: str) -> list[float]:
     counts: list[list[float]] = [[], [], []]
     for n in range(1, CHRF_ORDER + 1):
         ours, wanted = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (mine, theirs))
-        for column, bag in zip(counts, (ours, wanted, ours & wanted), strict=True):
-            column.append(float(bag.total()))
+        found = (ours.total() if wanted else 0, wanted.total(), (ours & wanted).total())  # sacrebleu: lengths the reference lacks do not count
+        for column, number in zip(counts, found, strict=True):
+            column.append(float(number))
     return [number for column in counts for number in column]
 
 
@@ -185,6 +186,15 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def is_json(text: str) -> bool:
     """True if `text` is one JSON value."""
     return read_json(text) is not NOT_JSON
+
+
+def spread_json(text: str) -> str:
+    """JSON with a space between its parts, so that `{"a":1}` has the same words as `{ "a": 1 }`; other text as it is."""
+    value = read_json(text)
+    try:
+        return text if value is NOT_JSON else json.dumps(value, ensure_ascii=False, separators=(" , ", " : "))
+    except RecursionError:  # parsed, but nested too deep to be written again
+        return text
 
 
 def same_json(answer: str, reference: str) -> bool:
