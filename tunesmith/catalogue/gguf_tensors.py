@@ -149,6 +149,7 @@ def uninterleave(array: Floats, heads: int) -> Floats:
 
     >>> uninterleave(np.arange(4, dtype=np.float32), heads=1).tolist()
     [0.0, 2.0, 1.0, 3.0]
+
     Source: the inverse of LlamaModel.permute in ggml-org/llama.cpp convert_hf_to_gguf.py.
     """
     half = array.shape[0] // heads // 2

@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-from huggingface_hub.utils import tqdm
+from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from tunesmith.catalogue.folder import GET_SAFETENSORS, INDEX, PICKLES, is_kept
 from tunesmith.errors import DamagedWeights, Interrupted, NotFound, TunesmithError, UnsafeWeights, Unsupported
@@ -80,7 +80,7 @@ def refuse_without_safetensors(name: HubName, files: list[str]) -> None:
 def bar_for(monitor: Monitor, label: str, before: int, total: int) -> type[Any]:
     """A progress bar class, as the hub's client wants it, that shows nothing and tells the monitor instead."""
 
-    class Bar(tqdm):
+    class Bar(tqdm):  # type: ignore[misc]
         """Counts bytes; raises Interrupted at the next chunk once the user wants a stop."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -88,11 +88,15 @@ def pull(name: str, models: Path, monitor: Monitor, *, offline: bool, endpoint: 
     """
     with writing(models):
         models.mkdir(parents=True, exist_ok=True)
-        source = resolve(name, models)
-        wanted = id_of(source)
-        with locked(models, wanted, monitor):
-            there = present(models / wanted, monitor)
-            return there if there is not None else make(source, models, wanted, monitor, offline=offline, endpoint=endpoint)
+        return pull_source(resolve(name, models), models, monitor, offline=offline, endpoint=endpoint)
+
+
+def pull_source(source: Source, models: Path, monitor: Monitor, *, offline: bool, endpoint: str | None = None) -> LocalModel:
+    """The model that `source` gives. Raises: as `pull`."""
+    name = id_of(source)
+    with locked(models, name, monitor):
+        there = present(models / name, monitor)
+        return there if there is not None else make(source, models, name, monitor, offline=offline, endpoint=endpoint)
 
 
 def resolve(name: str, models: Path) -> Source:
@@ -180,9 +184,13 @@ def make(source: Source, models: Path, name: str, monitor: Monitor, *, offline: 
     ready = partial / "ready"
     shutil.rmtree(ready, ignore_errors=True)
     ready.mkdir(parents=True)
-    arrived = arrive(source, partial, ready, monitor, offline=offline, endpoint=endpoint)
-    facts = inspect(ready)
-    refuse_unknown(facts, ready)
+    try:
+        arrived = arrive(source, partial, ready, monitor, offline=offline, endpoint=endpoint)
+        facts = inspect(ready)
+        refuse_unknown(facts, ready)
+    except (UnsafeWeights, DamagedWeights, Unsupported):
+        shutil.rmtree(partial, ignore_errors=True)  # it will never be a model: do not leave gigabytes behind
+        raise
     monitor.emit(Note(text=f"{facts.architecture}, {facts.parameters / 1e6:.0f} million parameters, context {facts.context}"))
     files = hashes(ready, kept_files(ready), ready / STAMPS)
     final = models / name
@@ -277,7 +285,7 @@ def show(ready: Path, final: Path, partial: Path) -> None:
 def locked(models: Path, name: str, monitor: Monitor) -> Iterator[None]:
     """Hold the right to make `name`; waits for another pull of it. The kernel frees the lock when its holder dies. Raises: Interrupted."""
     path = models / ".locks" / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as stream:
         waiting = False
         while True:
