@@ -14,7 +14,7 @@ class Noun(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=True, ser_json_inf_nan="constants")
 
-    def digest(self) -> str:
+    def content_digest(self) -> str:
         """sha256 (64 hex digits) of the canonical JSON: the same content always has the same digest."""
         return digest(self.model_dump(mode="json"))
 

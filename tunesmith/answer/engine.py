@@ -1,0 +1,213 @@
+"""Questions as token ids and a way of decoding → answers. The one path to an answer, for evaluation and for chat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from tunesmith.answer.choice import Node, forced, leaf, trie
+from tunesmith.answer.sample import cut_at_stop, pick
+from tunesmith.answer.session import Session, open_session
+from tunesmith.errors import DoesNotFit
+from tunesmith.model.forest import common_prefix
+from tunesmith.model.load import LoadedModel
+from tunesmith.spec.candidate import Answer, Decoding
+from tunesmith.spec.chat import Conversation
+
+ROWS_AT_ONCE = 64
+TOKENS_AT_ONCE = 4096
+
+
+@dataclass
+class Usage:
+    """What the answers cost; `computed` counts shared tokens once."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    computed_tokens: int = 0
+
+
+class Engine:
+    """Answers questions with one model in memory."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
+        self.usage = Usage()
+
+    def answer(
+        self,
+        conversations: Sequence[Conversation],
+        decoding: Decoding,
+        *,
+        done: Callable[[int], None] = lambda n: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> list[Answer]:
+        """One answer per conversation, in order. `done` hears how many are ready; work ends early, with fewer answers, once `stop()`.
+
+        The answers do not depend on which rows are computed together, beyond the rounding of the model's dtype.
+
+        Raises: DoesNotFit if a question leaves no room for an answer in the model's context.
+        """
+        prompts = [self.model.template.prompt(c) for c in conversations]
+        self._check(prompts, decoding)
+        answers: dict[int, Answer] = {}
+        shared = common_prefix(prompts) if self.model.shares_prefixes else 0
+        for batch in batches([len(p) - shared for p in prompts]):
+            if stop():
+                break
+            chosen = [prompts[i] for i in batch]
+            found = self._choose(chosen, decoding) if decoding.choices else self._write(chosen, decoding, batch)
+            answers.update(zip(batch, found, strict=True))
+            done(len(answers))
+        return [answers[i] for i in sorted(answers)] if len(answers) < len(prompts) else [answers[i] for i in range(len(prompts))]
+
+    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
+        """The answer to one conversation in pieces of text that, joined, are the answer."""
+        prompt = self.model.template.prompt(conversation)
+        self._check([prompt], decoding)
+        if decoding.choices:
+            yield self._choose([prompt], decoding)[0].text
+            return
+        shown = ""
+        for row in self._decode([prompt], decoding, [0]):
+            text, stopped = cut_at_stop(self._text(row[0].tokens), decoding.stop)
+            held = (
+                0 if stopped or row[0].finished else max([len(s) for s in decoding.stop], default=1) + 3
+            )  # a stop string or a letter may be half written
+            ready = text[: max(len(shown), len(text) - held)]
+            if len(ready) > len(shown) and not ready.endswith("\ufffd"):
+                yield ready[len(shown) :]
+                shown = ready
+
+    def _check(self, prompts: list[list[int]], decoding: Decoding) -> None:
+        need = 1 if not decoding.choices else max(len(self.model.template.answer(c)) for c in decoding.choices)
+        longest = max((len(p) for p in prompts), default=0)
+        if longest + need > self.model.context:
+            raise DoesNotFit(
+                "a question is longer than the model's context", where=f"model {self.model.local.id}", got=f"{longest} tokens",
+                expected=f"at most {self.model.context - need}", fix="shorten the question or its examples, or choose a model with a longer context",
+            )  # fmt: skip
+
+    @torch.inference_mode()
+    def _choose(self, prompts: list[list[int]], decoding: Decoding) -> list[Answer]:
+        """Walk the trie of choices, all rows at once; a row leaves when only one choice is left."""
+        root = trie([self.model.template.answer(c) for c in decoding.choices])
+        session = open_session(self.model)
+        hidden = session.start(prompts, room=max(len(self.model.template.answer(c)) for c in decoding.choices))
+        start, node = forced(root)
+        rows = list(range(len(prompts)))
+        if start and node.choice is None:
+            hidden = session.extend([start] * len(rows))
+        nodes, chances = [node] * len(prompts), [1.0] * len(prompts)
+        while rows := [r for r in rows if leaf(nodes[r]) is None]:
+            steps = []
+            for r, state in zip(rows, hidden, strict=True):
+                token, chance = self._branch(nodes[r], state)
+                chances[r] *= chance
+                tokens, nodes[r] = forced(nodes[r].children[token])
+                steps.append([token, *tokens])
+            going = [i for i, r in enumerate(rows) if leaf(nodes[r]) is None]
+            if not going:
+                break
+            session.keep(going)
+            rows, hidden = [rows[i] for i in going], session.extend([steps[i] for i in going])
+        picked = [decoding.choices[leaf(node) or 0] for node in nodes]
+        costs = {choice: len(self.model.template.answer(choice)) for choice in set(picked)}
+        self._count(session, prompts, [costs[choice] for choice in picked])
+        return [
+            Answer(text=choice, confidence=chance, prompt_tokens=len(p), completion_tokens=costs[choice], finish="choice")
+            for choice, chance, p in zip(picked, chances, prompts, strict=True)
+        ]
+
+    def _branch(self, node: Node, state: Tensor) -> tuple[int, float]:
+        """The most probable token among a node's children, and its probability among them."""
+        tokens = list(node.children)
+        logits = self.model.head.logits(state[None], torch.tensor(tokens, device=state.device))[0]
+        best = int(logits.argmax())
+        return tokens[best], float(logits.double().softmax(-1)[best])
+
+    def _write(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> list[Answer]:
+        rows: list[Row] = []
+        for rows in self._decode(prompts, decoding, numbers):  # noqa: B007
+            pass
+        answers = []
+        for row, prompt in zip(rows, prompts, strict=True):
+            text, stopped = cut_at_stop(self._text(row.tokens), decoding.stop)
+            confidence = sum(row.chances) / len(row.chances) if row.chances else None
+            finish = "stop" if stopped or row.ended else "length"
+            answers.append(
+                Answer(text=text.strip(), confidence=confidence, prompt_tokens=len(prompt), completion_tokens=len(row.chances), finish=finish)
+            )
+        return answers
+
+    @torch.inference_mode()
+    def _decode(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> Iterator[list[Row]]:
+        """Free text, token by token; yields the rows after each step."""
+        room = min(decoding.max_new_tokens, self.model.context - max(len(p) for p in prompts))
+        session = open_session(self.model)
+        rows = [Row(torch.Generator().manual_seed(decoding.seed * 1_000_003 + n)) for n in numbers]
+        hidden = session.start(prompts, room)
+        going = list(range(len(rows)))
+        stops = set(self.model.template.stop_ids)
+        for step in range(room):
+            logits = self.model.head.logits(hidden)
+            tokens, chances = pick(logits.cpu(), decoding.temperature, decoding.top_p, [rows[r].generator for r in going])
+            for r, token, chance in zip(going, tokens.tolist(), chances.tolist(), strict=True):
+                rows[r].chances.append(chance)
+                if token in stops:
+                    rows[r].ended = True
+                else:
+                    rows[r].tokens.append(token)
+                    rows[r].stopped = bool(decoding.stop) and cut_at_stop(self._text(rows[r].tokens), decoding.stop)[1]
+                rows[r].finished = rows[r].ended or rows[r].stopped or step + 1 == room
+            yield rows
+            left = [i for i, r in enumerate(going) if not rows[r].finished]
+            if not left:
+                break
+            if len(left) < len(going):
+                session.keep(left)
+                going, tokens = [going[i] for i in left], tokens[left]
+            hidden = session.extend([[token] for token in tokens.tolist()])
+        self._count(session, prompts, [len(row.chances) for row in rows])
+
+    def _text(self, tokens: list[int]) -> str:
+        text = self.model.tokenizer.decode(tokens, skip_special_tokens=True)
+        assert isinstance(text, str)
+        return text
+
+    def _count(self, session: Session, prompts: list[list[int]], completions: list[int]) -> None:
+        self.usage.prompt_tokens += sum(len(p) for p in prompts)
+        self.usage.completion_tokens += sum(completions)
+        self.usage.computed_tokens += session.computed
+
+
+@dataclass
+class Row:
+    """One answer being written."""
+
+    generator: torch.Generator
+    tokens: list[int] = field(default_factory=list)
+    chances: list[float] = field(default_factory=list)
+    ended: bool = False
+    stopped: bool = False
+    finished: bool = False
+
+
+def batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices in groups of similar length (of what each row has of its own): at most 64 rows and 4,096 tokens, but at least one row.
+
+    >>> batches([5, 3000, 4, 3000])
+    [[2, 0, 1], [3]]
+    """
+    groups: list[list[int]] = []
+    used = 0
+    for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        if not groups or len(groups[-1]) == ROWS_AT_ONCE or used + lengths[index] > TOKENS_AT_ONCE:
+            groups.append([])
+            used = 0
+        groups[-1].append(index)
+        used += lengths[index]
+    return groups

@@ -1,0 +1,1 @@
+"""Weights in memory: loading, rendering, adapters, attention over shared prefixes."""

@@ -1,0 +1,200 @@
+"""A model on disk, and an adapter or full weights if there are some → model, tokenizer and template in memory."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+
+from tunesmith.errors import DamagedWeights, Unsupported
+from tunesmith.model import attention, lora
+from tunesmith.model.attention import ForestLayout, Layout
+from tunesmith.model.device import Placement
+from tunesmith.model.forest import Forest, pack
+from tunesmith.model.memory import Shape, check_serving, free_bytes
+from tunesmith.model.template import Template
+from tunesmith.spec.model import LocalModel
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+logging.getLogger("transformers").setLevel(logging.ERROR)
+
+PROBE_ROWS = [[5, 6, 7, 8, 9], [5, 6, 7, 10], [5, 6, 7, 8, 11, 12, 13]]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The output layer: hidden [K, D] → logits [K, V], with what some models do to their logits."""
+
+    weight: Tensor
+    bias: Tensor | None
+    multiplier: float
+    softcap: float | None
+
+    def logits(self, hidden: Tensor, tokens: Tensor | None = None) -> Tensor:
+        """float32 logits of all tokens, or of those listed in `tokens`."""
+        weight = self.weight if tokens is None else self.weight[tokens]
+        bias = None if self.bias is None else self.bias if tokens is None else self.bias[tokens]
+        out = nn.functional.linear(hidden, weight, bias).float() * self.multiplier
+        return out if self.softcap is None else self.softcap * torch.tanh(out / self.softcap)
+
+
+@dataclass(eq=False)
+class LoadedModel:
+    """Weights, tokenizer and template, placed on a device."""
+
+    local: LocalModel
+    network: Any
+    """The transformers model, adapters included."""
+    template: Template
+    placement: Placement
+    context: int
+    """Longest path in tokens."""
+    shares_prefixes: bool = True
+    """False: rows are computed padded and alone, for the reason in `sharing_reason`."""
+    sharing_reason: str = ""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The template's tokenizer."""
+        return self.template.tokenizer
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes that memory depends on."""
+        return Shape.of(self.network.config, self.local.parameters)
+
+    @property
+    def head(self) -> Head:
+        """The output layer as it is now (it is trained in full fine-tuning)."""
+        config, layer = self.network.config.get_text_config(), self.network.get_output_embeddings()
+        multiplier = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+        return Head(layer.weight, layer.bias, multiplier, getattr(config, "final_logit_softcapping", None))
+
+    def pack(self, rows: list[list[int]]) -> Forest:
+        """The forest of `rows` on this model's device."""
+        return pack(rows, self.placement.device)
+
+    def hidden(self, forest: Forest, layout: Layout | None = None) -> Tensor:
+        """[T, D] last hidden states of a forest's tokens, in its packed order."""
+        if self.shares_prefixes:
+            return attention.run(self.network.get_decoder(), forest.ids, forest.positions, layout or ForestLayout(forest))
+        return self._padded(forest)
+
+    def _padded(self, forest: Forest) -> Tensor:
+        """Every row alone, padded on the right: the way for models whose layers carry a state along the sequence."""
+        R, P = forest.grid.shape[0], forest.trunk
+        branches = forest.ids[P:][forest.grid]
+        ids = torch.cat([forest.ids[:P].expand(R, P), branches], 1)
+        hidden = self.network.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state  # [R, P + L, D]
+        own = hidden[:, P:].reshape(-1, hidden.shape[-1])[forest.cells]
+        return torch.cat([hidden[0, :P], own], 0)
+
+
+def load(
+    local: LocalModel, placement: Placement, *, adapter: Path | None = None, weights: Path | None = None, memory_limit: int | None = None
+) -> LoadedModel:
+    """The model in `local.folder`, with an adapter (PEFT's format) or other full weights of the same shape in its place.
+
+    Raises: DoesNotFit before loading, Unsupported for what transformers cannot load without remote code, DamagedWeights.
+    """
+    folder = Path(local.folder)
+    config = _config(folder)
+    check_serving(Shape.of(config, local.parameters), placement.dtype, free_bytes(memory_limit))
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    network = _network(folder, config, placement)
+    if weights is not None:
+        _replace(network, weights)
+    if adapter is not None:
+        lora.load(network, adapter)
+    network.to(placement.device).eval()
+    context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or local.context)
+    model = LoadedModel(local, network, Template(tokenizer, _stop_ids(network)), placement, context)
+    model.shares_prefixes, model.sharing_reason = probe(model)
+    return model
+
+
+def load_embedder(local: LocalModel, placement: Placement) -> tuple[Any, PreTrainedTokenizerBase]:
+    """An encoder for sentence embeddings, in float32: it is small, and its vectors are compared with thresholds."""
+    folder = Path(local.folder)
+    config = _config(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    network = AutoModel.from_pretrained(
+        folder, config=config, dtype=torch.float32, local_files_only=True, use_safetensors=True, trust_remote_code=False
+    )
+    return network.to(placement.device).eval(), tokenizer
+
+
+def _config(folder: Path) -> Any:
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (ValueError, OSError, KeyError) as error:
+        raise Unsupported(
+            f"transformers {transformers.__version__} does not know this model: {str(error).splitlines()[0][:200]}", where=str(folder / "config.json"),
+            fix="upgrade transformers, or choose another model: tunesmith models list",
+        ) from None  # fmt: skip
+
+
+def _network(folder: Path, config: Any, placement: Placement) -> Any:
+    """The causal language model with our attention, or with its own where it does not take another."""
+    options = {"config": config, "dtype": placement.dtype, "local_files_only": True, "use_safetensors": True, "trust_remote_code": False}
+    try:
+        try:
+            return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention.NAME, **options)
+        except ValueError as error:
+            if "attention" not in str(error).lower() and "attn" not in str(error).lower():
+                raise
+            return AutoModelForCausalLM.from_pretrained(folder, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        message = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        raise DamagedWeights(
+            f"the weights cannot be loaded: {message}", where=str(folder), fix=f"pull the model again: tunesmith models pull {folder.name}"
+        ) from None
+
+
+def _replace(network: nn.Module, weights: Path) -> None:
+    """Load full fine-tuned weights over the base's."""
+    tensors = load_file(weights)
+    missing, unknown = network.load_state_dict(tensors, strict=False)
+    tied = set(getattr(network, "_tied_weights_keys", None) or ())
+    if unknown or set(missing) - tied:
+        got = ", ".join([*unknown, *sorted(set(missing) - tied)][:3])
+        raise DamagedWeights("the weights do not fit the base", where=str(weights), got=got, fix="restore the checkpoint")
+    network.tie_weights()  # type: ignore[operator]
+
+
+def _stop_ids(network: Any) -> tuple[int, ...]:
+    ids = getattr(network.generation_config, "eos_token_id", None) if getattr(network, "generation_config", None) else None
+    return tuple(ids) if isinstance(ids, list) else (ids,) if isinstance(ids, int) else ()
+
+
+@torch.no_grad()
+def probe(model: LoadedModel) -> tuple[bool, str]:
+    """Whether shared prefixes give this model the same hidden states as rows alone, found out by trying; with the reason.
+
+    Recurrent mixers carry a state from one branch into the next, some models build masks of their own, and attention dropout is not in the
+    fused kernels: none of them can be told safely from the configuration, but three short rows show it.
+    """
+    limit = len(model.tokenizer)
+    rows = [[token % limit for token in row] for row in PROBE_ROWS]
+    forest = model.pack(rows)
+    if getattr(model.network.config.get_text_config(), "attention_dropout", 0.0):
+        return False, "it was trained with attention dropout, which shared prefixes do not have"
+    try:
+        shared = attention.run(model.network.get_decoder(), forest.ids, forest.positions, ForestLayout(forest)).double()
+    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+        return False, f"its layers do not take a packed sequence ({type(error).__name__})"
+    tolerance = 1e-3 if model.placement.dtype == torch.float32 else 6e-2
+    for r, row in enumerate(rows):
+        alone = model.network.get_decoder()(input_ids=torch.tensor([row], device=forest.ids.device), use_cache=False).last_hidden_state[0].double()
+        ours = shared[[forest.source(r, i) for i in range(len(row))]]
+        if not bool((ours - alone).norm() <= tolerance * alone.norm()):
+            return False, "its layers carry a state along the sequence, so branches would see one another"
+    return True, "rows with a common beginning share its computation"

@@ -1,0 +1,172 @@
+"""A model's configuration and the work → peak bytes, checked against what is free before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from tunesmith.errors import DoesNotFit
+from tunesmith.spec.recipe import Choice, Full, Lora
+
+RUNTIME_BYTES = 450 * 2**20
+"""Interpreter, torch, transformers and the allocator's slack, measured for an idle worker with the libraries loaded."""
+CHUNK_TOKENS = 256
+"""Rows of the output layer that are computed at once; bounds the largest tensor of a step."""
+SMALLEST_BATCH, LARGEST_BATCH = 256, 4096
+CGROUP_FILES = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes that memory depends on."""
+
+    parameters: int
+    width: int
+    inner: int
+    layers: int
+    heads: int
+    head_width: int
+    kv_heads: int
+    vocabulary: int
+    linear_sizes: int
+    """Sum of (in + out) over all linear layers: an adapter of rank r has r times as many parameters."""
+
+    @classmethod
+    def of(cls, config: Any, parameters: int) -> Shape:
+        """Sizes from a transformers configuration."""
+        text = config.get_text_config()
+        heads = getattr(text, "num_attention_heads", 1)
+        head = getattr(text, "head_dim", None) or text.hidden_size // heads
+        kv = getattr(text, "num_key_value_heads", None) or heads
+        inner = getattr(text, "intermediate_size", None) or 4 * text.hidden_size
+        inner = max(inner) if isinstance(inner, list | tuple) else inner
+        linear = text.num_hidden_layers * (4 * text.hidden_size + 2 * head * (heads + kv) + 3 * (text.hidden_size + inner))
+        return cls(parameters, text.hidden_size, inner, text.num_hidden_layers, heads, head, kv, text.vocab_size, linear)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Peak bytes of one kind of work, with its parts for people."""
+
+    parts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Peak bytes."""
+        return sum(self.parts.values())
+
+    def words(self) -> str:
+        """`1.9 GB: weights 0.3, activations 1.0 …`."""
+        return f"{gigabytes(self.total)}: " + ", ".join(f"{name} {gigabytes(size)}" for name, size in self.parts.items())
+
+
+def gigabytes(size: float) -> str:
+    """A size as people read it.
+
+    >>> gigabytes(1.5e9)
+    '1.50 GB'
+    """
+    return f"{size / 1e9:.2f} GB"
+
+
+def to_serve(shape: Shape, dtype: torch.dtype, tokens: int) -> Estimate:
+    """Answering with `tokens` tokens (all rows of a batch together) in the cache."""
+    size = dtype.itemsize
+    cache = 2 * shape.layers * shape.kv_heads * shape.head_width * tokens * size
+    working = tokens * (6 * shape.width + 3 * shape.inner) * size + CHUNK_TOKENS * shape.vocabulary * 6
+    return Estimate({"runtime": RUNTIME_BYTES, "weights": shape.parameters * size, "cache": cache, "working set": working})
+
+
+def to_train(shape: Shape, weights: Lora | Full, dtype: torch.dtype, tokens: int) -> Estimate:
+    """Training with micro-batches of `tokens` tokens.
+
+    Kept per token and layer for the backward pass: the inputs of both norms and their float32 copies, normed inputs, query, key and value
+    before and after rotation, the attention's output, both halves of the MLP, its activation and product, and the adapters' inner values.
+    """
+    size = dtype.itemsize
+    heads, kv = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
+    per_layer = size * (6 * shape.width + 5 * heads + 4 * kv + 5 * shape.inner) + 4 * 4 * shape.width
+    if isinstance(weights, Lora):
+        trained = weights.r * shape.linear_sizes
+        state = trained * 4 * 4  # value, gradient, two moments, all float32
+        per_layer += 7 * weights.r * size + (size * (4 * shape.width + heads + shape.inner) if weights.dropout != 0 else 0)
+    else:
+        trained = shape.parameters
+        state = trained * (4 * 4 + size)  # float32 master, its gradient, two moments; the gradient in the model's dtype
+    head = CHUNK_TOKENS * shape.vocabulary * (4 + 4 + size)
+    return Estimate(
+        {
+            "runtime": RUNTIME_BYTES,
+            "weights": shape.parameters * size,
+            "optimiser": state,
+            "activations": tokens * shape.layers * per_layer,
+            "output layer": head,
+        }
+    )
+
+
+def free_bytes(limit: int | None) -> Choice:
+    """Bytes that this process may still take: the least of the machine's, its container's and the user's limit."""
+    machine = psutil.virtual_memory().available
+    best, reason = machine, "available on this machine"
+    for most, used in CGROUP_FILES:
+        try:
+            room = int(most.read_text()) - int(used.read_text())
+        except (OSError, ValueError):
+            continue  # no such limit here; `max` is not a number
+        if room < best:
+            best, reason = max(room, 0), "left in this container's limit"
+    if limit is not None and limit < best:
+        best, reason = limit, "TUNESMITH_MEMORY_BYTES says so"
+    return Choice(name="memory", value=str(best), reason=f"{gigabytes(best)} {reason}")
+
+
+def choose_batch(shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: Choice, longest_row: int) -> Choice:
+    """Tokens per micro-batch: the most (up to 4,096) whose peak stays under 70 % of what is free.
+
+    Raises: DoesNotFit if not even the longest row does, naming what would.
+    """
+    room = int(int(free.value) * 0.7)
+    fixed = to_train(shape, weights, dtype, 0)
+    per_token = to_train(shape, weights, dtype, 1).total - fixed.total
+    tokens = min(LARGEST_BATCH, (room - fixed.total) // per_token)
+    if tokens < max(SMALLEST_BATCH, longest_row):
+        need = to_train(shape, weights, dtype, max(SMALLEST_BATCH, longest_row))
+        fitting = int((room - RUNTIME_BYTES) / (shape_bytes(weights, dtype)))
+        raise DoesNotFit(
+            f"training needs about {need.words()}", where="memory", got=f"{free.reason}, of which 70 % may be used", expected=f"at least {gigabytes(need.total / 0.7)}",
+            fix=f"choose a model under about {max(fitting, 0) / 1e6:.0f} M parameters, a smaller train.budget.max_length"
+            + (", or LoRA instead of full fine-tuning" if isinstance(weights, Full) else ""),
+        )  # fmt: skip
+    return Choice(
+        name="tokens_per_batch",
+        value=str(int(tokens)),
+        reason=f"estimated peak {to_train(shape, weights, dtype, int(tokens)).words()}; {free.reason}",
+    )
+
+
+def shape_bytes(weights: Lora | Full, dtype: torch.dtype) -> float:
+    """Rough bytes per parameter of training at the smallest batch: what a fitting model is guessed from."""
+    return dtype.itemsize * 2.0 if isinstance(weights, Lora) else 16.0 + 2 * dtype.itemsize
+
+
+def check_serving(shape: Shape, dtype: torch.dtype, free: Choice, tokens: int = 2048) -> Estimate:
+    """The estimate for answering.
+
+    Raises: DoesNotFit before anything is loaded.
+    """
+    need = to_serve(shape, dtype, tokens)
+    if need.total > int(free.value):
+        fitting = max(0.0, (int(free.value) - RUNTIME_BYTES) / dtype.itemsize / 1.3 / 1e6)
+        raise DoesNotFit(
+            f"the model needs about {need.words()}", where="memory", got=free.reason, expected=f"at least {gigabytes(need.total)}",
+            fix=f"choose a model under about {fitting:.0f} M parameters: tunesmith models list",
+        )  # fmt: skip
+    return need

@@ -1,0 +1,101 @@
+"""A recipe as written, the rows and the model → the recipe as it runs, each automatic value with its reason."""
+
+from __future__ import annotations
+
+from tunesmith.model.load import LoadedModel
+from tunesmith.model.memory import choose_batch, free_bytes
+from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
+from tunesmith.train.batches import Order, TokenRow, packed_tokens
+from tunesmith.train.loop import Plan
+
+LONGEST_ROW = 2048
+SMALL_DATA = 1000
+BACKWARD = {"lora": 2.0, "full": 3.0}
+"""Cost of a training token against one that is only evaluated: adapters skip the weights' own gradients."""
+
+
+def learning_rate(recipe: Recipe, parameters: int) -> Choice:
+    """The peak rate: ten times as high for adapters as for full fine-tuning, and falling with the model's size.
+
+    Sources: LoRA Without Regret (Schulman et al. 2025) for the ratio; our own sweep on the router example (docs/log.md) for the level.
+    """
+    small = parameters < 700e6
+    if isinstance(recipe.weights, Lora):
+        value, why = (1e-3, "adapters on a model under 700 M parameters") if small else (3e-4, "adapters on a model of 700 M parameters or more")
+    else:
+        value, why = (
+            (5e-5, "all weights of a model under 700 M parameters") if small else (1e-5, "all weights of a model of 700 M parameters or more")
+        )
+    return Choice(name="lr", value=f"{value:g}", reason=f"{why}; see docs/decisions")
+
+
+def max_length(recipe: Recipe, context: int) -> Choice:
+    """The longest row in tokens."""
+    if recipe.budget.max_length is not None:
+        return Choice(name="max_length", value=str(min(recipe.budget.max_length, context)), reason="as written, at most the model's context")
+    return Choice(
+        name="max_length",
+        value=str(min(LONGEST_ROW, context)),
+        reason=f"the model's context is {context}; longer rows than {LONGEST_ROW} must be asked for",
+    )
+
+
+def resolve(recipe: Recipe, model: LoadedModel, rows: list[TokenRow], length: int, memory_limit: int | None) -> tuple[Recipe, tuple[Choice, ...]]:
+    """The recipe without None, and the choices that were made.
+
+    Raises: DoesNotFit if not even the longest row does.
+    """
+    choices: list[Choice] = []
+    weights = recipe.weights
+    if isinstance(weights, Lora) and weights.dropout is None:
+        small = len(rows) < SMALL_DATA
+        choices.append(
+            Choice(name="dropout", value="0.05" if small else "0", reason=f"{len(rows)} rows, {'under' if small else 'at least'} {SMALL_DATA}")
+        )
+        weights = weights.model_copy(update={"dropout": float(choices[-1].value)})
+    optimiser = recipe.optimiser
+    if optimiser.lr is None:
+        choices.append(learning_rate(recipe, model.local.parameters))
+        optimiser = optimiser.model_copy(update={"lr": float(choices[-1].value)})
+    if optimiser.weight_decay is None:
+        decay = "0.01" if isinstance(weights, Full) else "0"
+        choices.append(
+            Choice(
+                name="weight_decay", value=decay, reason="full fine-tuning" if isinstance(weights, Full) else "adapters start at zero and stay small"
+            )
+        )
+        optimiser = optimiser.model_copy(update={"weight_decay": float(decay)})
+    budget = recipe.budget
+    if budget.tokens_per_batch is None:
+        longest = max(len(row.ids) for row in rows)
+        choices.append(choose_batch(model.shape, weights, model.placement.dtype, free_bytes(memory_limit), longest))
+        budget = budget.model_copy(update={"tokens_per_batch": int(choices[-1].value)})
+    budget = budget.model_copy(update={"max_length": length})
+    resolved = recipe.model_copy(update={"weights": weights, "optimiser": optimiser, "budget": budget})
+    return resolved, tuple(choices)
+
+
+def make_plan(recipe: Recipe, train: list[TokenRow], dev: list[TokenRow]) -> tuple[Plan, Choice]:
+    """How many steps, and after which of them dev is evaluated; the last one always is.
+
+    Evaluations are thinned out until they cost at most `dev_time_share` of the training's work in tokens: counted, not timed, so that the
+    same run always has the same plan.
+    """
+    budget = recipe.budget
+    assert budget.tokens_per_batch is not None
+    assert recipe.optimiser.lr is not None
+    order = Order(len(train), budget.rows_per_step, recipe.seed)
+    steps = min(order.steps(budget.epochs), budget.max_steps or order.steps(budget.epochs))
+    sample = [packed_tokens([train[i] for i in order.step(s)], budget.tokens_per_batch) for s in range(min(steps, 8))]
+    work = sum(sample) / len(sample) * steps * BACKWARD[recipe.weights.kind]
+    cost = packed_tokens(dev, budget.tokens_per_batch) if dev else 1
+    wanted = max(1, round(budget.evaluations_per_epoch * steps * budget.rows_per_step / len(train)))
+    allowed = max(1, int(budget.dev_time_share * work / cost))
+    count = min(wanted, allowed, steps)
+    at = frozenset(round(steps * (i + 1) / count) for i in range(count))
+    why = (
+        f"{count} of {wanted} wanted: each costs {cost / work:.1%} of the training, {budget.dev_time_share:.0%} are allowed"
+        if count < wanted
+        else "as wanted"
+    )
+    return Plan(steps, at, budget.tokens_per_batch, recipe.optimiser.lr), Choice(name="evaluations", value=str(count), reason=why)

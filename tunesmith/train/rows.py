@@ -1,0 +1,60 @@
+"""Records and a prompt → tokenised rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tunesmith.errors import NotEnoughData
+from tunesmith.model.template import Template
+from tunesmith.spec.chat import Prompt
+from tunesmith.spec.dataset import Record
+from tunesmith.spec.job import Monitor, Progress
+from tunesmith.train.batches import TokenRow
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """Rows ready to train on, and what happened to the others."""
+
+    rows: list[TokenRow]
+    truncated: int
+    """Rows that were longer than the limit and were cut."""
+    dropped: int
+    """Rows of which nothing trainable was left."""
+
+
+def tokenise(
+    records: Sequence[Record],
+    prompt: Prompt,
+    template: Template,
+    max_length: int,
+    monitor: Monitor,
+    label: str,
+    done: Callable[[], bool] = lambda: False,
+) -> Tokenised:
+    """Every record as its model will see it when it serves, with the mask of what it learns to say.
+
+    Raises: NotEnoughData if nothing is left.
+    """
+    rows: list[TokenRow] = []
+    truncated = dropped = 0
+    for number, record in enumerate(records):
+        if number % 256 == 0:
+            monitor.emit(Progress(label=f"tokenising {label}", done=number, total=len(records)))
+        if record.conversation is None:
+            dropped += 1
+            continue
+        for rendered in template.rows(prompt.apply(record.conversation), max_length):
+            truncated += rendered.truncated
+            row = TokenRow(rendered.ids, rendered.trained)
+            if row.targets:
+                rows.append(row)
+            else:
+                dropped += 1
+    if not rows:
+        raise NotEnoughData(
+            f"no {label} row holds anything to learn", where=label, got=f"{len(records)} rows, {dropped} without a trainable token",
+            expected="rows with an assistant's answer that fits the length limit", fix="raise train.budget.max_length, or look at the rows with tunesmith data show",
+        )  # fmt: skip
+    return Tokenised(rows, truncated, dropped)

@@ -1,0 +1,268 @@
+"""Dataset rows, a prompt and a recipe → a checkpoint: adapter or full weights with everything needed to serve them or to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import random
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from tunesmith.errors import StoreUnusable
+from tunesmith.model import lora
+from tunesmith.model.device import Placement, apply
+from tunesmith.model.load import LoadedModel, load
+from tunesmith.model.memory import gigabytes, to_train
+from tunesmith.spec.chat import Prompt
+from tunesmith.spec.checkpoint import Checkpoint, CurvePoint
+from tunesmith.spec.dataset import Record
+from tunesmith.spec.job import Monitor, Note
+from tunesmith.spec.model import LocalModel
+from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
+from tunesmith.train import alarms, state
+from tunesmith.train.loop import Plan, Run, run_loop
+from tunesmith.train.loss import supervised
+from tunesmith.train.resolve import make_plan, max_length, resolve
+from tunesmith.train.rows import Tokenised, tokenise
+from tunesmith.train.state import RunState, Weights
+
+VERSION = 1
+WEIGHTS = "model.safetensors"
+SMALL_MODEL = 300_000_000
+CURVE_POINTS = 500
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training begins."""
+
+    base: LocalModel
+    parent: str | None = None
+    """Name of the checkpoint that is continued."""
+    adapter: Path | None = None
+    """Folder of the parent's adapter."""
+    weights: Path | None = None
+    """File of the parent's full weights."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one checkpoint is made of."""
+
+    train: Sequence[Record]
+    dev: Sequence[Record]
+    dataset: str
+    prompt: Prompt
+    recipe: Recipe
+    start: Start
+
+
+def train(inputs: Inputs, folder: Path, placement: Placement, monitor: Monitor, memory_limit: int | None = None) -> Checkpoint:
+    """The checkpoint; its files lie in `folder`. A folder that holds an unfinished run of the same inputs is taken up where it stopped.
+
+    Raises: Alarm for what training found wrong with itself, Interrupted after saving, DoesNotFit, NotEnoughData, StoreUnusable.
+    """
+    frozen = state.read_plan(folder)
+    placement = _same_machine(placement, frozen, monitor)
+    apply(placement)
+    start = inputs.start
+    model = load(start.base, placement, adapter=start.adapter, weights=start.weights, memory_limit=memory_limit)
+    if not model.shares_prefixes:
+        monitor.emit(Note(text=f"{start.base.id} takes every row alone, padded: {model.sharing_reason}"))
+    length = max_length(inputs.recipe, model.context)
+    rows = tokenise(inputs.train, inputs.prompt, model.template, int(length.value), monitor, "train")
+    dev = (
+        tokenise(_sample(inputs.dev, inputs.recipe), inputs.prompt, model.template, int(length.value), monitor, "dev")
+        if inputs.dev
+        else Tokenised([], 0, 0)
+    )
+    if frozen is None:
+        recipe, choices = resolve(inputs.recipe, model, rows.rows, int(length.value), memory_limit)
+        plan, evaluations = make_plan(recipe, rows.rows, dev.rows)
+        choices = (
+            *placement.choices,
+            Choice(name="sharing", value=str(model.shares_prefixes).lower(), reason=model.sharing_reason),
+            length,
+            *choices,
+            evaluations,
+        )
+        frozen = {
+            "recipe": recipe.model_dump(mode="json"),
+            "choices": [c.model_dump() for c in choices],
+            "facts": placement.facts(),
+            "torch": torch.__version__,
+        }
+        frozen["plan"] = {"steps": plan.steps, "evaluate_at": sorted(plan.evaluate_at), "tokens_per_batch": plan.tokens_per_batch, "lr": plan.lr}
+        _check_disk(model, recipe, folder)
+        state.write_plan(folder, frozen)
+    recipe = Recipe.model_validate(frozen["recipe"])
+    choices = tuple(Choice.model_validate(c) for c in frozen["choices"])
+    raw = frozen["plan"]
+    plan = Plan(raw["steps"], frozenset(raw["evaluate_at"]), raw["tokens_per_batch"], raw["lr"])
+    _tell(inputs, rows, choices, model, monitor)
+    _prepare(model, recipe, start)
+    run = Run(model, supervised, rows.rows, dev.rows, recipe, plan, _weights(model, recipe), folder, monitor)
+    final = _run(run)
+    return _finish(inputs, run, final, choices, rows)
+
+
+def _run(run: Run) -> RunState:
+    """The loop, from the last saved state or from the beginning; a failed allocation gets its name."""
+    begun = state.restore(run.folder, run.weights) or RunState()
+    if begun.step:
+        run.monitor.emit(Note(text=f"going on after step {begun.step} of {run.plan.steps}"))
+    try:
+        return run_loop(run, begun)
+    except (MemoryError, RuntimeError) as error:
+        if alarms.is_out_of_memory(error):
+            raise alarms.out_of_memory(error, run.plan.tokens_per_batch) from None
+        raise
+
+
+def _prepare(model: LoadedModel, recipe: Recipe, start: Start) -> None:
+    """Make trainable what the recipe trains."""
+    if isinstance(recipe.weights, Lora):
+        if start.adapter is None:
+            lora.inject(model.network, recipe.weights, recipe.weights.dropout or 0.0, recipe.seed)
+        else:
+            for _, layer in lora.adapters(model.network):
+                layer.dropout = recipe.weights.dropout or 0.0
+    else:
+        model.network.requires_grad_(True)
+
+
+def _weights(model: LoadedModel, recipe: Recipe) -> Weights:
+    optimiser = recipe.optimiser
+    assert optimiser.lr is not None
+    assert optimiser.weight_decay is not None
+    return Weights(model.network, optimiser.lr, (optimiser.beta1, optimiser.beta2), optimiser.eps, optimiser.weight_decay)
+
+
+def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ...], rows: Tokenised) -> Checkpoint:
+    """Put the best weights in, write them, and describe them."""
+    assert run.recipe.optimiser.lr is not None
+    run.weights.set_values(state.read_best(run.folder, final) if run.dev else run.weights.values())
+    warning = alarms.nothing_learnt(final.losses, run.recipe.optimiser.lr)
+    if warning is not None:
+        run.monitor.emit(Note(level="warning", text=warning))
+    start = inputs.start
+    if isinstance(run.recipe.weights, Lora):
+        lora.save(run.model.network, run.recipe.weights, run.recipe.weights.dropout or 0.0, run.folder, start.base.id)
+        files = [lora.WEIGHTS, lora.CONFIG]
+    else:
+        tensors = {n: t.detach().contiguous() for n, t in run.model.network.state_dict().items() if n not in _tied(run.model.network)}
+        save_file(tensors, run.folder / WEIGHTS, metadata={"format": "pt"})
+        files = [WEIGHTS]
+    state.clear(run.folder)
+    early = final.stopped_early
+    stop = f"no better evaluation in {run.recipe.budget.patience}" if early else f"all {run.plan.steps} planned steps are done"
+    return Checkpoint(
+        base=start.base.id,
+        base_digest=start.base.digest,
+        parent=start.parent,
+        dataset=inputs.dataset,
+        prompt=inputs.prompt,
+        template_digest=run.model.template.digest,
+        passed=inputs.recipe,
+        resolved=run.recipe,
+        choices=choices,
+        kind=run.recipe.weights.kind,
+        files={name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest() for name in files},
+        best_step=final.best_step if run.dev else final.step,
+        steps=final.step,
+        planned_steps=run.plan.steps,
+        stopped="early" if early else "finished",
+        stop_reason=stop,
+        best_dev_loss=final.best_dev_loss,
+        best_dev_metric=final.best_dev_metric,
+        curve=_thinned(final.curve),
+        truncated_rows=rows.truncated,
+        trained_rows=final.trained_rows,
+        trained_tokens=final.trained_tokens,
+        logical_tokens=final.logical_tokens,
+        computed_tokens=final.computed_tokens,
+        alarms=(*final.alarms, *([warning] if warning else [])),
+        versions=_versions(run.model.placement),
+    )
+
+
+def _thinned(curve: tuple[CurvePoint, ...]) -> tuple[CurvePoint, ...]:
+    """Every evaluation, and of the other steps so many that a plot needs no more."""
+    every = max(1, len(curve) // CURVE_POINTS)
+    return tuple(p for i, p in enumerate(curve) if p.dev_loss is not None or i % every == 0)
+
+
+def _tied(network: Any) -> set[str]:
+    """Names of tensors that are the same memory as another one: safetensors stores each once."""
+    return set(getattr(network, "_tied_weights_keys", None) or ()) if network.config.get_text_config().tie_word_embeddings else set()
+
+
+def _versions(placement: Placement) -> dict[str, str]:
+    packages = {
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "safetensors": safetensors.__version__,
+        "python": platform.python_version(),
+    }
+    return packages | placement.facts()
+
+
+def _same_machine(placement: Placement, frozen: dict[str, Any] | None, monitor: Monitor) -> Placement:
+    """The placement an unfinished run began with, as far as this machine has it; what differs is said, since the bits then will too."""
+    if frozen is None:
+        return placement
+    kept = Placement(placement.device, getattr(torch, frozen["facts"]["dtype"]), int(frozen["facts"]["threads"]), placement.choices)
+    now = kept.facts() | {"torch": torch.__version__}
+    other = [f"{name} was {value}, is {now[name]}" for name, value in (frozen["facts"] | {"torch": frozen["torch"]}).items() if now[name] != value]
+    if other:
+        monitor.emit(Note(level="warning", text=f"this run goes on under other conditions and will not give the same bits: {'; '.join(other)}"))
+    return kept
+
+
+def _check_disk(model: LoadedModel, recipe: Recipe, folder: Path) -> None:
+    """Raises: StoreUnusable if the disk cannot take two states and the result."""
+    need = 3 * to_train(model.shape, recipe.weights, model.placement.dtype, 0).parts["optimiser"]
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise StoreUnusable(
+            "the disk has too little room for this run's checkpoints", where=str(folder), got=f"{gigabytes(free)} free", expected=f"about {gigabytes(need)}",
+            fix="free some space, or set TUNESMITH_HOME to another disk",
+        )  # fmt: skip
+
+
+def _sample(records: Sequence[Record], recipe: Recipe) -> list[Record]:
+    """A fixed random part of the dev rows, in their order, where there are more than training looks at."""
+    if len(records) <= recipe.budget.dev_rows:
+        return list(records)
+    chosen = sorted(random.Random(recipe.seed).sample(range(len(records)), recipe.budget.dev_rows))
+    return [records[i] for i in chosen]
+
+
+def _tell(inputs: Inputs, rows: Tokenised, choices: tuple[Choice, ...], model: LoadedModel, monitor: Monitor) -> None:
+    """Say what was chosen and what is unusual."""
+    for choice in choices:
+        monitor.emit(Note(text=f"{choice.name} = {choice.value}: {choice.reason}"))
+    if rows.truncated:
+        monitor.emit(
+            Note(
+                level="warning",
+                text=f"{rows.truncated} of {len(rows.rows)} training rows are longer than the limit and were cut; raise train.budget.max_length",
+            )
+        )
+    if rows.dropped:
+        monitor.emit(Note(level="warning", text=f"{rows.dropped} training rows hold nothing to learn and were left out"))
+    if isinstance(inputs.recipe.weights, Full) and model.local.parameters < SMALL_MODEL:
+        monitor.emit(
+            Note(level="warning", text="full fine-tuning of a model this small tends to forget more than it learns; LoRA is the default for a reason")
+        )
+
+
+__all__ = ["VERSION", "Inputs", "Start", "train"]

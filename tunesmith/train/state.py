@@ -1,0 +1,197 @@
+"""A running training ↔ files from which it goes on to the same bits.
+
+`state-N/` is written beside its predecessor and renamed when whole, so there always is one good state. Tensors are safetensors, the rest
+is JSON: nothing here can run code when it is read. Dropout needs no stored generator: each step seeds its own (`batches.step_seed`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from tunesmith.spec.checkpoint import CurvePoint
+from tunesmith.spec.noun import Noun
+
+PLAN = "plan.json"
+
+
+class RunState(Noun):
+    """Everything a run knows besides tensors; a new value per step."""
+
+    step: int = 0
+    """Steps done."""
+    curve: tuple[CurvePoint, ...] = ()
+    losses: tuple[float, ...] = ()
+    """Mean loss per trained token, one per step done."""
+    best_step: int = 0
+    best_dev_loss: float | None = None
+    best_dev_metric: float | None = None
+    evaluations_without_better: int = 0
+    alarms: tuple[str, ...] = ()
+    stopped_early: bool = False
+    trained_rows: int = 0
+    trained_tokens: int = 0
+    logical_tokens: int = 0
+    computed_tokens: int = 0
+
+
+class Weights:
+    """The trained parameters with float32 masters, their optimiser, and how they are stored.
+
+    Adapters are float32 already and are their own masters. In full fine-tuning the model keeps its dtype, and every step rounds the masters
+    into it: an update smaller than a bf16 step is not lost.
+    """
+
+    def __init__(self, model: nn.Module, lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.masters = {name: p if p.dtype == torch.float32 else p.detach().float() for name, p in self.trained.items()}
+        decayed = [m for m in self.masters.values() if m.ndim > 1]
+        plain = [m for m in self.masters.values() if m.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=lr, betas=betas, eps=eps, foreach=False, fused=True)
+
+    def collect(self) -> None:
+        """Add the gradients of a micro-batch to the masters'."""
+        for name, parameter in self.trained.items():
+            master = self.masters[name]
+            if master is parameter or parameter.grad is None:
+                continue
+            gradient = parameter.grad.float()
+            master.grad = gradient if master.grad is None else master.grad.add_(gradient)
+            parameter.grad = None
+
+    def clip(self, limit: float) -> float:
+        """The gradient's global norm before it was cut to `limit`."""
+        return float(nn.utils.clip_grad_norm_(self.masters.values(), limit))
+
+    def step(self, lr: float) -> None:
+        """One update at rate `lr`; the gradients are gone afterwards."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.publish()
+
+    def publish(self) -> None:
+        """Round the masters into the model."""
+        with torch.no_grad():
+            for name, parameter in self.trained.items():
+                if self.masters[name] is not parameter:
+                    parameter.copy_(self.masters[name])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Masters and moments under flat names."""
+        named = {f"value.{name}": master.detach() for name, master in self.masters.items()}
+        for name, master in self.masters.items():
+            for key, value in self.optimizer.state.get(master, {}).items():
+                named[f"{key}.{name}"] = value
+        return named
+
+    def restore(self, named: dict[str, Tensor]) -> None:
+        """The inverse of `tensors`, bit for bit."""
+        with torch.no_grad():
+            for name, master in self.masters.items():
+                master.copy_(named[f"value.{name}"])
+                moments = {key: named[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}.{name}" in named}
+                if moments:
+                    self.optimizer.state[master] = {k: v.clone() if k == "step" else v.to(master.device).clone() for k, v in moments.items()}
+        self.publish()
+
+    def values(self) -> dict[str, Tensor]:
+        """A copy of the masters: what the best checkpoint is made of."""
+        return {name: master.detach().clone() for name, master in self.masters.items()}
+
+    def set_values(self, named: dict[str, Tensor]) -> None:
+        """Put a copy made by `values` back."""
+        with torch.no_grad():
+            for name, master in self.masters.items():
+                master.copy_(named[name])
+        self.publish()
+
+
+def save(folder: Path, state: RunState, weights: Weights, best: dict[str, Tensor] | None) -> None:
+    """Write `state-N` whole, then drop older ones. A new best goes into `best-N.safetensors` first."""
+    if best is not None:
+        _write(best, folder / f"best-{state.best_step}.safetensors")
+    target, making = folder / f"state-{state.step:08d}", folder / "making"
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    _write(weights.tensors(), making / "tensors.safetensors")
+    (making / "state.json").write_text(state.model_dump_json())
+    if target.exists():
+        shutil.rmtree(making)  # the same step gives the same state
+    else:
+        os.replace(making, target)
+        _sync(folder)
+    for old in folder.glob("state-*"):
+        if old != target:
+            shutil.rmtree(old)
+    for file in folder.glob("best-*.safetensors"):
+        if file.name != f"best-{state.best_step}.safetensors":
+            file.unlink()
+
+
+def _write(named: dict[str, Tensor], path: Path) -> None:
+    """Write a file whole or not at all."""
+    making = path.with_suffix(".making")
+    save_file({k: v.contiguous() for k, v in named.items()}, making)
+    with making.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(making, path)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def restore(folder: Path, weights: Weights) -> RunState | None:
+    """The latest whole state, put back into `weights`; None if there is none."""
+    found = sorted(folder.glob("state-*"))
+    if not found:
+        return None
+    weights.restore(load_file(found[-1] / "tensors.safetensors"))
+    return RunState.model_validate_json((found[-1] / "state.json").read_text())
+
+
+def read_best(folder: Path, state: RunState) -> dict[str, Tensor]:
+    """The best weights so far."""
+    best: dict[str, Tensor] = load_file(folder / f"best-{state.best_step}.safetensors")
+    return best
+
+
+def clear(folder: Path) -> None:
+    """Remove everything a run left, when its result is written."""
+    for path in [*folder.glob("state-*"), folder / "making"]:
+        shutil.rmtree(path, ignore_errors=True)
+    for path in [*folder.glob("best-*"), *folder.glob("*.making")]:
+        path.unlink()
+    (folder / PLAN).unlink(missing_ok=True)
+
+
+def read_plan(folder: Path) -> dict[str, Any] | None:
+    """The plan that an earlier, unfinished run froze."""
+    path = folder / PLAN
+    if not path.exists():
+        return None
+    plan: dict[str, Any] = json.loads(path.read_text())
+    return plan
+
+
+def write_plan(folder: Path, plan: dict[str, Any]) -> None:
+    """Freeze the plan: a resumed run follows it whatever the machine has free by then."""
+    making = folder / (PLAN + ".making")
+    making.write_text(json.dumps(plan))
+    with making.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(making, folder / PLAN)
