@@ -15,7 +15,7 @@ from collections import Counter
 import ftfy
 
 from tunesmith.data.sources.fault import RowFault
-from tunesmith.data.sources.reading import identified
+from tunesmith.data.sources.reading import content_id
 from tunesmith.spec.chat import Message
 from tunesmith.spec.dataset import Cleaning, Record
 
@@ -85,7 +85,7 @@ def clean(row: Record, rules: Cleaning, tally: Counter[str]) -> Record:
         return row
     tally.update(changed)
     conversation = row.conversation.model_copy(update={"messages": messages})
-    return identified(row.model_copy(update={"conversation": conversation, "rejected": rejected}))
+    return row.model_copy(update={"id": content_id(conversation, rejected, None), "conversation": conversation, "rejected": rejected})
 
 
 def check_size(characters: int, rules: Cleaning) -> None:
@@ -104,7 +104,7 @@ def _clean_document(row: Record, rules: Cleaning, tally: Counter[str]) -> Record
         raise RowFault("empty", "holds nothing but white space and control characters")
     check_size(len(text), rules)
     tally.update(changed)
-    return identified(row.model_copy(update={"text": text})) if changed else row
+    return row.model_copy(update={"id": content_id(None, None, text), "text": text}) if changed else row
 
 
 def _clean_turn(turn: Message, rules: Cleaning, changed: set[str]) -> Message:

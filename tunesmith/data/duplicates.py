@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from tunesmith.data.neighbours import Tally, may_be_similar, slip_pairs
+from tunesmith.data.neighbours import Tally, may_be_similar, shingles_of, slip_pairs
 from tunesmith.data.shingles import U64, jaccard, mix
 from tunesmith.data.spool import I64, Texts
 
@@ -110,7 +110,7 @@ def band_keys(texts: Texts, hashes: U64, rows: I64, width: int, tick: Tick) -> U
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
         sizes = texts.shingle_offsets[some + 1] - texts.shingle_offsets[some]
-        flat = np.concatenate([hashes[texts.shingle_offsets[r] : texts.shingle_offsets[r + 1]] for r in some])
+        flat = np.concatenate([shingles_of(texts, hashes, row) for row in some.tolist()])
         offsets = np.r_[0, np.cumsum(sizes)].astype(np.uint64)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, PERMUTATIONS, SEED)
         values = np.asarray(matrix.to_rows(), dtype=np.uint64)[:, : bands * width].reshape(len(some), bands, width)
@@ -123,23 +123,21 @@ def band_keys(texts: Texts, hashes: U64, rows: I64, width: int, tick: Tick) -> U
 
 
 def _join_run(clusters: Clusters, texts: Texts, hashes: U64, run: I64, similarity: float, tally: Tally) -> None:
-    """Compare the rows of one run with those that already stand for a cluster in it.
+    """Compare the rows of one run with those before them that are not in their cluster yet.
 
     At most RIVALS of them: templated rows could make a run of tens of thousands, and the complete join finds what is left out.
     """
-    standing = [int(run[0])]
     sizes = texts.shingle_offsets[1:] - texts.shingle_offsets[:-1]
-    for row in run[1:].tolist():
+    before: list[int] = []
+    for row in run.tolist():
         root = clusters.find(row)
-        others = [s for s in standing if clusters.find(s) != root]
-        if len(others) < len(standing):
-            continue
-        against = np.asarray(others, dtype=np.int64)
-        likely = against[may_be_similar(texts.maps, sizes, against, np.full(len(against), row), similarity)]
-        tally.pairs += len(against)
-        mine = hashes[texts.shingle_offsets[row] : texts.shingle_offsets[row + 1]]
-        alike = [s for s in likely.tolist() if jaccard(mine, hashes[texts.shingle_offsets[s] : texts.shingle_offsets[s + 1]]) >= similarity]
-        for other in alike:
-            clusters.join(row, other)
-        if not alike and len(standing) < RIVALS:
-            standing.append(row)
+        others = np.asarray([other for other in before if clusters.find(other) != root], dtype=np.int64)
+        if len(others):
+            tally.pairs += len(others)
+            likely = others[may_be_similar(texts.maps, sizes, others, np.full(len(others), row), similarity)]
+            mine = shingles_of(texts, hashes, row)
+            for other in likely.tolist():
+                if jaccard(mine, shingles_of(texts, hashes, other)) >= similarity:
+                    clusters.join(row, other)
+        if len(before) < RIVALS:
+            before.append(row)

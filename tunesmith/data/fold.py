@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from tunesmith.spec.chat import Message
 from tunesmith.spec.dataset import Record
@@ -36,7 +37,10 @@ def setting(record: Record) -> str:
     assert record.conversation is not None
     system = [said(m) for m in record.conversation.messages[:-1] if m.role in ("system", "developer")]
     tools = [repr(tool) for tool in record.conversation.tools or ()]
-    return fold("\n".join(system + tools))
+    return _fold_again("\n".join(system + tools)) if system or tools else ""
+
+
+_fold_again = lru_cache(maxsize=256)(fold)  # one system prompt usually serves many rows
 
 
 def answered(record: Record) -> str:

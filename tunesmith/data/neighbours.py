@@ -52,12 +52,18 @@ def similar_pairs(texts: Texts, rows: I64, side: NDArray[np.int8] | None, simila
             keep = may_be_similar(texts.maps, sizes, first, second, similarity)
             a, b = first[keep], second[keep]
             exact = np.fromiter(
-                (jaccard(_set(texts, hashes, i), _set(texts, hashes, j)) >= similarity for i, j in zip(a, b, strict=True)), bool, len(a)
+                (
+                    jaccard(shingles_of(texts, hashes, i), shingles_of(texts, hashes, j)) >= similarity
+                    for i, j in zip(a.tolist(), b.tolist(), strict=True)
+                ),
+                bool,
+                len(a),
             )
             yield a[exact], b[exact]
 
 
-def _set(texts: Texts, hashes: U64, row: int) -> U64:
+def shingles_of(texts: Texts, hashes: U64, row: int) -> U64:
+    """The sorted shingle hashes of one row."""
     return hashes[texts.shingle_offsets[row] : texts.shingle_offsets[row + 1]]
 
 
@@ -94,7 +100,7 @@ def _chunks(texts: Texts, hashes: U64, rows: I64) -> Iterator[tuple[I64, U64]]:
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
         sizes = texts.shingle_offsets[some + 1] - texts.shingle_offsets[some]
-        yield np.repeat(some, sizes), np.concatenate([_set(texts, hashes, row) for row in some])
+        yield np.repeat(some, sizes), np.concatenate([shingles_of(texts, hashes, row) for row in some.tolist()])
 
 
 def pairs_in_runs(row: I64, value: U64, side: NDArray[np.int8] | None) -> Iterator[Pairs]:

@@ -16,7 +16,8 @@ from tunesmith.data.labels import spellings
 from tunesmith.spec.dataset import SPLITS, SplitName, Spread
 from tunesmith.spec.task import TaskKind
 
-BATCH_TEXTS = 1_000
+BATCH_ROWS = 1_000
+REMEMBERED = 4_000
 FEW_PER_CLASS = 20
 IMBALANCE = 20
 LONG_TOKENS = 2_048
@@ -25,12 +26,16 @@ FEW_TO_JUDGE = 100
 
 @dataclass
 class Lengths:
-    """Lengths of questions and answers, in tokens where a tokenizer is given, else in words; texts are taken a batch at a time."""
+    """Lengths of questions and answers, in tokens where a tokenizer is given, else in words; texts are taken a batch at a time.
+
+    A question's length is the sum over its turns, each counted alone. Turns that come again (system prompts) are counted once.
+    """
 
     tokenizer: Tokenizer | None
     questions: array[int] = field(default_factory=lambda: array("q"))
     answers: array[int] = field(default_factory=lambda: array("q"))
-    _waiting: list[str] = field(default_factory=list)
+    _known: dict[str, int] = field(default_factory=dict)
+    _waiting: list[tuple[list[str], str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, path: Path | None) -> Lengths:
@@ -42,20 +47,24 @@ class Lengths:
         tokenizer.no_padding()
         return cls(tokenizer)
 
-    def add(self, question: str, answer: str) -> None:
-        """Count one row."""
-        self._waiting += (question, answer)
-        if len(self._waiting) >= 2 * BATCH_TEXTS:
+    def add(self, turns: list[str], answer: str) -> None:
+        """Count one row: the turns of its question, and its answer."""
+        self._waiting.append((turns, answer))
+        if len(self._waiting) >= BATCH_ROWS:
             self.flush()
 
     def flush(self) -> None:
         """Count what is waiting."""
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        fresh = [text for text in dict.fromkeys(text for turns, answer in self._waiting for text in (*turns, answer)) if text not in self._known]
         if self.tokenizer is None:
-            counts = [len(text.split()) for text in self._waiting]
+            self._known.update((text, len(text.split())) for text in fresh)
         else:
-            counts = [len(encoded) for encoded in self.tokenizer.encode_batch_fast(self._waiting, add_special_tokens=False)]
-        self.questions.extend(counts[0::2])
-        self.answers.extend(counts[1::2])
+            encoded = self.tokenizer.encode_batch_fast(fresh, add_special_tokens=False)
+            self._known.update((text, len(tokens)) for text, tokens in zip(fresh, encoded, strict=True))
+        self.questions.extend(sum(self._known[text] for text in turns) for turns, _ in self._waiting)
+        self.answers.extend(self._known[answer] for _, answer in self._waiting)
         self._waiting.clear()
 
 

@@ -50,7 +50,7 @@ class Written:
         if system and len(self.systems) < MAX_SYSTEMS:
             self.systems.add(system)
         self.without_system += not system
-        self.lengths.add("\n".join(said(m) for m in asked), answered(record))
+        self.lengths.add([said(m) for m in asked], answered(record))
         if split == "train" and len(self.examples) < EXAMPLES:
             question = next((said(m) for m in reversed(asked) if m.role == "user"), said(asked[-1]))
             self.examples.append(f"{short(question)} → {short(answered(record))}")
@@ -70,17 +70,21 @@ def write_splits(
     wanted = set(watched)
     with ExitStack() as stack:
         files = [stack.enter_context((folder / f"{name}.jsonl").open("wb")) for name in SPLITS]
-        for row, record in enumerate(spool.records()):
+        for row, (line, at) in enumerate(zip(spool.lines(), side.tolist(), strict=True)):
             if row % ROWS_PER_LOOK == 0:
                 look(monitor, "writing and measuring rows", row, len(spool))
+            if at < 0 and row not in wanted:
+                continue
+            record = Record.model_validate_json(line)
             if row in wanted:
                 seen.answers[row] = answered(record)[:ANSWER_CHARACTERS]
-            at = int(side[row])
             if at < 0:
                 continue
-            kept = record.model_copy(update={"label": answered(record).strip()}) if kind == "classify" else record
-            files[at].write(kept.model_dump_json(exclude_none=True).encode() + b"\n")
-            seen.see(kept, SPLITS[at])
+            if kind == "classify" and record.label is None:
+                record = record.model_copy(update={"label": answered(record)})
+                line = record.model_dump_json(exclude_none=True).encode() + b"\n"
+            files[at].write(line)
+            seen.see(record, SPLITS[at])
     lengths.flush()
     return seen
 

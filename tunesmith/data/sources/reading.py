@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,6 +21,7 @@ from tunesmith.data.sources.fault import RowFault, excerpt
 from tunesmith.data.sources.lines import Position
 from tunesmith.data.sources.rows import parse_row
 from tunesmith.errors import BadData, Problem
+from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import FormatName, Origin, Record, Rejected, Source
 
 __all__ = ["Plan", "Position", "plan", "read", "read_plan"]
@@ -186,20 +188,21 @@ def read_plan(settled: Plan, position: Position | None = None) -> Iterator[Recor
             yield rejected(origin, RowFault("bad_row", f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}"))
 
 
-def record(origin: Origin, **parts: object) -> Record:
+def record(origin: Origin, **parts: Any) -> Record:
     """A Record with the id that its content gives it."""
-    return identified(Record.model_validate({"id": "", "origin": origin, **parts}))
+    return Record(id=content_id(parts.get("conversation"), parts.get("rejected"), parts.get("text")), origin=origin, **parts)
 
 
-def identified(row: Record) -> Record:
-    """The same row with the id of its content: conversation, rejected turns and text, but not where it came from."""
-    return row.model_copy(update={"id": content_id(row)})
+def content_id(conversation: Conversation | None, rejected: Sequence[Message] | None, text: str | None) -> str:
+    """16 hex digits of the sha256 of a row's content, not of where it came from; absent fields do not count, so that new ones change no id.
 
-
-def content_id(row: Record) -> str:
-    """16 hex digits of the sha256 of the row's content; absent fields do not count, so that new ones change no id."""
-    body = row.model_dump_json(include={"conversation", "rejected", "text"}, exclude_none=True)
-    return hashlib.sha256(body.encode()).hexdigest()[:16]
+    Raises: PydanticSerializationError if a text holds half a surrogate pair.
+    """
+    parts = [conversation.model_dump_json(exclude_none=True) if conversation else ""]
+    parts += [turn.model_dump_json(exclude_none=True) for turn in rejected or ()]
+    if text is not None:
+        parts.append(text)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def rejected(origin: Origin, fault: RowFault) -> Rejected:
