@@ -65,12 +65,12 @@ class Inputs:
     start: Start
 
 
-def train(inputs: Inputs, folder: Path, placement: Placement, monitor: Monitor, memory_limit: int | None = None) -> Checkpoint:
-    """The checkpoint; its files lie in `folder`. A folder that holds an unfinished run of the same inputs is taken up where it stopped.
+def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, monitor: Monitor, memory_limit: int | None = None) -> Checkpoint:
+    """The checkpoint; its files lie in `folder`. `scratch` holds the running state: an unfinished run of the same inputs is taken up from there.
 
     Raises: Alarm for what training found wrong with itself, Interrupted after saving, DoesNotFit, NotEnoughData, StoreUnusable.
     """
-    frozen = state.read_plan(folder)
+    frozen = state.read_plan(scratch)
     placement = _same_machine(placement, frozen, monitor)
     apply(placement)
     start = inputs.start
@@ -101,17 +101,17 @@ def train(inputs: Inputs, folder: Path, placement: Placement, monitor: Monitor, 
             "torch": torch.__version__,
         }
         frozen["plan"] = {"steps": plan.steps, "evaluate_at": sorted(plan.evaluate_at), "tokens_per_batch": plan.tokens_per_batch, "lr": plan.lr}
-        _check_disk(model, recipe, folder)
-        state.write_plan(folder, frozen)
+        _check_disk(model, recipe, scratch)
+        state.write_plan(scratch, frozen)
     recipe = Recipe.model_validate(frozen["recipe"])
     choices = tuple(Choice.model_validate(c) for c in frozen["choices"])
     raw = frozen["plan"]
     plan = Plan(raw["steps"], frozenset(raw["evaluate_at"]), raw["tokens_per_batch"], raw["lr"])
     _tell(inputs, rows, choices, model, monitor)
     _prepare(model, recipe, start)
-    run = Run(model, supervised, rows.rows, dev.rows, recipe, plan, _weights(model, recipe), folder, monitor)
+    run = Run(model, supervised, rows.rows, dev.rows, recipe, plan, _weights(model, recipe), scratch, monitor)
     final = _run(run)
-    return _finish(inputs, run, final, choices, rows)
+    return _finish(inputs, run, final, choices, rows, folder)
 
 
 def _run(run: Run) -> RunState:
@@ -146,7 +146,7 @@ def _weights(model: LoadedModel, recipe: Recipe) -> Weights:
     return Weights(model.network, optimiser.lr, (optimiser.beta1, optimiser.beta2), optimiser.eps, optimiser.weight_decay)
 
 
-def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ...], rows: Tokenised) -> Checkpoint:
+def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ...], rows: Tokenised, folder: Path) -> Checkpoint:
     """Put the best weights in, write them, and describe them."""
     assert run.recipe.optimiser.lr is not None
     run.weights.set_values(state.read_best(run.folder, final) if run.dev else run.weights.values())
@@ -155,13 +155,12 @@ def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ..
         run.monitor.emit(Note(level="warning", text=warning))
     start = inputs.start
     if isinstance(run.recipe.weights, Lora):
-        lora.save(run.model.network, run.recipe.weights, run.recipe.weights.dropout or 0.0, run.folder, start.base.id)
+        lora.save(run.model.network, run.recipe.weights, run.recipe.weights.dropout or 0.0, folder, start.base.id)
         files = [lora.WEIGHTS, lora.CONFIG]
     else:
         tensors = {n: t.detach().contiguous() for n, t in run.model.network.state_dict().items() if n not in _tied(run.model.network)}
-        save_file(tensors, run.folder / WEIGHTS, metadata={"format": "pt"})
+        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         files = [WEIGHTS]
-    state.clear(run.folder)
     early = final.stopped_early
     stop = f"no better evaluation in {run.recipe.budget.patience}" if early else f"all {run.plan.steps} planned steps are done"
     return Checkpoint(
@@ -175,7 +174,7 @@ def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ..
         resolved=run.recipe,
         choices=choices,
         kind=run.recipe.weights.kind,
-        files={name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest() for name in files},
+        files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},
         best_step=final.best_step if run.dev else final.step,
         steps=final.step,
         planned_steps=run.plan.steps,

@@ -170,15 +170,6 @@ def read_best(folder: Path, state: RunState) -> dict[str, Tensor]:
     return best
 
 
-def clear(folder: Path) -> None:
-    """Remove everything a run left, when its result is written."""
-    for path in [*folder.glob("state-*"), folder / "making"]:
-        shutil.rmtree(path, ignore_errors=True)
-    for path in [*folder.glob("best-*"), *folder.glob("*.making")]:
-        path.unlink()
-    (folder / PLAN).unlink(missing_ok=True)
-
-
 def read_plan(folder: Path) -> dict[str, Any] | None:
     """The plan that an earlier, unfinished run froze."""
     path = folder / PLAN
