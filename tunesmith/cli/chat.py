@@ -20,10 +20,9 @@ import typer
 from rich.text import Text
 
 from tunesmith.cli.examples import examples
-from tunesmith.cli.failures import WorkerBug
 from tunesmith.cli.follow import open_store
 from tunesmith.cli.options import Json
-from tunesmith.cli.screen import Screen, clean, open_screen
+from tunesmith.cli.screen import Screen, WorkerBug, clean, open_screen
 from tunesmith.errors import BadProject
 from tunesmith.jobs.supervisor import Talk, converse
 from tunesmith.spec.candidate import Answer

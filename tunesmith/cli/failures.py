@@ -6,16 +6,9 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from tunesmith.cli.screen import WorkerBug
 from tunesmith.errors import Interrupted, TunesmithError, from_json
 from tunesmith.spec.job import Job
-
-
-class WorkerBug(Exception):
-    """A mistake of ours that happened in the worker; `trace` is its traceback."""
-
-    def __init__(self, trace: str) -> None:
-        super().__init__(trace)
-        self.trace = trace
 
 
 def outcome(job: Job, command: Sequence[str]) -> dict[str, Any]:

@@ -15,12 +15,13 @@ PAGE, QUESTIONS = "page.html", "questions.json"
 def read_finding(store: Store, name: str) -> Finding:
     """The line called `name`, or the newest for `latest`.
 
-    Raises: NotFound; DamagedWeights if its files are not the recorded ones.
+    Raises: NotFound, also if it was erased; DamagedWeights if its files are not the recorded ones.
     """
     artifact = store.get(name, "line")
+    report = artifact.load(LineReport)
     page = artifact.path / PAGE
     measured = Measured.model_validate(artifact.sidecar()["measured"])
-    return Finding(artifact.name, artifact.load(LineReport), measured, questions(artifact), page if page.exists() else None)
+    return Finding(artifact.name, report, measured, questions(artifact), page if page.exists() else None)
 
 
 def questions(artifact: Artifact) -> tuple[dict[str, Any], ...]:

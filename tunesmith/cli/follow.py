@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from tunesmith.errors import Busy, Interrupted
 from tunesmith.jobs.queue import Queue
 from tunesmith.jobs.supervisor import follow
 from tunesmith.settings import settings
-from tunesmith.spec.job import Job, JobKind
+from tunesmith.spec.job import Event, Job, JobKind, Note, StageFinished
 from tunesmith.store.artifacts import Store
 
 BUSY_POLL_S = 0.5
@@ -75,9 +76,9 @@ def carry_out(screen: Screen, store: Store, order: Order, *, wait: bool = True) 
     """
     queue = Queue(store)
     with Stops() as stops, a_display(screen.console) as display:
-        told = None
+        told, show = None, once(display)
         while True:
-            job = followed(queue, queue.enqueue(order.kind, order.title, order.payload), display, stops, order)
+            job = followed(queue, queue.enqueue(order.kind, order.title, order.payload), show, Interruption(stops, display), order)
             try:
                 return outcome(job, order.command)
             except Busy as busy:
@@ -87,10 +88,24 @@ def carry_out(screen: Screen, store: Store, order: Order, *, wait: bool = True) 
                 pause(told, stops, order)
 
 
-def followed(queue: Queue, job: Job, display: Display, stops: Stops, order: Order) -> Job:
+def once(display: Display) -> Callable[[Event], None]:
+    """Shows events, but notes and finished steps only the first time: a job that is tried again says them again."""
+    said: set[str] = set()
+
+    def show(event: Event) -> None:
+        key = event.text if isinstance(event, Note) else event.artifact if isinstance(event, StageFinished) else None
+        if key is None or key not in said:
+            display.show(event)
+        if key is not None:
+            said.add(key)
+
+    return show
+
+
+def followed(queue: Queue, job: Job, show: Callable[[Event], None], interrupted: Callable[[], bool], order: Order) -> Job:
     """The job at its end. Raises: Interrupted at the second Ctrl-C."""
     try:
-        return follow(queue, job, display.show, interrupted=Interruption(stops, display))
+        return follow(queue, job, show, interrupted=interrupted)
     except (KeyboardInterrupt, Interrupted):
         raise killed(order.command) from None
 

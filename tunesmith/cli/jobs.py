@@ -9,12 +9,12 @@ from rich.text import Text
 
 from tunesmith.cli.display import PlainDisplay
 from tunesmith.cli.examples import examples
-from tunesmith.cli.failures import WorkerBug, failure
+from tunesmith.cli.failures import failure
 from tunesmith.cli.figures import clock, seconds
 from tunesmith.cli.follow import open_store
 from tunesmith.cli.listing import listing
 from tunesmith.cli.options import Json
-from tunesmith.cli.screen import clean, open_screen
+from tunesmith.cli.screen import WorkerBug, clean, open_screen
 from tunesmith.jobs.progress import events_since
 from tunesmith.jobs.queue import Queue
 from tunesmith.spec.job import Job, JobStatus

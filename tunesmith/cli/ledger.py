@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,5 +29,15 @@ def ledger(
     entries = Ledger(store).entries(store.get(subject).name if subject else None)
     screen.result({"entries": [asdict(entry) for entry in entries]})
     if not json:
-        rows = [(clock(e.at), e.actor, e.action, e.subject, one_line(", ".join(f"{k}: {v}" for k, v in e.detail.items()), 80)) for e in entries]
+        rows = [(clock(e.at), e.actor, e.action, e.subject, detail(e.detail)) for e in entries]
         screen.console.print(listing(("when", "who", "did", "to", "detail"), rows, empty="nothing was done yet"))
+
+
+def detail(values: Mapping[str, Any]) -> str:
+    """What an entry adds, short values first, long ones cut.
+
+    >>> detail({"rows": ["f" * 64], "reason": "asked to"})
+    "reason: asked to, rows: ['fffffffffffffffffffffffffffff…"
+    """
+    parts = [f"{name.replace('_', ' ')}: {one_line(str(value), 32)}" for name, value in values.items()]
+    return ", ".join(sorted(parts, key=len))

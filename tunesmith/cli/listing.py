@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +25,7 @@ class Listing:
         elif console.is_terminal:
             yield self.table()
         else:
-            yield from self.lines(console)
+            yield from self.lines()
 
     def table(self) -> RenderableType:
         """Aligned columns."""
@@ -35,11 +36,11 @@ class Listing:
             table.add_row(*(cell if isinstance(cell, Text) else clean(cell) for cell in row))
         return Group(table)
 
-    def lines(self, console: Console) -> RenderResult:
+    def lines(self) -> RenderResult:
         """Tab-separated fields without headings, never wrapped."""
         for row in self.rows:
-            text = Text("\t".join(one_line(cell.plain if isinstance(cell, Text) else cell, 10_000) for cell in row), no_wrap=True, overflow="ignore")
-            yield text
+            yield Segment("\t".join(one_line(cell.plain if isinstance(cell, Text) else cell, 10_000) for cell in row))
+            yield Segment.line()
 
 
 def listing(headings: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Sequence[int] = (), empty: str = "none") -> Listing:

@@ -14,8 +14,7 @@ from typer.core import TyperGroup
 
 import tunesmith
 from tunesmith.cli.examples import examples
-from tunesmith.cli.failures import WorkerBug
-from tunesmith.cli.screen import show_bug, show_error
+from tunesmith.cli.screen import WorkerBug, show_bug, show_error
 from tunesmith.errors import BadProject, Interrupted, TunesmithError
 
 BUG_STATUS = 1
@@ -126,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def usage(error: typer.TyperException, machine: bool) -> int:
     """Print what is wrong with the command line, in the form that all errors have."""
     context = getattr(error, "ctx", None)
-    if error.message:  # it has none if a group was called without a command: its help is on the screen then
+    if error.format_message():  # there is none if a group was called without a command: its help is on the screen then
         path = context.command_path if context else "tunesmith"
         show_error(BadProject(error.format_message(), where=path, fix=f"see `{path} --help`"), machine)
     return BadProject.exit_status

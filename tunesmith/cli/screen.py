@@ -18,6 +18,7 @@ from rich.text import Text
 from tunesmith.errors import TunesmithError, visible
 
 REPORT_HINT = "This is a mistake in Tunesmith, not in your input. Please report it with the lines above."
+PIPE_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,20 @@ class Screen:
 
     def say(self, text: str = "", style: str = "") -> None:
         """Print one piece of text for a person, hostile characters made visible."""
-        self.console.print(clean(text, style), soft_wrap=not self.console.is_terminal)
+        self.console.print(clean(text, style))
 
     def result(self, value: dict[str, Any]) -> None:
         """Print the one JSON object, if a machine asked for it."""
         if self.machine:
             print(json.dumps(finite(value), indent=2, allow_nan=False), flush=True)
+
+
+class WorkerBug(Exception):
+    """A mistake of ours that happened in the worker; `trace` is its traceback."""
+
+    def __init__(self, trace: str) -> None:
+        super().__init__(trace)
+        self.trace = trace
 
 
 def open_screen(machine: bool) -> Screen:
@@ -45,8 +54,9 @@ def open_screen(machine: bool) -> Screen:
 
 
 def a_console(*, stderr: bool) -> Console:
-    """A console that prints what it is given: no markup, no emoji codes, no guessed highlighting."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    """A console that prints what it is given: no markup, no emoji codes, no guessed highlighting; in a pipe no line is wrapped."""
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    return console if console.is_terminal else Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=PIPE_WIDTH, soft_wrap=True)
 
 
 def clean(text: str, style: str = "") -> Text:
