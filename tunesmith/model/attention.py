@@ -5,7 +5,9 @@ gathered into a grid), joined by their log-sum-exp. The backward pass runs the f
 log-sum-exp, which is exact: a softmax over several pieces has, in each piece, the probabilities exp(score - joint log-sum-exp).
 
 Measured on 2 cores with AVX512-BF16, 800 branch tokens on 160 shared: trunk product 2.3 ms fused against 7.2 ms as plain matrix products
-with an fp32 softmax, backward 8.1 against 15.4; grid of 32 rows x 32: 2.0 against 0.9; of 8 x 225: 7.7 against 13.9.
+with an fp32 softmax, backward 8.1 against 15.4; grid of 32 rows x 32: 2.0 against 0.9; of 8 x 225: 7.7 against 13.9. The fused backward
+pays a fixed price per head that short rows do not earn back, most of all in bf16 (32 rows x 22: 10.8 ms against 0.9; 146 trunk tokens:
+2.2 against 0.9): few keys take plain products there, see `PLAIN_KEYS`.
 
 Registered with transformers under the name `tunesmith`; a layout comes in as the keyword `layout`, which transformers hands through.
 """
@@ -24,6 +26,8 @@ from tunesmith.model.forest import Forest
 
 NAME = "tunesmith"
 FUSED = (torch.float32, torch.bfloat16, torch.float16)  # in float64 the fused kernel is only good to 1e-7
+PLAIN_KEYS = {torch.float32: 64, torch.bfloat16: 256, torch.float16: 256}
+"""Up to so many keys the backward pass as plain batched products is faster than the fused one, measured as above."""
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
@@ -101,31 +105,46 @@ class _Joined(torch.autograd.Function):
         dq = torch.empty_like(query)
         dk, dv = torch.zeros_like(key), torch.zeros_like(value)
 
-        def fused(g: Tensor, q: Tensor, k: Tensor, v: Tensor, o: Tensor, s: Tensor, causal: bool) -> tuple[Tensor, Tensor, Tensor]:
-            grads: tuple[Tensor, Tensor, Tensor] = _flash_backward(g, q, k, v, o, s.contiguous(), 0.0, causal, scale=scale)
-            return grads
-
         if P:
             keys, values = _spread(key[:, :, :P], groups), _spread(value[:, :, :P], groups)
-            dq[:, :, :P], k, v = fused(grad[:, :, :P], query[:, :, :P], keys, values, out[:, :, :P], lse[:, :, :P], True)
+            dq[:, :, :P], k, v = _slopes(grad[:, :, :P], query[:, :, :P], keys, values, out[:, :, :P], lse[:, :, :P], True, scale)
             dk[:, :, :P] += _gather_groups(k, groups)
             dv[:, :, :P] += _gather_groups(v, groups)
             branch = [_grouped(t[:, :, P:], groups) for t in (grad, query, out)]
-            q, k, v = fused(
-                branch[0], branch[1], key[:, :, :P], value[:, :, :P], branch[2], _grouped(lse[:, :, P:].unsqueeze(-1), groups).squeeze(-1), False
-            )
+            branch_lse = _grouped(lse[:, :, P:].unsqueeze(-1), groups).squeeze(-1)
+            q, k, v = _slopes(branch[0], branch[1], key[:, :, :P], value[:, :, :P], branch[2], branch_lse, False, scale)
             dq[:, :, P:] = q.reshape(dq[:, :, P:].shape)
             dk[:, :, :P] += k
             dv[:, :, :P] += v
         # A padded cell's output gradient is zero, so it adds nothing to any key: its probability times (0 - 0).
-        q, k, v = fused(
+        q, k, v = _slopes(
             _to_grid(grad[0, :, P:], forest, pad=0.0), _to_grid(query[0, :, P:], forest), _to_grid(_spread(key[:, :, P:], groups)[0], forest),
-            _to_grid(_spread(value[:, :, P:], groups)[0], forest), _to_grid(out[0, :, P:], forest), _to_grid(lse[0, :, P:].unsqueeze(-1), forest).squeeze(-1), True,
+            _to_grid(_spread(value[:, :, P:], groups)[0], forest), _to_grid(out[0, :, P:], forest), _to_grid(lse[0, :, P:].unsqueeze(-1), forest).squeeze(-1), True, scale,
         )  # fmt: skip
         dq[0, :, P:] = _from_grid(q, forest) + (dq[0, :, P:] if P else 0)
         dk[:, :, P:] = _gather_groups(_from_grid(k, forest).unsqueeze(0), groups)
         dv[:, :, P:] = _gather_groups(_from_grid(v, forest).unsqueeze(0), groups)
         return dq, dk, dv, None, None
+
+
+def _slopes(
+    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, lse: Tensor, causal: bool, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of query, key and value, all [B, H, ·, D], of the piece of a softmax whose joint log-sum-exp is `lse` [B, H, T].
+
+    With P = exp(s·QKᵀ - lse) and dP = dO·Vᵀ: dV = PᵀdO, dS = s·P(dP - rowsum(dO·O)), dQ = dS·K, dK = dSᵀQ.
+    Source: Dao et al. 2022 (arXiv 2205.14135), appendix B.2.
+    """
+    if key.shape[2] > PLAIN_KEYS[query.dtype]:
+        fused: tuple[Tensor, Tensor, Tensor] = _flash_backward(grad, query, key, value, out, lse.contiguous(), 0.0, causal, scale=scale)
+        return fused
+    chances = (query @ key.transpose(-1, -2)).float().mul_(scale).sub_(lse.unsqueeze(-1)).exp_()
+    if causal:
+        chances.tril_()
+    slope = (grad @ value.transpose(-1, -2)).float()
+    slope.sub_((grad.float() * out.float()).sum(-1, keepdim=True)).mul_(chances).mul_(scale)
+    rounded = slope.to(query.dtype)
+    return rounded @ key, rounded.transpose(-1, -2) @ query, chances.to(grad.dtype).transpose(-1, -2) @ grad
 
 
 def _spread(x: Tensor, groups: int) -> Tensor:

@@ -45,6 +45,7 @@ def apply(placement: Placement) -> None:
     """Set this process's thread count, and deterministic kernels: the same run must give the same bits."""
     torch.set_num_threads(placement.threads)
     torch.use_deterministic_algorithms(True, warn_only=placement.device.type == "cuda")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it writes every new tensor once for nothing
 
 
 def choose_device(settings: Settings) -> Choice:
