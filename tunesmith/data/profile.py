@@ -114,7 +114,9 @@ def warnings(seen: Seen) -> list[str]:
         worst = ", ".join(f"{reason} {n:,}" for reason, n in seen.removed.most_common(3) if reason not in ("duplicate", "near_duplicate"))
         found.append(f"{lost:,} of {seen.rows_read:,} rows could not be used ({worst}): read rejected.jsonl, which names each line and its fix")
     if seen.conflicts:
-        found.append(f'{seen.conflicts:,} questions have several answers: mend them, or set cleaning.conflicts to "drop" or "refuse"')
+        found.append(
+            f'{seen.conflicts:,} {"question has" if seen.conflicts == 1 else "questions have"} several answers: mend them, or set cleaning.conflicts to "drop" or "refuse"'
+        )
     if seen.largest_cluster > max(10, 0.2 * sum(seen.rows.values())):
         found.append(
             f"{seen.largest_cluster:,} rows are near duplicates of one another or of one group and stay in one split: raise cleaning.near_duplicate_similarity, or drop near duplicates"
@@ -161,17 +163,24 @@ def label_warnings(seen: Seen) -> list[str]:
     in_train = seen.labels["train"]
     once = sorted(label for label, n in total.items() if n == 1)
     if once:
-        found.append(f"{len(once)} labels stand in one row only ({some(once)}): they are in train and cannot be judged; add rows or merge them")
+        found.append(
+            f"{named(once, 'stands', 'stand')} in one row only ({some(once)}): such a row is in train and cannot be judged; add rows or merge labels"
+        )
     few = sorted(label for label in total if total[label] > 1 and in_train.get(label, 0) < FEW_PER_CLASS)
     if few:
-        found.append(f"{len(few)} labels have fewer than {FEW_PER_CLASS} rows to train on ({some(few)}): add rows for them")
+        found.append(f"{named(few, 'has', 'have')} fewer than {FEW_PER_CLASS} rows to train on ({some(few)}): add rows for them")
     sizes = sorted((n for label, n in in_train.items() if label != seen.out_of_scope), reverse=True)
     if len(sizes) > 1 and sizes[0] > IMBALANCE * sizes[-1]:
         found.append(f"the most frequent label has {sizes[0]:,} training rows and the rarest {sizes[-1]:,}: balance them, and judge by macro_f1")
     absent = sorted(label for label in total if total[label] > 1 and not seen.labels["test"].get(label))
     if absent:
-        found.append(f"{len(absent)} labels do not stand in test ({some(absent)}): their recall will not be known; add rows or raise split.test")
+        found.append(f"{named(absent, 'does', 'do')} not stand in test ({some(absent)}): recall will not be known; add rows or raise split.test")
     return found
+
+
+def named(labels: Sequence[str], one: str, many: str) -> str:
+    """How many labels, with the verb that fits."""
+    return f"1 label {one}" if len(labels) == 1 else f"{len(labels):,} labels {many}"
 
 
 def some(names: Sequence[str], n: int = 5) -> str:

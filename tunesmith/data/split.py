@@ -130,6 +130,10 @@ def _place_fixed(rows: Rows, units: list[Unit], done: Division) -> list[Unit]:
                 done.side[row] = highest
             else:
                 done.leaks.append((row, keeper))
+    if done.leaks:
+        done.notes.append(
+            f"{len(done.leaks):,} rows were left out (reason `leak`): they are equal or near duplicates of rows in a dev or test source, which keep their split"
+        )
     return free
 
 

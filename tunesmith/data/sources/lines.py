@@ -201,7 +201,7 @@ def judge_encoding(path: Path, where: str) -> None:
         return
     number, at, bad_byte, around = first
     guess = likely_encoding(bytes(sample))
-    got = f"byte 0x{bad_byte:02X} at offset {at} in {excerpt(around.decode('latin-1'))}; {bad} such lines"
+    got = f"byte 0x{bad_byte:02X} at offset {at} in {excerpt(around.decode('latin-1'))}; lines like it: {bad:,}"
     raise BadData(
         problems=[
             Problem("is not UTF-8", f"{where} line {number}", got, "UTF-8", f'set encoding = "{guess}" for this source, or save the file as UTF-8')

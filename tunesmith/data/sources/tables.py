@@ -128,6 +128,7 @@ def likely_delimiter(sample: list[str]) -> tuple[str, str] | None:
     for delimiter in DELIMITERS:
         try:
             rows = [row for row in csv.reader(sample, delimiter=delimiter) if row]
+            rows = rows[:-1] if len(rows) > 2 else rows  # the sample may end inside a quoted field
         except csv.Error:
             continue
         if not rows or len(rows[0]) < 2:

@@ -1,0 +1,126 @@
+"""What a file is taken for, and why."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tunesmith.data.sources import detect, write_project
+from tunesmith.data.sources.columns import guess_columns
+from tunesmith.data.sources.project_file import quoted
+from tunesmith.errors import BadData
+from tunesmith.spec.project import parse_project
+
+CHAT = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.jsonl", json.dumps(CHAT) + "\n", "chat"),
+        ("a.json", json.dumps([CHAT]), "chat"),
+        ("a.txt", json.dumps(CHAT), "chat"),
+        ("a.jsonl", '{"prompt": "a", "completion": "b"}', "completion"),
+        ("a.jsonl", '{"instruction": "a", "input": "", "output": "b"}', "alpaca"),
+        ("a.jsonl", '{"conversations": [{"from": "human", "value": "x"}]}', "sharegpt"),
+        ("a.jsonl", '{"prompt": "a", "chosen": "b", "rejected": "c"}', "preference"),
+        ("a.jsonl", '{"input": {}, "preferred_output": [], "non_preferred_output": []}', "preference"),
+        ("a.jsonl", '{"question": "a", "answer": "b"}', "table"),
+        ("a.csv", "question,answer\na,b\n", "table"),
+        ("a", "question\tanswer\na\tb\n", "table"),
+        ("a.tsv", "instruction\toutput\na\tb\n", "table"),
+        ("a.md", "# a\n\n- b, c\n- d, e\n", "markdown"),
+        ("a.txt", "Dear all, hello\n\nand, more\n", "text"),
+    ],
+)
+def test_formats(tmp_path, name, text, expected):
+    (tmp_path / name).write_text(text)
+    found = detect(tmp_path / name)
+    assert (found.format, found.problems) == (expected, ())
+    assert found.reason
+
+
+def test_parquet_by_content(tmp_path):
+    pq.write_table(pa.table({"text": ["a", "b"], "intent": ["x", "y"]}), tmp_path / "data.bin")
+    found = detect(tmp_path / "data.bin")
+    assert (found.format, found.input.column, found.label.column, found.columns) == ("table", "text", "intent", ("text", "intent"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "expected"),
+    [
+        (["text", "intent"], [{"text": f"t{i}", "intent": "ab"[i % 2]} for i in range(9)], {"input": "text", "label": "intent"}),
+        (["question", "answer", "section"], [{"question": "q", "answer": "a", "section": "s"}] * 3, {"input": "question", "output": "answer"}),
+        (
+            ["Customer Message", "Agent Reply"],
+            [{"Customer Message": "m", "Agent Reply": "r"}],
+            {"input": "Customer Message", "output": "Agent Reply"},
+        ),
+        (["a", "b"], [{"a": f"some long text number {i}", "b": "xyz"[i % 3]} for i in range(30)], {"input": "a", "label": "b"}),
+        (["b", "a"], [{"a": f"some long text number {i}", "b": "xyz"[i % 3]} for i in range(30)], {"input": "a", "label": "b"}),
+        (
+            ["text", "label", "user_id"],
+            [{"text": f"t{i}", "label": "ab"[i % 2], "user_id": i // 3} for i in range(9)],
+            {"input": "text", "label": "label", "group": "user_id"},
+        ),
+        (["text"], [{"text": "t"}], {"input": "text"}),
+        (["type", "text"], [{"type": f"a long and unique description {i}" * 4, "text": "t"} for i in range(5)], {"input": "text", "output": "type"}),
+    ],
+)
+def test_columns(columns, rows, expected):
+    guesses = guess_columns(columns, rows)
+    assert {kind: guess.column for kind, guess in guesses.items()} == expected
+    assert all(guess.reason for guess in guesses.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"\n \n", "nothing but white space"),
+        ("a.csv", b"text,label\n", "has a header but no rows"),
+        ("a.csv", b"text\nhello\n", "no column looks like a question with its answer"),
+        ("a.json", b"{\n}", "one JSON object over several lines"),
+        ("a.jsonl", b"{bad\n{bad\n", "no row can be read"),
+        ("a.json", b"[]", "has no rows"),
+        ("a.csv", b"PK\x03\x04", "zip archive or an Excel workbook"),
+        ("a.csv", "text,label\ncaf\u00e9,x\n".encode("latin-1"), "is not UTF-8"),
+    ],
+)
+def test_problems(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    found = detect(tmp_path / name)
+    assert message in found.problems[0].message
+    assert found.problems[0].where.startswith(name)
+    with pytest.raises(BadData):
+        write_project(found)
+
+
+def test_a_written_project_is_read_back(tmp_path):
+    path = tmp_path / "My tickets.csv"
+    rows = "".join(f"question {i};{('lost', 'other')[i % 2]}\n" for i in range(20))
+    path.write_text(f'q "x";intent\n{rows}')
+    text = write_project(detect(path), file="data/My tickets.csv", model="qwen3-0.6b")
+    project = parse_project(text, "project.toml")
+    (source,) = project.sources
+    assert (source.file, source.input, source.label, source.delimiter, project.name) == ("data/My tickets.csv", 'q "x"', "intent", ";", "my-tickets")
+    assert (project.task.kind, project.task.out_of_scope, project.model) == ("classify", "other", "qwen3-0.6b")
+    assert "# named `intent`" in text
+    assert len(text.splitlines()) <= 20
+
+
+def test_other_formats_are_written_too(tmp_path):
+    (tmp_path / "c.jsonl").write_text(json.dumps(CHAT))
+    (tmp_path / "d.md").write_text("# a\n")
+    assert parse_project(write_project(detect(tmp_path / "c.jsonl")), "p").sources[0].format == "chat"
+    assert "cannot be trained on" in write_project(detect(tmp_path / "d.md"))
+
+
+def test_hostile_names_stay_inside_their_string():
+    text = 'a"\n\\\x1b\U0001f600\u202e'
+    assert tomllib.loads(f"x = {quoted(text)}")["x"] == text
+    assert "\x1b" not in quoted(text)
