@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -64,23 +65,24 @@ class Engine:
             done(len(answers))
         return [answers[i] for i in sorted(answers)] if len(answers) < len(prompts) else [answers[i] for i in range(len(prompts))]
 
-    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
-        """The answer to one conversation in pieces of text that, joined, are the answer."""
+    def stream(self, conversation: Conversation, decoding: Decoding) -> Generator[str, None, Answer]:
+        """The answer to one conversation in pieces of text that, joined, are the answer's; the generator returns the whole."""
         prompt = self.model.template.prompt(conversation)
         self._check([prompt], decoding)
         if decoding.choices:
-            yield self._choose([prompt], decoding)[0].text
-            return
-        shown = ""
-        for row in self._decode([prompt], decoding, [0]):
-            text, stopped = cut_at_stop(self._text(row[0].tokens), decoding.stop)
-            held = (
-                0 if stopped or row[0].finished else max([len(s) for s in decoding.stop], default=1) + 3
-            )  # a stop string or a letter may be half written
-            ready = text[: max(len(shown), len(text) - held)]
-            if len(ready) > len(shown) and not ready.endswith("\ufffd"):
+            chosen = self._choose([prompt], decoding)[0]
+            yield chosen.text
+            return chosen
+        held = max([len(s) for s in decoding.stop], default=0)  # a stop string may be half written
+        shown, row = "", Row(torch.Generator())
+        for rows in self._decode([prompt], decoding, [0]):
+            row = rows[0]
+            text = self._answer(row, prompt, decoding).text
+            ready = text if row.finished else text[: len(text) - held].rstrip("\ufffd")  # so may a letter of several bytes
+            if len(ready) > len(shown):
                 yield ready[len(shown) :]
                 shown = ready
+        return self._answer(row, prompt, decoding)
 
     def _check(self, prompts: list[list[int]], decoding: Decoding) -> None:
         need = 1 if not decoding.choices else max(len(self.model.template.answer(c)) for c in decoding.choices)
@@ -133,15 +135,13 @@ class Engine:
         rows: list[Row] = []
         for rows in self._decode(prompts, decoding, numbers):  # noqa: B007
             pass
-        answers = []
-        for row, prompt in zip(rows, prompts, strict=True):
-            text, stopped = cut_at_stop(self._text(row.tokens), decoding.stop)
-            confidence = sum(row.chances) / len(row.chances) if row.chances else None
-            finish = "stop" if stopped or row.ended else "length"
-            answers.append(
-                Answer(text=text.strip(), confidence=confidence, prompt_tokens=len(prompt), completion_tokens=len(row.chances), finish=finish)
-            )
-        return answers
+        return [self._answer(row, prompt, decoding) for row, prompt in zip(rows, prompts, strict=True)]
+
+    def _answer(self, row: Row, prompt: list[int], decoding: Decoding) -> Answer:
+        text, stopped = cut_at_stop(self._text(row.tokens), decoding.stop)
+        confidence = sum(row.chances) / len(row.chances) if row.chances else None
+        finish: Literal["stop", "length"] = "stop" if stopped or row.ended else "length"
+        return Answer(text=text.strip(), confidence=confidence, prompt_tokens=len(prompt), completion_tokens=len(row.chances), finish=finish)
 
     @torch.inference_mode()
     def _decode(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> Iterator[list[Row]]:

@@ -47,9 +47,18 @@ class JobMonitor:
             mine = EVENTS.c.job == job_id
             self._seq: int = connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0)).where(mine)).scalar_one()
             self._count: int = connection.execute(select(func.count()).where(mine)).scalar_one()
+            told = connection.execute(select(EVENTS.c.body).where(mine, EVENTS.c.kind == "stage_finished")).scalars()
+            self._told: set[tuple[str, str]] = {(body["stage"], body["title"]) for body in told}
 
     def emit(self, event: Spoken) -> None:
-        """Pass an event on. Progress of one label is thinned; anything else is preceded by what thinning held back."""
+        """Pass an event on. Progress of one label is thinned; anything else is preceded by what thinning held back.
+
+        Every child of a job walks the line from its beginning: a step that this job has told of is not told again as found in the store.
+        """
+        if isinstance(event, StageFinished):
+            if event.reused and (event.stage, event.title) in self._told:
+                return
+            self._told.add((event.stage, event.title))
         now = self._clock()
         with self._lock:
             if isinstance(event, Progress):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Sequence
@@ -76,7 +77,9 @@ def parse_project(text: str, where: str, overrides: Sequence[str] = ()) -> Proje
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadProject(f"is not TOML: {error}", where=where, expected="key = value lines, strings in quotes", fix="see examples/router/project.toml") from None
+        raise BadProject(
+            f"is not TOML: {error}", where=where, expected="key = value lines, strings in quotes", fix="see examples/router/project.toml"
+        ) from None
     project = validated(raw, where)
     return validated(overridden(raw, overrides), "--set " + " ".join(overrides)) if overrides else project
 
@@ -105,17 +108,23 @@ def overridden(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
         key, sign, value = text.partition("=")
         path = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key.strip())]
         if not sign or not path:
-            raise BadProject("is not `key=value`", where="--set", got=text[:80], expected="key.path=value", fix="write for example --set train.optimiser.lr=3e-4")
+            raise BadProject(
+                "is not `key=value`", where="--set", got=text[:80], expected="key.path=value", fix="write for example --set train.optimiser.lr=3e-4"
+            )
         here: Any = result
         for part in path[:-1]:
             try:
                 here = here.setdefault(part, {}) if isinstance(here, dict) else here[part]
             except (IndexError, TypeError, KeyError):
-                raise BadProject(f"there is no `{key.strip()}` in this project", where=f"--set {text[:80]}", fix="see the project file for what there is") from None
+                raise BadProject(
+                    f"there is no `{key.strip()}` in this project", where=f"--set {text[:80]}", fix="see the project file for what there is"
+                ) from None
         try:
             here[path[-1]] = toml_value(value.strip(), text)
         except (IndexError, TypeError):
-            raise BadProject(f"there is no `{key.strip()}` in this project", where=f"--set {text[:80]}", fix="see the project file for what there is") from None
+            raise BadProject(
+                f"there is no `{key.strip()}` in this project", where=f"--set {text[:80]}", fix="see the project file for what there is"
+            ) from None
     return result
 
 
@@ -129,7 +138,9 @@ def toml_value(value: str, where: str) -> Any:
     except tomllib.TOMLDecodeError:
         if re.fullmatch(r"[^\W\d][\w./:-]*", value):
             return value
-        raise BadProject("is not a TOML value", where=f"--set {where[:80]}", got=value[:80], expected="a number, true, false, a word, or a string in quotes") from None
+        raise BadProject(
+            "is not a TOML value", where=f"--set {where[:80]}", got=value[:80], expected="a number, true, false, a word, or a string in quotes"
+        ) from None
 
 
 def problems(error: ValidationError, noun: type[BaseModel], where: str) -> list[Problem]:
@@ -148,7 +159,15 @@ def problems(error: ValidationError, noun: type[BaseModel], where: str) -> list[
         else:
             message = fault["msg"].removeprefix("Value error, ")
             got = "" if fault["type"] == "value_error" else repr(fault["input"])[:80]
-            found.append(Problem(f"`{key}`: {message}" if key else message, where, got=got, expected=describe(noun, path), fix=f"change `{key}`" if key else "remove one of them"))
+            found.append(
+                Problem(
+                    f"`{key}`: {message}" if key else message,
+                    where,
+                    got=got,
+                    expected=describe(noun, path),
+                    fix=f"change `{key}`" if key else "remove one of them",
+                )
+            )
     return found
 
 
@@ -189,3 +208,43 @@ def describe(noun: type[BaseModel], path: list[Any]) -> str:
         if path[-1] in owner.model_fields:
             return (owner.model_fields[path[-1]].description or "").split("\n")[0]
     return ""
+
+
+def to_toml(project: Project) -> str:
+    """The project with every default written out, as TOML that `parse_project` reads back to an equal project.
+
+    >>> print(to_toml(Project(name="a", sources=(Source(file="a.csv"),))).splitlines()[0])
+    name = "a"
+    """
+    return "\n".join(_toml_table(project.model_dump(mode="json"), "")).strip() + "\n"
+
+
+def _toml_table(table: dict[str, Any], path: str) -> list[str]:
+    """Plain values first, then tables, then arrays of tables: the order that TOML wants. None is left out: it is what absence means."""
+    plain = {k: v for k, v in table.items() if v is not None and not _is_table(v)}
+    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in plain.items()]
+    for key, value in table.items():
+        name = f"{path}.{_toml_key(key)}" if path else _toml_key(key)
+        if isinstance(value, dict) and value:
+            lines += ["", f"[{name}]", *_toml_table(value, name)]
+        elif isinstance(value, list) and _is_table(value):
+            for item in value:
+                lines += ["", f"[[{name}]]", *_toml_table(item, name)]
+    return lines
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
+
+
+def _toml_key(key: str) -> str:
+    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else _toml_value(key)
+
+
+def _toml_value(value: Any) -> str:
+    """A value as TOML: JSON's strings and numbers are TOML's too, once control characters are escaped."""
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml_value(v) for v in value) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tunesmith.spec.candidate import Candidate, Decoding
+from tunesmith.spec.candidate import Answer, Candidate, Decoding
 from tunesmith.spec.dataset import Origin, SplitName
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.task import MetricName, TaskKind
@@ -90,3 +90,10 @@ class Comparison(Noun):
     """The smallest difference these rows could show with 80 % power."""
     rows_to_settle: int | None
     """For `cannot tell`: how many more rows like these would settle it; None: no realistic number would."""
+
+
+class Asked(Noun):
+    """The user's own questions and what the finished model said."""
+
+    candidate: Candidate
+    items: tuple[tuple[str, Answer], ...]

@@ -4,6 +4,7 @@
         manifest.json     the noun, canonical JSON: payload, hashed
         train.jsonl …     payload files: hashed
         sidecar.json      when, where, by which versions, and every payload file's sha256: not hashed
+        page.html         only in a line's report: for people, with clock readings: not hashed
         tombstone.json    only where something was forgotten: what was there, when and why it was erased
 
 The name holds the first 12 digits of the sha256 over all payload hashes; the database keeps the whole of it.
@@ -25,6 +26,9 @@ from tunesmith.store.disk import file_digest
 
 N = TypeVar("N", bound=Noun)
 MANIFEST, SIDECAR, TOMBSTONE = "manifest.json", "sidecar.json", "tombstone.json"
+PAGE = "page.html"
+BESIDE = frozenset({SIDECAR, TOMBSTONE, PAGE})
+"""Not hashed: they hold clock readings, and the same work must give the same name."""
 AGAIN = "delete the folder and run the project again: the step is repeated, everything else is reused"
 
 
@@ -135,7 +139,7 @@ def payload(folder: Path) -> list[Path]:
     found = []
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if parts[0].startswith(".") or (len(parts) == 1 and parts[0] in (SIDECAR, TOMBSTONE)):
+        if parts[0].startswith(".") or (len(parts) == 1 and parts[0] in BESIDE):
             continue
         if path.is_symlink():
             raise ValueError(f"{path} is a link; an artifact holds files only")

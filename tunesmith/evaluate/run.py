@@ -1,0 +1,95 @@
+"""A candidate and rows → a report: every answer scored, every metric with its interval."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tunesmith.answer.candidate import Answerer, last_question
+from tunesmith.errors import Interrupted
+from tunesmith.measure.scorers import aggregate, score
+from tunesmith.spec.candidate import Answer, Candidate, Decoding
+from tunesmith.spec.dataset import Dataset, Record, SplitName
+from tunesmith.spec.job import Monitor, Progress
+from tunesmith.spec.report import Report, Scored
+from tunesmith.spec.task import Task, TaskKind
+
+VERSION = 1
+ANSWERS = "answers.jsonl"
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The rows a candidate is measured on."""
+
+    rows: Sequence[Record]
+    dataset: Dataset
+    dataset_name: str
+    split: SplitName
+    confidence: float
+    """Of the intervals."""
+
+
+def decoding_for(task: Task, dataset: Dataset) -> Decoding:
+    """How every candidate answers: greedily, and among the labels where the task has some."""
+    if dataset.task == "classify":
+        return Decoding(choices=dataset.labels)
+    return Decoding(max_new_tokens=task.max_new_tokens)
+
+
+def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, decoding: Decoding, folder: Path, monitor: Monitor) -> Report:
+    """The report; answers.jsonl with one scored row per line lies in `folder`.
+
+    Raises: Interrupted; nothing is kept of an unfinished evaluation.
+    """
+    rows = [row for row in questions.rows if row.conversation is not None]
+    label = f"{candidate.name} on {questions.split}"
+    asked = [row.conversation.question() for row in rows if row.conversation is not None]
+    monitor.emit(Progress(label=label, done=0, total=len(rows)))
+    answers = answerer.answer(asked, decoding, done=lambda n: monitor.emit(Progress(label=label, done=n, total=len(rows))), stop=monitor.stopping)
+    if len(answers) < len(rows):
+        raise Interrupted(f"stopped while {candidate.name} was being measured", where="evaluation", fix="run the same command again")
+    scored = [_scored(row, answer, questions.dataset.task, questions.dataset.out_of_scope) for row, answer in zip(rows, answers, strict=True)]
+    text = "".join(row.model_dump_json() + "\n" for row in scored)
+    (folder / ANSWERS).write_text(text, encoding="utf-8")
+    numbers = aggregate(scored, questions.dataset.task, confidence=questions.confidence)
+    return Report(
+        candidate=candidate,
+        dataset=questions.dataset_name,
+        split=questions.split,
+        task=questions.dataset.task,
+        decoding=decoding,
+        metrics=numbers.metrics,
+        confusion=numbers.confusion,
+        per_label=numbers.per_label,
+        rows=len(scored),
+        prompt_tokens=answerer.usage.prompt_tokens,
+        completion_tokens=answerer.usage.completion_tokens,
+        computed_tokens=answerer.usage.computed_tokens,
+        files={ANSWERS: hashlib.sha256(text.encode()).hexdigest()},
+    )
+
+
+def _scored(row: Record, answer: Answer, task: TaskKind, out_of_scope: str | None) -> Scored:
+    assert row.conversation is not None
+    reference = row.conversation.answer() or ""
+    return Scored(
+        id=row.id,
+        origin=row.origin,
+        question=last_question(row.conversation.question()),
+        reference=reference,
+        answer=answer.text,
+        confidence=answer.confidence,
+        out_of_scope=out_of_scope is not None and reference == out_of_scope,
+        scores=score(task, answer.text, reference, out_of_scope=out_of_scope),
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+    )
+
+
+def read_answers(folder: Path) -> list[Scored]:
+    """The scored rows of an evaluation artifact."""
+    with (folder / ANSWERS).open(encoding="utf-8") as file:
+        return [Scored.model_validate_json(line) for line in file]
