@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tunesmith.data.kind import task_kind
-from tunesmith.data.labels import contradictions, known_out_of_scope, ordered, spellings
+from tunesmith.data.labels import contradictions, no_such_answer, ordered, spellings
 from tunesmith.data.sources.reading import record
 from tunesmith.data.sources.rows import exchange
 from tunesmith.data.spool import Spool
@@ -44,13 +44,10 @@ def test_spellings_and_order():
     assert ordered(["b", "a"], None) == ("a", "b")
 
 
-def test_the_out_of_scope_answer_is_found_or_its_nearest_named():
-    assert known_out_of_scope("oos", ["a", "oos"]) == "oos"
+def test_the_nearest_answer_is_named_where_no_row_has_the_out_of_scope_one():
     for wrong, right in (("Out of scope", "out_of_scope"), ("out_of_scop", "out_of_scope")):
-        with pytest.raises(BadProject, match=f'write out_of_scope = "{right}"'):
-            known_out_of_scope(wrong, ["a", "out_of_scope"])
-    with pytest.raises(BadProject, match="remove `out_of_scope`"):
-        known_out_of_scope("zzz", ["a", "b"])
+        assert f'write out_of_scope = "{right}"' in str(no_such_answer(wrong, ["a", "out_of_scope"]))
+    assert "remove `out_of_scope`" in str(no_such_answer("zzz", ["a", "b"]))
 
 
 TABLE = Source(file="f", format="table", input="q", label="l")
@@ -71,6 +68,7 @@ def project(kind=None):
         (["5", "7"] * 10, FREE, "classify", "2 short texts"),
         (["x" * 100, "y" * 100] * 10, TABLE, "generate", "long texts"),
         (["x\ny", "z"] * 10, FREE, "generate", "free text"),
+        (["yes", "no"] * 10, FREE.model_copy(update={"label": "l"}), "generate", "free text"),
     ],
 )
 def test_the_kind_is_guessed_with_its_reason(facts_of, answers, source, kind, reason):
@@ -85,5 +83,5 @@ def test_what_the_project_says_counts_if_it_can_be(facts_of):
     assert task_kind(project("generate"), [TABLE], facts, names) == ("generate", "as `task.kind` says")
     with pytest.raises(BadData, match="1 of 2 answers are too long"):
         task_kind(project("classify"), [TABLE], facts, names)
-    with pytest.raises(BadProject, match="remove `output`"):
+    with pytest.raises(BadProject, match="or remove `output`"):
         task_kind(project("classify"), [FREE.model_copy(update={"label": "l"})], facts, names)

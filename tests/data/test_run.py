@@ -316,6 +316,16 @@ def test_out_of_scope_must_be_an_answer(tmp_path):
         go(tmp_path, task={"out_of_scope": "Lost"})
 
 
+def test_a_long_refusal_can_be_the_out_of_scope_answer(tmp_path):
+    sorry = "I am sorry, I can only answer questions about your cards and your accounts; please ask somebody else about everything beyond that."
+    rows = [*[chat(question(i), f"answer number {i}") for i in range(40)], *[chat(f"off topic {question(i)}", sorry) for i in range(40)]]
+    write(tmp_path, "a.jsonl", lines(*rows))
+    split = {"dev": 4, "test": 6, "dev_out_of_scope": 5, "test_out_of_scope": 10}
+    found = go(tmp_path, Source(file="a.jsonl"), task={"out_of_scope": sorry}, split=split)
+    assert (found.task, found.out_of_scope, found.rows) == ("generate", sorry, {"train": 55, "dev": 9, "test": 16})
+    assert sum(row.conversation.answer() == sorry for row in read_rows(tmp_path / "out", "test")) == 10
+
+
 def test_hostile_rows_come_through_as_data_and_are_escaped_in_messages(tmp_path):
     hostile = ["=HYPERLINK(1)", "<script>alert(1)</script>", "\x1b]0;owned\x07 text", "../../etc/passwd", "'; drop table x; --"]
     table(tmp_path / "a.csv", [*good_rows(), *[(f"{h} {i}", "lost") for i, h in enumerate(hostile)]])

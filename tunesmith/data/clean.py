@@ -79,7 +79,7 @@ def clean(row: Record, rules: Cleaning, tally: Counter[str]) -> Record:
     changed: set[str] = set()
     messages = tuple(_clean_turn(m, rules, changed) for m in row.conversation.messages)
     rejected = tuple(_clean_turn(m, rules, changed) for m in row.rejected) if row.rejected else row.rejected
-    size = sum(len(m.content or "") for m in messages)
+    size = sum(len(m.content or "") for m in (*messages, *(rejected or ())))
     check_size(size, rules)
     if not changed:
         return row

@@ -31,7 +31,7 @@ def task_kind(project: Project, sources: list[Source], facts: Facts, answers: Na
         return "generate", f"`{labelled[0].label}` holds long texts, so it is an answer rather than a label"
     if facts.is_json.all():
         return "extract", "every answer is a JSON object or array"
-    if (facts.short_answer >= 0).all() and not answers.is_full:
+    if not labelled and (facts.short_answer >= 0).all() and not answers.is_full:
         distinct = len(np.unique(facts.short_answer))
         if distinct <= max(LABEL_SHARE * len(facts), min(FEW_ANSWERS, len(facts) // ROWS_PER_ANSWER)):
             return "classify", f"all {len(facts):,} answers are one of {distinct} short texts"
@@ -41,23 +41,14 @@ def task_kind(project: Project, sources: list[Source], facts: Facts, answers: Na
 def check_classify(labelled: list[Source], facts: Facts) -> None:
     """Nothing, if every row answers with a short label.
 
-    Raises: BadProject if a source has both a label and another answer; BadData if answers are long.
+    Raises: BadProject if a source has a label beside its answer; BadData if answers are long.
     """
-    both = [s for s in labelled if s.output is not None]
+    both = [s for s in labelled if s.output is not None or s.format != "table"]
     if both:
-        fix = "remove `output`: a classifier answers with the label"
-        raise BadProject(
-            problems=[
-                Problem(
-                    "`output` and `label` are both given, but the task is `classify`",
-                    f"source {s.file}",
-                    f"output = {s.output!r}, label = {s.label!r}",
-                    "one answer",
-                    fix,
-                )
-                for s in both
-            ]
-        )
+        fix = 'remove `label`, since the answer is the label; or remove `output`; or set kind = "generate" (the label then only balances the splits)'
+        where, got = [f"source {s.file}" for s in both], [f"label = {s.label!r}" + (f", output = {s.output!r}" if s.output else "") for s in both]
+        message = "the rows have a label beside their answer, but the task is `classify`"
+        raise BadProject(problems=[Problem(message, at, what, "one answer", fix) for at, what in zip(where, got, strict=True)])
     long = int((facts.short_answer < 0).sum())
     if long:
         raise BadData(

@@ -69,15 +69,10 @@ def ordered(labels: Iterable[str], out_of_scope: str | None) -> tuple[str, ...]:
     return tuple(sorted(set(labels), key=lambda label: (label == out_of_scope, label)))
 
 
-def known_out_of_scope(name: str, answers: Iterable[str]) -> str:
-    """The answer that `task.out_of_scope` names, as the rows spell it.
-
-    Raises: BadProject if no row has it, with the nearest that some row has.
-    """
+def no_such_answer(name: str, answers: Iterable[str]) -> BadProject:
+    """The error for a `task.out_of_scope` that no row has, with the nearest answer that some row has."""
     texts = sorted(set(answers))
-    if name in texts:
-        return name
     same = [text for text in texts if fold(text) == fold(name)] or [text for text in texts if bare(text) == bare(name)]
     near = same or difflib.get_close_matches(name, texts, n=1, cutoff=0.5)
     fix = f'write out_of_scope = "{near[0]}"' if near else "remove `out_of_scope`, or add rows that have it"
-    raise BadProject("no row has this answer", where="task.out_of_scope", got=repr(name), expected="a label or answer of some rows", fix=fix)
+    return BadProject("no row has this answer", where="task.out_of_scope", got=repr(name), expected="a label or answer of some rows", fix=fix)

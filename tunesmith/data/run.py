@@ -14,13 +14,13 @@ import numpy as np
 
 from tunesmith.data.intake import Removed, look, plans, refuse_if_too_few, take_in
 from tunesmith.data.kind import task_kind
-from tunesmith.data.labels import MAX_CONFLICTS, known_out_of_scope, ordered
+from tunesmith.data.labels import MAX_CONFLICTS, no_such_answer, ordered
 from tunesmith.data.leak import Leaks, find_leaks
 from tunesmith.data.profile import Lengths, Seen, spread, warnings
 from tunesmith.data.selection import Selection, leaked, select
 from tunesmith.data.sources.reading import Plan
 from tunesmith.data.split import DROPPED, Division, Rows, Side, split
-from tunesmith.data.spool import Facts, Spool, Texts
+from tunesmith.data.spool import I64, Facts, Spool, Texts
 from tunesmith.data.writing import Written, groups_of, read_rows, sha256, write_splits
 from tunesmith.errors import BadData, NotEnoughData, Problem
 from tunesmith.spec.dataset import SPLITS, Conflict, Dataset, LeakProof, Profile
@@ -67,16 +67,16 @@ def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokeni
     digests = source_digests(project, root)
     for one in settled:
         monitor.emit(Note(text=f"{one.source.file}: {one.reason}"))
-    with Spool(folder / "scratch") as spool, (folder / "rejected.jsonl").open("wb") as file:
+    with Spool(folder / "scratch", project.task.out_of_scope) as spool, (folder / "rejected.jsonl").open("wb") as file:
         removed = Removed(file)
         rows_read, repaired = take_in(settled, project.cleaning, spool, removed, monitor)
         facts, texts = spool.finish()
         scene = _Scene(project, settled, spool, facts, texts, removed, monitor)
         kind, why = task_kind(project, [one.source for one in settled], facts, spool.answers)
-        outside = scene.out_of_scope(kind)
+        outside = scene.out_of_scope()
         kept = select(spool, facts, texts, scene.rank(), project.cleaning, removed, monitor)
         scene.refuse_what_teaches_nothing(kept, kind, rows_read)
-        division, proof = scene.divide(kept, kind, outside)
+        division, proof = scene.divide(kept, kind)
         side = np.full(len(facts), DROPPED, np.int8)
         side[kept.rows] = division.side
         watched = [row for c in kept.conflicts[:MAX_CONFLICTS] for row in c.rows[: c.answers]]
@@ -127,12 +127,15 @@ class _Scene:
         by_source = np.asarray([asked[file] for file in self.spool.sources.texts], dtype=np.int8)
         return np.asarray(by_source[self.facts.source], dtype=np.int8)
 
-    def out_of_scope(self, kind: TaskKind) -> str | None:
-        """The out-of-scope answer as the rows spell it."""
+    def out_of_scope(self) -> str | None:
+        """The out-of-scope answer, which some row has.
+
+        Raises: BadProject if none has it.
+        """
         name = self.project.task.out_of_scope
-        if name is None:
-            return None
-        return known_out_of_scope(name, self.spool.answers.texts)
+        if name is not None and not self.facts.is_outside.any():
+            raise no_such_answer(name, self.spool.answers.texts)
+        return name
 
     def refuse_what_teaches_nothing(self, kept: Selection, kind: TaskKind, rows_read: int) -> None:
         """Nothing, if there are enough rows with more than one question and answer.
@@ -161,19 +164,19 @@ class _Scene:
                 what, got=got[:160], expected="at least two different answers", fix="check which column holds the answer, or add rows of other labels"
             )
 
-    def divide(self, kept: Selection, kind: TaskKind, outside: str | None) -> tuple[Division, LeakProof]:
+    def divide(self, kept: Selection, kind: TaskKind) -> tuple[Division, LeakProof]:
         """(the split of each kept row, the proof that nothing leaks); clusters that MinHash left apart are joined and split again.
 
         Raises: BadData if a label stands only in a dev or test source; NotEnoughData.
         """
         similarity = self.project.cleaning.near_duplicate_similarity
-        stratum, is_outside = self.strata(kind, outside)
+        stratum = self.strata(kind)
         compared = kept.compared
         for rounds in range(1, MAX_ROUNDS + 1):
             look(self.monitor, "splitting and proving", rounds - 1, None, "rounds")
             roots = kept.clusters.roots()[kept.rows]
             unit = np.unique(roots, return_inverse=True)[1]
-            rows = Rows(unit, stratum[kept.rows], is_outside[kept.rows], self.rank()[kept.rows], self.facts.ids[kept.rows])
+            rows = Rows(unit, stratum[kept.rows], self.facts.is_outside[kept.rows], self.rank()[kept.rows], self.facts.ids[kept.rows])
             division = split(rows, self.project.split)
             side = np.full(len(self.facts), DROPPED, np.int8)
             side[kept.rows] = division.side
@@ -186,16 +189,11 @@ class _Scene:
                 kept.clusters.join(first, second)
         raise AssertionError(f"the splits still leak after {MAX_ROUNDS} rounds")
 
-    def strata(
-        self, kind: TaskKind, outside: str | None
-    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-        """(number of the label to stratify by, whether the row is out of scope), for every row."""
-        facts = self.facts
-        number = self.spool.answers.texts.index(outside) if outside is not None else -2
-        is_outside = facts.short_answer == number
+    def strata(self, kind: TaskKind) -> I64:
+        """The number of the label to stratify by, for every row."""
         if kind == "classify":
-            return facts.short_answer, is_outside
-        return np.where(is_outside, len(self.spool.labels.texts) + 1, facts.label), is_outside
+            return self.facts.short_answer
+        return np.where(self.facts.is_outside, len(self.spool.labels.texts), self.facts.label)
 
     def refuse_untrained_labels(self, kept: Selection, kind: TaskKind, division: Division) -> None:
         """Nothing, if every label of dev and test stands in train too.

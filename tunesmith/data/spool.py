@@ -67,6 +67,8 @@ class Facts:
     line: I64
     is_json: NDArray[np.bool_]
     """The answer is a JSON object or array."""
+    is_outside: NDArray[np.bool_]
+    """The answer is the one that means: not our business."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -119,13 +121,14 @@ class _Columns:
     source: array[int] = field(default_factory=lambda: array("q"))
     line: array[int] = field(default_factory=lambda: array("q"))
     is_json: array[int] = field(default_factory=lambda: array("B"))
+    is_outside: array[int] = field(default_factory=lambda: array("B"))
 
 
 class Spool:
     """Takes records while sources are read; gives facts and texts once all are in. Scratch files go when it closes."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, out_of_scope: str | None = None) -> None:
+        self.folder, self.out_of_scope = folder, out_of_scope
         folder.mkdir(parents=True, exist_ok=True)
         self.answers, self.labels, self.groups, self.sources = Names(), Names(), Names(), Names()
         self._columns = _Columns()
@@ -168,6 +171,7 @@ class Spool:
         c.source.append(self.sources.number(record.origin.file))
         c.line.append(record.origin.line)
         c.is_json.append(holds_json(answer))
+        c.is_outside.append(answer.strip() == self.out_of_scope)
         self._records.write(record.model_dump_json(exclude_none=True).encode() + b"\n")
         self._waiting.append(question)
         if len(self._waiting) == BATCH_ROWS:
@@ -213,6 +217,7 @@ class Spool:
             source=signed(c.source),
             line=signed(c.line),
             is_json=np.array(c.is_json, dtype=bool),
+            is_outside=np.array(c.is_outside, dtype=bool),
         )
         maps = np.concatenate(self._maps) if self._maps else np.zeros((0, 4), np.uint64)
         offsets = np.array(self._text_offsets, dtype=np.int64), np.array(self._shingle_offsets, dtype=np.int64)

@@ -80,7 +80,7 @@ def write_splits(
                 seen.answers[row] = answered(record)[:ANSWER_CHARACTERS]
             if at < 0:
                 continue
-            if kind == "classify" and record.label is None:
+            if kind == "classify" and record.label is None:  # where a source names a label, it is the answer already
                 record = record.model_copy(update={"label": answered(record)})
                 line = record.model_dump_json(exclude_none=True).encode() + b"\n"
             files[at].write(line)

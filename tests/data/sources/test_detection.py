@@ -32,7 +32,8 @@ CHAT = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "co
         ("a.jsonl", '{"question": "a", "answer": "b"}', "table"),
         ("a.csv", "question,answer\na,b\n", "table"),
         ("a", "question\tanswer\na\tb\n", "table"),
-        ("a.tsv", "instruction\toutput\na\tb\n", "table"),
+        ("a.tsv", "instruction\toutput\na\tb\n", "alpaca"),
+        ("a.csv", "prompt,chosen,rejected\na,b,c\n", "preference"),
         ("a.md", "# a\n\n- b, c\n- d, e\n", "markdown"),
         ("a.txt", "Dear all, hello\n\nand, more\n", "text"),
     ],
@@ -42,6 +43,17 @@ def test_formats(tmp_path, name, text, expected):
     found = detect(tmp_path / name)
     assert (found.format, found.problems) == (expected, ())
     assert found.reason
+
+
+def test_what_the_user_says_the_format_is_counts(tmp_path):
+    (tmp_path / "a.txt").write_text("question,answer\na,b\nc,d\n")
+    assert detect(tmp_path / "a.txt").format == "text"
+    assert detect(tmp_path / "a.txt", as_format="table").format == "table"
+    (tmp_path / "a.jsonl").write_text("{no json\n")
+    assert detect(tmp_path / "a.jsonl").problems
+    assert detect(tmp_path / "a.jsonl", as_format="text").format == "text"
+    (tmp_path / "a.parquet").write_bytes(b"PAR1....")
+    assert "Parquet" in detect(tmp_path / "a.parquet", as_format="text").problems[0].message
 
 
 def test_parquet_by_content(tmp_path):

@@ -57,11 +57,16 @@ class Detection:
         return self.shape.delimiter if self.shape else None
 
 
-def detect(path: Path, *, encoding: str | None = None, delimiter: str | None = None, where: str | None = None) -> Detection:
-    """What the file at `path` is, by looking at its start. Faults are returned as `problems`, never raised."""
+def detect(
+    path: Path, *, encoding: str | None = None, delimiter: str | None = None, as_format: FormatName | None = None, where: str | None = None
+) -> Detection:
+    """What the file at `path` is, by looking at its start; `as_format` is what the user says it is.
+
+    Faults are returned as `problems`, never raised.
+    """
     name = where or path.name
     try:
-        found = shape_of(path, encoding, delimiter, name)
+        found = shape_of(path, encoding, delimiter, as_format, name)
         if found.layout == "plain":
             format_: FormatName = "markdown" if path.suffix.lower() in MARKDOWN_SUFFIXES or "headings" in found.reason else "text"
             return Detection(path, found, format_, found.reason)
@@ -77,7 +82,7 @@ def detect(path: Path, *, encoding: str | None = None, delimiter: str | None = N
         return Detection(path, None, None, error.message, problems=error.problems)
 
 
-def shape_of(path: Path, encoding: str | None, delimiter: str | None, where: str) -> Shape:
+def shape_of(path: Path, encoding: str | None, delimiter: str | None, as_format: FormatName | None, where: str) -> Shape:
     """How the file holds its rows, by its first bytes and lines.
 
     Raises: BadData if it cannot be read at all.
@@ -85,7 +90,8 @@ def shape_of(path: Path, encoding: str | None, delimiter: str | None, where: str
     check_file(path, where)
     with path.open("rb") as file:
         magic = file.read(4)
-    if magic == b"PAR1":
+    is_text = as_format in ("text", "markdown")
+    if magic == b"PAR1" and not is_text:
         parquet_columns(path, where)
         return Shape("parquet", "", None, "begins with PAR1: Parquet")
     codec, _ = text_encoding(path, encoding, where)
@@ -93,6 +99,8 @@ def shape_of(path: Path, encoding: str | None, delimiter: str | None, where: str
     first = next((line.strip() for line in lines if line.strip()), "")
     if not first:
         raise BadData("holds nothing but white space", where=where, expected="rows", fix="check how the file was exported")
+    if is_text:
+        return Shape("plain", codec, None, f"`format` is {as_format}")
     suffix = path.suffix.lower()
     if first.startswith("[") and suffix not in MARKDOWN_SUFFIXES | TABLE_SUFFIXES:
         return Shape("json", codec, None, "begins with `[`: a JSON array")
@@ -105,10 +113,10 @@ def shape_of(path: Path, encoding: str | None, delimiter: str | None, where: str
         return Shape("jsonl", codec, None, "begins with `{`: one JSON object per line")
     if delimiter is not None:
         return Shape("csv", codec, delimiter, f"`delimiter` is {excerpt(delimiter)}")
-    if suffix in MARKDOWN_SUFFIXES:
+    if suffix in MARKDOWN_SUFFIXES and as_format is None:
         return Shape("plain", codec, None, f"named {suffix}: Markdown, cut at headings")
-    likely = likely_delimiter(lines) if suffix != ".txt" or "\t" in first else None
-    if likely and (suffix in TABLE_SUFFIXES or suffix not in {".txt", ""} or likely[0] == "\t"):
+    likely = likely_delimiter(lines)
+    if likely and (suffix in TABLE_SUFFIXES or as_format == "table" or suffix not in {".txt", ""} or likely[0] == "\t"):
         return Shape("csv", codec, *likely)
     if suffix in TABLE_SUFFIXES:
         return Shape("csv", codec, ",", f"named {suffix}, with one column")
@@ -133,8 +141,8 @@ def raw_rows(path: Path, shape: Shape, where: str, position: Position | None = N
 def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str) -> Detection:
     """What the rows mean, from the keys they have and what stands under them."""
     keys = list(dict.fromkeys(key for row in sample for key in row))
-    found = known_format(set(keys)) if shape.layout != "csv" else None
-    if found is not None and found[0] != "table":
+    found = known_format(set(keys))
+    if found is not None:
         return Detection(path, shape, found[0], f"{shape.reason}; {found[1]}", tuple(keys), rows_seen=len(sample), sample=tuple(sample[:20]))
     guesses = guess_columns(keys, sample)
     problems: tuple[Problem, ...] = ()

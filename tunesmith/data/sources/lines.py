@@ -34,6 +34,7 @@ MAGIC = (
     (b"\xfd7zXZ", "an xz archive", "unpack it first: unxz FILE"),
     (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
     (b"\x80\x04", "a pickle", "never loaded, since it can run code: export it as JSONL or Parquet"),
+    (b"PAR1", "a Parquet file", "remove `format`: it is a table"),
     (b"ARROW1", "an Arrow file", "save it as Parquet"),
 )
 

@@ -47,7 +47,7 @@ def plan(source: Source, root: Path) -> Plan:
     Raises: BadData with all problems of this source.
     """
     path = root / source.file
-    found = detect(path, encoding=source.encoding, delimiter=source.delimiter, where=source.file)
+    found = detect(path, encoding=source.encoding, delimiter=source.delimiter, as_format=source.format, where=source.file)
     if found.shape is None:
         raise BadData(found.reason, problems=found.problems)
     format_ = source.format or found.format
@@ -55,7 +55,7 @@ def plan(source: Source, root: Path) -> Plan:
     reason = f"as `format` says; {found.shape.reason}" if source.format and source.format != found.format else found.reason
     if format_ in ("text", "markdown"):
         return Plan(source.model_copy(update={"format": format_}), path, found.shape, f"{format_}: {reason}")
-    named = source.input or source.output or (source.label and source.format is None and found.shape.layout == "csv")
+    named = source.input or source.output or (source.label and found.shape.layout == "csv")
     if named and source.format is None:
         format_ = "table"
     problems = format_problems(source, format_, found)
