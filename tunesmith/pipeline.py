@@ -117,12 +117,12 @@ class Line:
     @cached_property
     def dataset(self) -> tuple[Artifact, Dataset]:
         """The prepared rows."""
-        from tunesmith.data.run import VERSION as version
+        from tunesmith.data.run import VERSION as DATA_VERSION
         from tunesmith.data.run import prepare, source_digests
 
         tokenizer = Path(self.base.folder) / "tokenizer.json"
         inputs = {
-            "version": version,
+            "version": DATA_VERSION,
             "sources": source_digests(self.project, self.path.parent),
             "project": self.project.model_dump(mode="json", include={"name", "sources", "task", "cleaning", "split"}),
             "tokenizer": self.base.files.get("tokenizer.json"),
@@ -202,7 +202,7 @@ class Line:
 
     def _version(self, stage: str) -> str:
         """Of the code that makes a result: results of older code are not taken for new ones."""
-        versions = {"train": 1, "evaluate": 1, "fit": 1, "report": 1}
+        versions = {"train": 1, "evaluate": 1, "fit": 2, "report": 1}
         return f"{VERSION}.{versions[stage]}"
 
     def _machine(self) -> dict[str, Any]:
