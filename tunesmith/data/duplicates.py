@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from tunesmith.data.neighbours import Tally, may_be_similar, shingles_of, slip_pairs
-from tunesmith.data.shingles import U64, jaccard, mix
+from tunesmith.data.neighbours import Sets, Tally, may_be_similar, slip_pairs
+from tunesmith.data.shingles import U64, mix
 from tunesmith.data.spool import I64, Texts
 
 PERMUTATIONS = 128
 SEED = 42
 ROWS_AT_ONCE = 4_000
-RIVALS = 200
+RIVALS = 32
 MISSED = 1e-4
 Tick = Callable[[int], None]
 
@@ -93,25 +93,24 @@ def join_near_duplicates(clusters: Clusters, texts: Texts, rows: I64, similarity
 
 
 def _join_by_bands(clusters: Clusters, texts: Texts, rows: I64, similarity: float, tally: Tally, tick: Tick) -> None:
-    hashes = texts.shingles()
-    bands = band_keys(texts, hashes, rows, band_rows(similarity), tick)
+    sets = Sets(texts)
+    bands = band_keys(sets, rows, band_rows(similarity), tick)
     for band in bands.T:
         order = np.argsort(band, kind="stable")
         starts = np.flatnonzero(np.r_[True, band[order][1:] != band[order][:-1]])
         sizes = np.diff(np.r_[starts, len(order)])
         for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
-            _join_run(clusters, texts, hashes, rows[np.sort(order[start : start + size])], similarity, tally)
+            _join_run(clusters, texts.maps, sets, rows[np.sort(order[start : start + size])], similarity, tally)
 
 
-def band_keys(texts: Texts, hashes: U64, rows: I64, width: int, tick: Tick) -> U64:
+def band_keys(sets: Sets, rows: I64, width: int, tick: Tick) -> U64:
     """[rows, bands]: rows that agree in a column are candidates."""
     bands = PERMUTATIONS // width
     keys = np.zeros((len(rows), bands), np.uint64)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
-        sizes = texts.shingle_offsets[some + 1] - texts.shingle_offsets[some]
-        flat = np.concatenate([shingles_of(texts, hashes, row) for row in some.tolist()])
-        offsets = np.r_[0, np.cumsum(sizes)].astype(np.uint64)
+        flat = np.concatenate([sets.array(row) for row in some.tolist()])
+        offsets = np.r_[0, np.cumsum(sets.sizes[some])].astype(np.uint64)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, PERMUTATIONS, SEED)
         values = np.asarray(matrix.to_rows(), dtype=np.uint64)[:, : bands * width].reshape(len(some), bands, width)
         key = values[:, :, 0]
@@ -122,22 +121,20 @@ def band_keys(texts: Texts, hashes: U64, rows: I64, width: int, tick: Tick) -> U
     return keys
 
 
-def _join_run(clusters: Clusters, texts: Texts, hashes: U64, run: I64, similarity: float, tally: Tally) -> None:
+def _join_run(clusters: Clusters, maps: U64, sets: Sets, run: I64, similarity: float, tally: Tally) -> None:
     """Compare the rows of one run with those before them that are not in their cluster yet.
 
     At most RIVALS of them: templated rows could make a run of tens of thousands, and the complete join finds what is left out.
     """
-    sizes = texts.shingle_offsets[1:] - texts.shingle_offsets[:-1]
     before: list[int] = []
     for row in run.tolist():
         root = clusters.find(row)
         others = np.asarray([other for other in before if clusters.find(other) != root], dtype=np.int64)
         if len(others):
             tally.pairs += len(others)
-            likely = others[may_be_similar(texts.maps, sizes, others, np.full(len(others), row), similarity)]
-            mine = shingles_of(texts, hashes, row)
+            likely = others[may_be_similar(maps, sets.sizes, others, np.full(len(others), row), similarity)]
             for other in likely.tolist():
-                if jaccard(mine, shingles_of(texts, hashes, other)) >= similarity:
+                if sets.similarity(row, other) >= similarity:
                     clusters.join(row, other)
         if len(before) < RIVALS:
             before.append(row)

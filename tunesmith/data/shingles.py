@@ -105,14 +105,3 @@ def bitmaps(hashes: U64, offsets: NDArray[np.int64]) -> U64:
     maps = np.zeros((len(offsets) - 1, 4), np.uint64)
     np.bitwise_or.at(maps, (row, (place >> np.uint64(6)).astype(np.int64)), np.uint64(1) << (place & np.uint64(63)))
     return maps
-
-
-def jaccard(first: U64, second: U64) -> float:
-    """Shared shingles over all shingles of two sorted sets; two empty sets are not alike.
-
-    >>> jaccard(np.array([1, 2, 3], np.uint64), np.array([2, 3, 4], np.uint64))
-    0.5
-    """
-    both = len(np.intersect1d(first, second, assume_unique=True))
-    union = len(first) + len(second) - both
-    return both / union if union else 0.0

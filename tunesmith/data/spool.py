@@ -88,7 +88,7 @@ class Texts:
         """All shingle hashes, mapped from disk; row i has `[shingle_offsets[i]:shingle_offsets[i + 1]]`."""
         if self.shingle_offsets[-1] == 0:
             return np.zeros(0, np.uint64)
-        return np.memmap(self.folder / "shingles.u64", dtype=np.uint64, mode="r")
+        return np.memmap(self.folder / "shingles.u64", dtype=np.uint64, mode="r").view(np.ndarray)  # a plain array is sliced five times as fast
 
     def folded(self) -> FoldedTexts:
         """Folded questions by row number."""
@@ -100,7 +100,9 @@ class FoldedTexts:
 
     def __init__(self, texts: Texts) -> None:
         self._offsets = texts.text_offsets
-        self._bytes = np.memmap(texts.folder / "folded.txt", dtype=np.uint8, mode="r") if texts.text_offsets[-1] else np.zeros(0, np.uint8)
+        self._bytes = (
+            np.memmap(texts.folder / "folded.txt", dtype=np.uint8, mode="r").view(np.ndarray) if texts.text_offsets[-1] else np.zeros(0, np.uint8)
+        )
 
     def __getitem__(self, row: int) -> str:
         return self._bytes[self._offsets[row] : self._offsets[row + 1]].tobytes().decode()
