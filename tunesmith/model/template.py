@@ -6,13 +6,17 @@ no marks inside the template. A turn's mask covers its content and its end-of-tu
 
 Templates that rewrite earlier turns (reasoning models drop old thoughts) cannot be cut like this: such a conversation becomes one row per
 trained turn, each rendered as it would be served.
+
+What people write never becomes a control token (see `guard`), so no row and no user can end a turn or forge one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +25,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tunesmith.errors import BadData, Unsupported
+from tunesmith.model.guard import Guard
 from tunesmith.spec.chat import Conversation, Message
 
 PLAIN = (
@@ -31,9 +36,9 @@ PLAIN = (
     "{% endfor %}"
     "{% if add_generation_prompt %}Answer:{% endif %}"
 )
-"""For base models that bring no template. It needs no token that the model has never seen."""
+"""For base models that bring no template. It needs no token that the model has never seen; what the tokenizer puts first comes first."""
 TEMPLATE_SECONDS = 5.0
-PROBE = Conversation(messages=(Message(role="user", content="Q"), Message(role="assistant", content="A")))
+PROBE = Conversation(messages=(Message(role="user", content="ping"), Message(role="assistant", content="pong")))
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,15 @@ class Template:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stop_ids: tuple[int, ...] = ()) -> None:
         self.tokenizer = tokenizer
+        self.guard = Guard(tokenizer)
         self.is_default = not tokenizer.chat_template
-        self.source: str = PLAIN if self.is_default else _default_of(tokenizer.chat_template)
-        self.special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special} | set(tokenizer.all_special_ids)
+        self.source: str = _plain_template(tokenizer) if self.is_default else _default_of(tokenizer.chat_template)
         self._try()
-        answer = self._pieces(PROBE)[-1][0]
-        self.end_id = next((token for token in reversed(self._encode(answer)) if token in self.special), tokenizer.eos_token_id)
-        if self.end_id is None:
+        after = self.guard.encode(self._text(PROBE, 2, False).rpartition("pong")[2])
+        end_id = next((token for token in reversed(after) if token in self.guard.ids), tokenizer.eos_token_id)
+        if end_id is None:
             raise Unsupported("the tokenizer has no end-of-sequence token, so an answer could never end", where="tokenizer", fix="use another model")
+        self.end_id: int = end_id
         self.stop_ids = tuple(sorted({self.end_id, *stop_ids, *([tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else [])}))
 
     @property
@@ -75,18 +81,19 @@ class Template:
 
     def prompt(self, conversation: Conversation) -> list[int]:
         """Token ids up to where the assistant begins to speak."""
-        return [token for text, _ in self._pieces(conversation, open_end=True) for token in self._encode(text)]
+        return [token for text, _ in self._pieces(self.guard.cover(conversation), open_end=True) for token in self.guard.encode(text)]
 
     def answer(self, text: str) -> list[int]:
         """Token ids of `text` as an assistant's turn, with its end-of-turn token: what is trained and what a choice is made of."""
-        return self._turn(self._pieces(Conversation(messages=(PROBE.messages[0], Message(role="assistant", content=text))))[-1][0])[0]
+        said = Conversation(messages=(PROBE.messages[0], Message(role="assistant", content=text)))
+        return self._turn(self._pieces(self.guard.cover(said))[-1][0])[0]
 
     def rows(self, conversation: Conversation, max_length: int) -> Iterator[Rendered]:
         """The rows to train on: one, or one per trained turn where the template rewrites history. Longer rows are cut and say so."""
         turns = [i for i, m in enumerate(conversation.messages) if m.role == "assistant" and m.weight != 0]
         if not turns:
             return
-        if self._chains(conversation):
+        if self._chains(self.guard.cover(conversation)):
             yield self.fit(conversation, max_length)
             return
         for turn in turns:
@@ -102,12 +109,11 @@ class Template:
             conversation = shorter
             row = self.render(conversation)
         question = next((i for i, m in enumerate(conversation.messages) if m.role == "user"), None)
-        if len(row.ids) > max_length and question is not None:
-            tokens = self._encode(conversation.messages[question].content or "")
-            keep = max(0, len(tokens) - (len(row.ids) - max_length) - 2)  # 2: the cut may change how the neighbours are joined
-            text = self.tokenizer.decode(tokens[len(tokens) - keep :]) if keep else ""
+        kept = self.guard.plain(conversation.messages[question].content or "") if question is not None else []
+        while question is not None and len(row.ids) > max_length and kept:
+            kept = kept[len(row.ids) - max_length :]  # again if need be: the cut may change how neighbours are joined
             messages = list(conversation.messages)
-            messages[question] = messages[question].model_copy(update={"content": text})
+            messages[question] = messages[question].model_copy(update={"content": self._decode(kept)})
             row = self.render(conversation.model_copy(update={"messages": tuple(messages)}))
         return Rendered(row.ids[:max_length], row.trained[:max_length], truncated=True)
 
@@ -115,9 +121,9 @@ class Template:
         """The whole conversation; every assistant turn with weight 1 is trained."""
         ids: list[int] = []
         trained: list[bool] = []
-        for text, message in self._pieces(conversation):
+        for text, message in self._pieces(self.guard.cover(conversation)):
             if message is None:
-                tokens = self._encode(text)
+                tokens = self.guard.encode(text)
                 flags = [False] * len(tokens)
             else:
                 tokens, rest = self._turn(text)
@@ -129,8 +135,9 @@ class Template:
 
     def _turn(self, text: str) -> tuple[list[int], list[int]]:
         """An assistant's piece → (what it says with its end-of-turn token, what the template puts behind it)."""
-        tokens = self._encode(text)
-        end = next((i for i in range(len(tokens) - 1, -1, -1) if tokens[i] in self.special), None)
+        tokens = self.guard.encode(text)
+        ends = (*self.stop_ids, self.end_id)
+        end = next((i for i in range(len(tokens) - 1, -1, -1) if tokens[i] in ends), None)
         return ([*tokens, self.end_id], []) if end is None else (tokens[: end + 1], tokens[end + 1 :])
 
     def _pieces(self, conversation: Conversation, open_end: bool = False) -> list[tuple[str, Message | None]]:
@@ -148,10 +155,10 @@ class Template:
             if after.startswith(before):
                 pieces.append((after[len(before) :], message))
                 done = after
-            else:
-                end = self.tokenizer.eos_token or ""
-                pieces.append(((message.content or "") + end, message))
-                done = before + (message.content or "") + end
+            else:  # what opens a turn is not how it looks afterwards, as with an open thought: the turn itself is what follows it
+                said = _said(before, after, message.content or "")
+                pieces.append((said, message))
+                done = before + said
         if open_end or not messages or messages[-1].role != "assistant":
             text = self._text(conversation, len(messages), open_end)
             if not text.startswith(done):
@@ -189,28 +196,58 @@ class Template:
         assert isinstance(text, str)
         return text
 
-    def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False)
-        return ids
+    def _decode(self, ids: list[int]) -> str:
+        """The text of some tokens; a letter of which only the last bytes are left is dropped."""
+        text = self.tokenizer.decode(ids)
+        assert isinstance(text, str)
+        return text.lstrip("\ufffd")
 
     def _try(self) -> None:
-        """Render the probe under a time limit: a template is foreign code, if sandboxed."""
+        """Render the probe under a time limit: a template is foreign code, if sandboxed.
+
+        The rendering thread watches the clock itself, line by line, so that an endless loop ends with the limit. The wait outside is for
+        what takes long within one line.
+        """
         failed: list[BaseException] = []
+        until = [time.monotonic() + TEMPLATE_SECONDS]
+
+        def watch(frame: Any, event: str, argument: Any) -> Any:
+            if until and time.monotonic() > until[0]:
+                until.clear()  # once: what handles the error must not be stopped in turn
+                raise TimeoutError(f"no result after {TEMPLATE_SECONDS:g} s")
+            return watch
 
         def attempt() -> None:
+            sys.settrace(watch)
             try:
-                self._text(PROBE, 2, False)
+                text = self._text(PROBE, 2, False)
+                if "ping" not in text or "pong" not in text:
+                    failed.append(BadData("it leaves out the question or the answer"))
             except BadData as error:
                 failed.append(error)
 
         thread = threading.Thread(target=attempt, daemon=True)
         thread.start()
-        thread.join(TEMPLATE_SECONDS)
+        thread.join(TEMPLATE_SECONDS + 1)
         if thread.is_alive() or failed:
             why = str(failed[0]) if failed else f"no result after {TEMPLATE_SECONDS:g} s"
             raise Unsupported(
                 "the model's chat template cannot render a question and an answer", where="chat template", got=why, fix="use another model"
             )
+
+
+def _plain_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """PLAIN, behind the token that the model has always seen first, where its tokenizer adds one."""
+    start = tokenizer.bos_token_id
+    return ("{{ bos_token }}" if start is not None and tokenizer.encode("A")[:1] == [start] else "") + PLAIN
+
+
+def _said(before: str, after: str, content: str) -> str:
+    """What an assistant's turn adds, where the text with it does not continue the text that opens it."""
+    if content and content in after:
+        return after[after.rfind(content) :]
+    same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after)))
+    return after[after.rfind("\n", 0, same) + 1 :]
 
 
 def _default_of(template: str | dict[str, str]) -> str:
