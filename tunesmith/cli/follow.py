@@ -75,7 +75,7 @@ def carry_out(screen: Screen, store: Store, order: Order, *, wait: bool = True) 
     Raises: what the worker met; Interrupted after Ctrl-C; Busy without `wait`; WorkerBug for a mistake of ours.
     """
     queue = Queue(store)
-    with Stops() as stops, a_display(screen.console) as display:
+    with Stops() as stops, a_display(screen.console, order.title) as display:
         told, show = None, once(display)
         while True:
             job = followed(queue, queue.enqueue(order.kind, order.title, order.payload), show, Interruption(stops, display), order)
