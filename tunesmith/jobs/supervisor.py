@@ -23,6 +23,7 @@ import tunesmith
 from tunesmith.errors import DoesNotFit, Interrupted, TunesmithError, from_json, visible
 from tunesmith.jobs.progress import JobMonitor, Spoken, events_since
 from tunesmith.jobs.queue import Queue, holder
+from tunesmith.settings import worker_environment
 from tunesmith.spec.job import FINAL, Job, Note
 from tunesmith.store.disk import disk_faults
 
@@ -121,7 +122,9 @@ class _Following:
             log.write(START)
             log.flush()
             arguments = [*self.command, str(self.queue.store.home), self.job_id, "--parent", str(os.getpid())]
-            return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            return subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=worker_environment()
+            )
 
     def _listen(self) -> None:
         for seq, _, event in events_since(self.queue, self.job_id, self.seq):
@@ -270,7 +273,9 @@ def converse(home: Path, payload: Mapping[str, Any], *, command: Sequence[str] =
     log = home / "jobs" / f"chat-{secrets.token_hex(4)}.log"
     with disk_faults(log), log.open("ab") as errors:
         arguments = [*command, str(home), "--chat", "--parent", str(os.getpid())]
-        child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+        child = subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, env=worker_environment()
+        )
     talk = Talk(child, log)
     try:
         talk.send(payload)
