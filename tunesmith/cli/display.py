@@ -21,7 +21,7 @@ from rich.text import Text
 
 from tunesmith.cli.curves import Curves
 from tunesmith.cli.figures import seconds, whole
-from tunesmith.cli.screen import clean, one_line
+from tunesmith.cli.screen import clean, hanging, one_line
 from tunesmith.spec.job import Event, Note, Progress, Reading, StageFinished, StageStarted
 
 BAR_AFTER_S = 1.0
@@ -60,20 +60,6 @@ def finished_line(event: StageFinished, width: int) -> Text:
     indent = line.cell_len if width >= COLUMNS_FROM else 2
     line.append(one_line(event.summary, 400), "dim" if event.reused else "")
     return hanging(line, indent, width)
-
-
-_MEASURING = Console(width=200)  # wrapping a text asks a console for its tab size and nothing else
-
-
-def hanging(line: Text, indent: int, width: int) -> Text:
-    """`line` wrapped at `width`, later lines indented; as it is where there is no room for that."""
-    if width - indent < 24 or line.cell_len <= width:
-        return line
-    head, rest = line[:indent], line[indent:]
-    parts = rest.wrap(_MEASURING, width - indent)
-    for part in parts:
-        part.rstrip()
-    return Text.assemble(head, *(part if i == 0 else Text.assemble("\n" + " " * indent, part) for i, part in enumerate(parts)))
 
 
 def note_line(event: Note) -> Text:

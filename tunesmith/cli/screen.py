@@ -74,6 +74,20 @@ def one_line(text: str, width: int = 100) -> str:
     return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
+_MEASURING = Console(width=200)  # wrapping a text asks a console for its tab size and nothing else
+
+
+def hanging(line: Text, indent: int, width: int) -> Text:
+    """`line` wrapped at `width`, later lines indented; as it is where there is no room for that."""
+    if width - indent < 24 or line.cell_len <= width:
+        return line
+    head, rest = line[:indent], line[indent:]
+    parts = rest.wrap(_MEASURING, width - indent)
+    for part in parts:
+        part.rstrip()
+    return Text.assemble(head, *(part if i == 0 else Text.assemble("\n" + " " * indent, part) for i, part in enumerate(parts)))
+
+
 def finite(value: Any) -> Any:
     """`value` with NaN and infinities as null: strict JSON has neither."""
     if isinstance(value, dict):

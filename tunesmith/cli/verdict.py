@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunesmith.cli.figures import chance, difference, interval, number, title, whole
-from tunesmith.cli.screen import clean, one_line
+from tunesmith.cli.screen import clean, hanging, one_line
 from tunesmith.spec.report import Comparison, Metric
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Finalist, LineReport, Measured
@@ -44,14 +44,15 @@ class Finding:
 def show_verdict(console: Console, finding: Finding) -> None:
     """Print the whole screen."""
     report = finding.report
+    width = console.width if console.is_terminal else 10_000  # a pipe gets whole lines
     console.print()
     console.print(headline(report))
     for reason in report.verdict.reasons:
-        console.print(Text.assemble("  · ", clean(reason)))
+        console.print(hanging(Text.assemble("· ", clean(reason)), 2, width))
     console.print()
     console.print(finalists(finding, console.width))
     for comparison in report.verdict.comparisons:
-        console.print(compared(comparison))
+        console.print(hanging(compared(comparison), 2, width))
     console.print(goal(report))
     if finding.questions:
         console.print()
