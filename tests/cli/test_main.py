@@ -105,6 +105,16 @@ def test_errors_become_their_exit_status(kind, machine, cli, monkeypatch):
         assert done.out == ""
 
 
+def test_ctrl_c_at_any_moment_is_130_and_one_object(cli, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(front, "import_module", stop)
+    done = cli("run", "p.toml", "--json")
+    assert (done.status, done.json()["error"]["code"]) == (130, "interrupted")
+    assert cli("run", "p.toml").err == "interrupted · stopped\n"
+
+
 def test_a_mistake_of_ours_shows_its_traceback_and_says_so(cli, monkeypatch):
     monkeypatch.setattr(front, "import_module", lambda name: 1 / 0)
     done = cli("run", "p.toml")

@@ -183,5 +183,8 @@ def keyboard() -> Iterable[str]:
         except EOFError:
             print()
             return
+        except KeyboardInterrupt:
+            print()
+            raise
         if text:
             yield text

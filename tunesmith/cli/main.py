@@ -105,14 +105,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show ✓ gets a question mark, not an encoding error
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        return int(typer.main.get_command(app).main(given, prog_name="tunesmith", standalone_mode=False) or 0)
+        status = int(typer.main.get_command(app).main(given, prog_name="tunesmith", standalone_mode=False) or 0)
+        if status == Interrupted.exit_status:  # what typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
+        return status
     except typer.TyperException as error:
         return usage(error, machine)
     except TunesmithError as error:
         show_error(error, machine)
         return error.exit_status
     except (typer.Abort, KeyboardInterrupt):
-        show_error(Interrupted("stopped before anything was started"), machine)
+        show_error(Interrupted("stopped"), machine)
         return Interrupted.exit_status
     except WorkerBug as bug:
         show_bug(bug.trace, machine)
