@@ -182,6 +182,13 @@ def _attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *, layout: Layout | None = None, **options: Any
 ) -> tuple[Tensor, None]:
     """transformers' attention interface: [B, H, T, D] in, ([B, T, H, D], None) out."""
+    if layout is None and options.get("softcap") is not None:  # the library's fused way does not know it
+        behind = key.shape[2] - query.shape[2]
+        mask = (
+            attention_mask if attention_mask is not None else torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril(behind).to(key.device)
+        )
+        scale = options.get("scaling") or query.shape[-1] ** -0.5
+        return dense(query, key, value, mask, scale, options["softcap"]).transpose(1, 2).contiguous(), None
     if layout is None:
         output, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         return output, None

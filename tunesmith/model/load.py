@@ -82,6 +82,10 @@ class LoadedModel:
         """The forest of `rows` on this model's device."""
         return pack(rows, self.placement.device)
 
+    def computed(self, forest: Forest) -> int:
+        """Tokens that go through the model for this forest, padding included."""
+        return len(forest.ids) if self.shares_prefixes else len(forest.lengths) * forest.longest
+
     def hidden(self, forest: Forest, layout: Layout | None = None) -> Tensor:
         """[T, D] last hidden states of a forest's tokens, in its packed order."""
         if self.shares_prefixes:

@@ -54,28 +54,33 @@ def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(count)
 
 
-def micro_batches(rows: Sequence[TokenRow], budget: int) -> list[list[int]]:
-    """Indices of `rows` in groups of at most `budget` packed tokens (one row may be longer), shortest rows first."""
+def micro_batches(rows: Sequence[TokenRow], budget: int, shares: bool = True) -> list[list[int]]:
+    """Indices of `rows` in groups of at most `budget` computed tokens (one row may be longer), shortest rows first.
+
+    `shares` False: the model computes every row alone, padded to the longest of its group, so nothing is counted once.
+    """
     order = sorted(range(len(rows)), key=lambda i: (len(rows[i].ids), i))
-    shared = common_prefix([row.ids for row in rows])
+    shared = common_prefix([row.ids for row in rows]) if shares else 0
     groups: list[list[int]] = []
     used = 0
     for index in order:
-        own = len(rows[index].ids) - shared
-        if not groups or used + own > budget:
+        length = len(rows[index].ids)
+        grown = used + length - shared if shares else (len(groups[-1]) + 1 if groups else 1) * length
+        if not groups or grown > budget:
             groups.append([])
-            used = shared
+            grown = length
         groups[-1].append(index)
-        used += own
+        used = grown
     return groups
 
 
-def packed_tokens(rows: Sequence[TokenRow], budget: int) -> int:
+def packed_tokens(rows: Sequence[TokenRow], budget: int, shares: bool = True) -> int:
     """Tokens that go through the model for these rows."""
     total = 0
-    for group in micro_batches(rows, budget):
+    for group in micro_batches(rows, budget, shares):
+        lengths = [len(rows[i].ids) for i in group]
         shared = common_prefix([rows[i].ids for i in group])
-        total += shared + sum(len(rows[i].ids) - shared for i in group)
+        total += shared + sum(lengths) - shared * len(group) if shares else max(lengths) * len(group)
     return total
 
 

@@ -91,7 +91,7 @@ def _step(run: Run, order: Order, state: RunState) -> RunState:
     torch.manual_seed(step_seed(run.recipe.seed, state.step))
     run.model.network.train()
     total, computed = 0.0, 0
-    for group in micro_batches(chosen, run.plan.tokens_per_batch):
+    for group in micro_batches(chosen, run.plan.tokens_per_batch, run.model.shares_prefixes):
         rows = [chosen[i] for i in group]
         loss = run.loss(run.model, rows)
         (loss.total / max(1, targets)).backward()  # type: ignore[no-untyped-call]
@@ -156,7 +156,7 @@ def evaluate_rows(
     was_training = model.network.training
     model.network.eval()
     total, exact = 0.0, 0
-    for group in micro_batches(rows, tokens_per_batch):
+    for group in micro_batches(rows, tokens_per_batch, model.shares_prefixes):
         result = loss(model, [rows[i] for i in group])
         total += float(result.total)
         wrong: Tensor = result.rows[~result.correct]

@@ -39,7 +39,7 @@ def supervised(model: LoadedModel, rows: list[TokenRow]) -> Loss:
     nll = torch.empty(len(targets), device=device)
     correct = torch.empty(len(targets), dtype=torch.bool, device=device)
     total = cross_entropy(hidden, torch.tensor(targets, device=device), model.head, nll, correct)
-    return Loss(total, nll, correct, torch.tensor(owners, device=device), len(forest.ids))
+    return Loss(total, nll, correct, torch.tensor(owners, device=device), model.computed(forest))
 
 
 def gather(forest: Forest, rows: list[TokenRow]) -> tuple[list[int], list[int], list[int]]:
@@ -76,13 +76,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, head: Head, nll: Tensor, correct: Tensor) -> Tensor:
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
-        grad_bias = torch.zeros_like(bias, dtype=torch.float32) if bias is not None and needs_bias else None
-        total = hidden.new_zeros((), dtype=torch.float64 if hidden.dtype == torch.float64 else torch.float32)
+        exact = torch.promote_types(hidden.dtype, torch.float32)
+        grad_weight = torch.zeros_like(weight, dtype=exact) if needs_weight else None
+        grad_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needs_bias else None
+        total = hidden.new_zeros((), dtype=exact)
         for start in range(0, len(targets), CHUNK_TOKENS):
             part = slice(start, start + CHUNK_TOKENS)
             raw = torch.nn.functional.linear(hidden[part], weight, bias)
-            logits = (raw if raw.dtype == torch.float64 else raw.float()) * head.multiplier
+            logits = raw.to(exact) * head.multiplier
             if head.softcap is not None:
                 logits = head.softcap * torch.tanh(logits / head.softcap)
             norm = logits.logsumexp(-1)
@@ -100,7 +101,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             if grad_hidden is not None:
                 grad_hidden[part] = rounded @ weight
             if grad_weight is not None:
-                grad_weight += (rounded.T @ hidden[part]).float()
+                grad_weight += rounded.T @ hidden[part]
             if grad_bias is not None:
                 grad_bias += grad.sum(0)
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)

@@ -75,7 +75,7 @@ def resolve(recipe: Recipe, model: LoadedModel, rows: list[TokenRow], length: in
     return resolved, tuple(choices)
 
 
-def make_plan(recipe: Recipe, train: list[TokenRow], dev: list[TokenRow]) -> tuple[Plan, Choice]:
+def make_plan(recipe: Recipe, train: list[TokenRow], dev: list[TokenRow], shares: bool = True) -> tuple[Plan, Choice]:
     """How many steps, and after which of them dev is evaluated; the last one always is.
 
     Evaluations are thinned out until they cost at most `dev_time_share` of the training's work in tokens: counted, not timed, so that the
@@ -86,9 +86,9 @@ def make_plan(recipe: Recipe, train: list[TokenRow], dev: list[TokenRow]) -> tup
     assert recipe.optimiser.lr is not None
     order = Order(len(train), budget.rows_per_step, recipe.seed)
     steps = min(order.steps(budget.epochs), budget.max_steps or order.steps(budget.epochs))
-    sample = [packed_tokens([train[i] for i in order.step(s)], budget.tokens_per_batch) for s in range(min(steps, 8))]
+    sample = [packed_tokens([train[i] for i in order.step(s)], budget.tokens_per_batch, shares) for s in range(min(steps, 8))]
     work = sum(sample) / len(sample) * steps * BACKWARD[recipe.weights.kind]
-    cost = packed_tokens(dev, budget.tokens_per_batch) if dev else 1
+    cost = packed_tokens(dev, budget.tokens_per_batch, shares) if dev else 1
     wanted = max(1, round(budget.evaluations_per_epoch * steps * budget.rows_per_step / len(train)))
     allowed = max(1, int(budget.dev_time_share * work / cost))
     count = min(wanted, allowed, steps)

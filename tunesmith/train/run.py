@@ -86,7 +86,7 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
     )
     if frozen is None:
         recipe, choices = resolve(inputs.recipe, model, rows.rows, int(length.value), memory_limit)
-        plan, evaluations = make_plan(recipe, rows.rows, dev.rows)
+        plan, evaluations = make_plan(recipe, rows.rows, dev.rows, model.shares_prefixes)
         choices = (
             *placement.choices,
             Choice(name="sharing", value=str(model.shares_prefixes).lower(), reason=model.sharing_reason),
