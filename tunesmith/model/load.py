@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
@@ -20,6 +19,7 @@ from tunesmith.model.device import Placement
 from tunesmith.model.forest import Forest, pack
 from tunesmith.model.memory import Shape, check_serving, free_bytes
 from tunesmith.model.template import Template
+from tunesmith.model.tensors import read
 from tunesmith.spec.model import LocalModel
 
 transformers.logging.set_verbosity_error()
@@ -165,7 +165,7 @@ def _network(folder: Path, config: Any, placement: Placement) -> Any:
 
 def _replace(network: nn.Module, weights: Path) -> None:
     """Load full fine-tuned weights over the base's."""
-    tensors = load_file(weights)
+    tensors = read(weights, "restore the checkpoint")
     missing, unknown = network.load_state_dict(tensors, strict=False)
     tied = set(getattr(network, "_tied_weights_keys", None) or ())
     if unknown or set(missing) - tied:

@@ -19,17 +19,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tunesmith.errors import BadProject, DamagedWeights, UnsafeWeights, Unsupported
+from tunesmith.model.tensors import read
 from tunesmith.spec.recipe import Lora
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 ALL_LINEAR = "all-linear"
+SPECIAL = (
+    "use_dora", "use_rslora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern",
+    "trainable_token_indices", "target_parameters", "layer_replication", "alora_invocation_tokens", "arrow_config", "kasa_config", "velora_config",
+    "monteclora_config",
+)  # fmt: skip
+"""Settings under which an adapter computes something else than the formula above."""
 
 
 class LoraLinear(nn.Module):
@@ -144,7 +151,11 @@ def inject(model: nn.Module, spec: Lora, dropout: float, seed: int) -> None:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
-    for name in target_layers(model, spec.targets):
+    _wrap(model, target_layers(model, spec.targets), spec, dropout, generator)
+
+
+def _wrap(model: nn.Module, names: list[str], spec: Lora, dropout: float, generator: torch.Generator) -> None:
+    for name in names:
         parent = model.get_submodule(name.rpartition(".")[0])
         leaf = name.rpartition(".")[2]
         inner = getattr(parent, leaf)
@@ -245,7 +256,9 @@ def read_config(folder: Path) -> Lora:
         r, alpha, dropout, names = int(raw["r"]), float(raw["lora_alpha"]), float(raw["lora_dropout"]), raw["target_modules"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedWeights(f"the adapter's settings cannot be read: {error}", where=str(folder / CONFIG), fix="restore the file") from None
-    special = [k for k in ("use_dora", "use_rslora", "modules_to_save", "rank_pattern", "alpha_pattern") if raw.get(k)]
+    special = [key for key in SPECIAL if raw.get(key)]
+    start = str(raw.get("init_lora_weights", True)).lower()
+    special += ["init_lora_weights " + start] if start.startswith(("pissa", "olora", "corda", "loftq", "lora_ga")) else []  # these change the base
     if raw.get("peft_type") != "LORA" or special or raw.get("bias", "none") != "none":
         got = ", ".join(special) or str(raw.get("peft_type"))
         raise Unsupported(
@@ -255,9 +268,17 @@ def read_config(folder: Path) -> Lora:
     return Lora(r=r, alpha=alpha, dropout=dropout, targets=targets)
 
 
-def load(model: nn.Module, folder: Path) -> Lora:
-    """Inject the adapter that lies in `folder`; returns its settings."""
+def load(model: Any, folder: Path) -> Lora:
+    """Inject the adapter that lies in `folder`; returns its settings.
+
+    Which layers it is for is read from its tensors: the settings may name them by a pattern or leave some out.
+    Raises: DamagedWeights if it was made for another model, and what `read_config` raises.
+    """
     spec = read_config(folder)
-    inject(model, spec, spec.dropout or 0.0, seed=0)
-    set_tensors(model, load_file(folder / WEIGHTS), str(folder / WEIGHTS))
+    named = read(folder / WEIGHTS, "restore the file")
+    wanted = {name.removeprefix(PREFIX).removesuffix(".lora_A.weight").removesuffix(".lora_B.weight") for name in named}
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    _wrap(model, [name for name in target_layers(model, (ALL_LINEAR,)) if name in wanted], spec, spec.dropout or 0.0, torch.Generator())
+    set_tensors(model, named, str(folder / WEIGHTS))
     return spec

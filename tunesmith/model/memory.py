@@ -17,6 +17,7 @@ RUNTIME_BYTES = 450 * 2**20
 CHUNK_TOKENS = 256
 """Rows of the output layer that are computed at once; bounds the largest tensor of a step."""
 SMALLEST_BATCH, LARGEST_BATCH = 256, 4096
+BATCHES = (4096, 2048, 1024, 512, 256)
 CGROUP_FILES = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
@@ -129,27 +130,28 @@ def free_bytes(limit: int | None) -> Choice:
 
 
 def choose_batch(shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: Choice, longest_row: int) -> Choice:
-    """Tokens per micro-batch: the most (up to 4,096) whose peak stays under 70 % of what is free.
+    """Tokens per micro-batch: the largest power of two (up to 4,096) whose peak stays under 70 % of what is free.
 
+    The size of a batch decides the order of its sums, and the reason stands in the checkpoint: so neither follows every byte that the
+    machine has free at the moment. Else the same run would never give the same checkpoint twice.
     Raises: DoesNotFit if not even the longest row does, naming what would.
     """
     room = int(int(free.value) * 0.7)
     fixed = to_train(shape, weights, dtype, 0)
     per_token = to_train(shape, weights, dtype, 1).total - fixed.total
-    tokens = min(LARGEST_BATCH, (room - fixed.total) // per_token)
-    if tokens < max(SMALLEST_BATCH, longest_row):
-        need = to_train(shape, weights, dtype, max(SMALLEST_BATCH, longest_row))
+    least = max(SMALLEST_BATCH, longest_row)
+    fits = (room - fixed.total) // per_token
+    if fits < least:
+        need = to_train(shape, weights, dtype, least)
         fitting = int((room - RUNTIME_BYTES) / (shape_bytes(weights, dtype)))
         raise DoesNotFit(
             f"training needs about {need.words()}", where="memory", got=f"{free.reason}, of which 70 % may be used", expected=f"at least {gigabytes(need.total / 0.7)}",
             fix=f"choose a model under about {max(fitting, 0) / 1e6:.0f} M parameters, a smaller train.budget.max_length"
             + (", or LoRA instead of full fine-tuning" if isinstance(weights, Full) else ""),
         )  # fmt: skip
-    return Choice(
-        name="tokens_per_batch",
-        value=str(int(tokens)),
-        reason=f"estimated peak {to_train(shape, weights, dtype, int(tokens)).words()}; {free.reason}",
-    )
+    tokens = next((size for size in BATCHES if least <= size <= fits), least)
+    why = "the largest that is worth it" if tokens == LARGEST_BATCH else "the largest power of two that fits into 70 % of the free memory"
+    return Choice(name="tokens_per_batch", value=str(tokens), reason=f"{why}; estimated peak {to_train(shape, weights, dtype, tokens).words()}")
 
 
 def shape_bytes(weights: Lora | Full, dtype: torch.dtype) -> float:

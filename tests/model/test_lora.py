@@ -1,0 +1,260 @@
+"""Adapters: nothing at first, the same merged or beside, the same here and in PEFT, refused when they do not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from torch import nn
+from transformers import AutoModelForCausalLM
+
+from tests import tiny
+from tunesmith.errors import BadProject, DamagedWeights, UnsafeWeights, Unsupported
+from tunesmith.model import lora
+from tunesmith.model.load import LoadedModel
+from tunesmith.model.lora import Drop, LoraLinear
+from tunesmith.spec.recipe import Lora
+
+PEFT = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # PEFT asks transformers for it
+IDS = torch.tensor([[5, 6, 7, 8, 9, 10, 11]])
+ALL = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tiny.save(tmp_path / "base")
+
+
+@pytest.fixture
+def model(folder: Path) -> LoadedModel:
+    return tiny.load(folder)
+
+
+def logits(network: nn.Module) -> torch.Tensor:
+    with torch.no_grad():
+        found: torch.Tensor = network(input_ids=IDS, use_cache=False).logits
+    return found
+
+
+def disturb(model: LoadedModel) -> None:
+    """Give the adapters something to say."""
+    torch.manual_seed(3)
+    for _, layer in lora.adapters(model.network):
+        layer.lora_B.data.normal_(std=0.2)
+
+
+def test_an_untrained_adapter_changes_nothing(model):
+    before = logits(model.network)
+    lora.inject(model.network, Lora(r=4), 0.1, seed=0)
+    model.network.eval()
+    assert torch.equal(logits(model.network), before)
+    lora.remove(model.network)
+    assert torch.equal(logits(model.network), before)
+
+
+def test_a_merged_adapter_is_the_adapter(model):
+    before = logits(model.network)
+    lora.inject(model.network, Lora(r=4, alpha=12), 0.1, seed=0)
+    disturb(model)
+    model.network.eval()
+    beside = logits(model.network)
+    assert not torch.allclose(beside, before, atol=0.1)
+    lora.merge(model.network)
+    assert not list(lora.adapters(model.network))
+    torch.testing.assert_close(logits(model.network), beside, atol=1e-4, rtol=1e-4)
+
+
+def test_only_adapters_are_trained(model):
+    lora.inject(model.network, Lora(r=4), 0.0, seed=0)
+    trained = {name for name, p in model.network.named_parameters() if p.requires_grad}
+    assert len(trained) == 2 * 7 * 2
+    assert all(name.endswith(("lora_A", "lora_B")) for name in trained)
+
+
+@PEFT
+def test_an_adapter_written_here_works_in_peft(folder, model, tmp_path):
+    lora.inject(model.network, Lora(r=4, alpha=12), 0.05, seed=0)
+    disturb(model)
+    model.network.eval()
+    lora.save(model.network, Lora(r=4, alpha=12), 0.05, tmp_path, str(folder))
+    theirs = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), tmp_path).eval()
+    torch.testing.assert_close(logits(theirs), logits(model.network), atol=1e-5, rtol=1e-5)
+
+
+@PEFT
+@pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "v_proj"], r".*\.1\..*(up|down)_proj"])
+def test_an_adapter_of_peft_works_here(folder, tmp_path, targets):
+    theirs = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(folder), LoraConfig(r=4, lora_alpha=12, target_modules=targets, task_type="CAUSAL_LM")
+    )
+    torch.manual_seed(4)
+    for name, parameter in theirs.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(std=0.2)
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = tiny.load(folder, adapter=tmp_path / "theirs")
+    torch.testing.assert_close(logits(ours.network), logits(theirs.eval()), atol=1e-5, rtol=1e-5)
+
+
+def test_saved_and_loaded_is_the_same(folder, model, tmp_path):
+    lora.inject(model.network, Lora(r=4), 0.05, seed=0)
+    disturb(model)
+    model.network.eval()
+    lora.save(model.network, Lora(r=4), 0.05, tmp_path, "base")
+    assert lora.read_config(tmp_path) == Lora(r=4, dropout=0.05, targets=tuple(ALL))
+    assert torch.equal(logits(tiny.load(folder, adapter=tmp_path).network), logits(model.network))
+
+
+def test_targets_are_found_by_their_last_name_or_their_whole_one(model):
+    assert lora.target_layers(model.network, ("all-linear",)) == [
+        f"model.layers.{i}.{part}"
+        for i in range(2)
+        for part in [*(f"self_attn.{n}_proj" for n in "qkvo"), *(f"mlp.{n}_proj" for n in ("gate", "up", "down"))]
+    ]
+    assert lora.target_layers(model.network, ("layers.1.mlp.up_proj", "q_proj")) == [
+        "model.layers.0.self_attn.q_proj",
+        "model.layers.1.self_attn.q_proj",
+        "model.layers.1.mlp.up_proj",
+    ]
+
+
+def test_an_unknown_target_is_refused_with_what_there_is(model):
+    with pytest.raises(BadProject, match="no such layer") as error:
+        lora.target_layers(model.network, ("q_proj", "qproj", "lm_head"))
+    problem = error.value.problems[0]
+    assert (problem.where, problem.got) == ("train.weights.targets", "qproj, lm_head")
+    assert problem.expected == f"all-linear, or some of {', '.join(ALL)}"
+
+
+def saved(model: LoadedModel, folder: Path) -> Path:
+    lora.inject(model.network, Lora(r=4), 0.0, seed=0)
+    lora.save(model.network, Lora(r=4), 0.0, folder, "base")
+    return folder
+
+
+def test_an_adapter_of_another_shape_is_refused(folder, model, tmp_path):
+    other = tiny.load(tiny.save(tmp_path / "other", intermediate_size=64))
+    with pytest.raises(DamagedWeights, match="does not fit this base") as error:
+        tiny.load(folder, adapter=saved(other, tmp_path))
+    assert "down_proj.lora_A.weight is (4, 64)" in error.value.problems[0].got
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_an_adapter_with_a_tensor_too_few_or_too_many_is_refused(folder, model, tmp_path, change):
+    tensors = load_file(saved(model, tmp_path) / lora.WEIGHTS)
+    first = sorted(tensors)[0]
+    if change == "missing":
+        del tensors[first]
+    else:
+        tensors["base_model.model.other.lora_A.weight"] = torch.zeros(4, 4)
+    save_file(tensors, tmp_path / lora.WEIGHTS)
+    with pytest.raises(DamagedWeights, match=f"{change} {first if change == 'missing' else 'base_model.model.other'}"):
+        tiny.load(folder, adapter=tmp_path)
+
+
+def test_a_damaged_adapter_file_is_named(folder, model, tmp_path):
+    path = saved(model, tmp_path) / lora.WEIGHTS
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DamagedWeights, match=r"adapter_model\.safetensors"):
+        tiny.load(folder, adapter=tmp_path)
+
+
+def test_a_pickled_adapter_is_refused(folder, model, tmp_path):
+    saved(model, tmp_path)
+    (tmp_path / lora.WEIGHTS).rename(tmp_path / "adapter_model.bin")
+    with pytest.raises(UnsafeWeights, match="pickle, which can run code"):
+        tiny.load(folder, adapter=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"r": "x", "lora_alpha": 1, "lora_dropout": 0, "target_modules": []}'])
+def test_unreadable_settings_are_refused(folder, model, tmp_path, text):
+    (saved(model, tmp_path) / lora.CONFIG).write_text(text)
+    with pytest.raises(DamagedWeights, match="settings cannot be read"):
+        tiny.load(folder, adapter=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("use_dora", True),
+        ("use_rslora", True),
+        ("peft_type", "IA3"),
+        ("bias", "all"),
+        ("modules_to_save", ["lm_head"]),
+        ("fan_in_fan_out", True),
+        ("init_lora_weights", "pissa_niter_4"),
+    ],
+)
+def test_other_kinds_of_adapters_are_refused_not_misread(folder, model, tmp_path, key, value):
+    path = saved(model, tmp_path) / lora.CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(Unsupported, match="this kind of adapter cannot be loaded"):
+        tiny.load(folder, adapter=tmp_path)
+
+
+# ——— the layer itself ———
+
+
+def plain(layer: LoraLinear, x: torch.Tensor, mask: torch.Tensor | float) -> torch.Tensor:
+    """The formula in the module's docstring."""
+    return nn.functional.linear(x, layer.inner.weight, layer.inner.bias) + layer.scale * (x * mask) @ layer.lora_A.T @ layer.lora_B.T
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("shape", [(7, 6), (1, 7, 6), (2, 3, 6)], ids=str)
+def test_output_and_gradients_are_the_formula_s(bias, dropout, shape):
+    torch.manual_seed(0)
+    layer = LoraLinear(nn.Linear(6, 5, bias=bias), 2, 3.0, dropout).double()
+    layer.lora_A.data.normal_()
+    layer.lora_B.data.normal_()
+    layer.inner.requires_grad_(False)
+    x, weight = torch.randn(shape, dtype=torch.float64, requires_grad=True), torch.randn(*shape[:-1], 5, dtype=torch.float64)
+    leaves = [x, layer.lora_A, layer.lora_B]
+    torch.manual_seed(1)
+    out = layer(x)
+    ours = torch.autograd.grad((out * weight).sum(), leaves)
+    torch.manual_seed(1)
+    drop = lora.draw(dropout)
+    expected = plain(layer, x, drop.mask(x) * drop.scale if dropout else 1.0)
+    torch.testing.assert_close(out, expected)
+    for got, wanted in zip(ours, torch.autograd.grad((expected * weight).sum(), leaves), strict=True):
+        torch.testing.assert_close(got, wanted)
+
+
+def test_dropout_drops_its_share_keeps_the_mean_and_ends_with_training():
+    drop = Drop(seed=5, threshold=round(0.05 * 65536))
+    x = torch.ones(1000, 999)  # not a multiple of four
+    mask = drop.mask(x)
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert float(mask.mean()) == pytest.approx(0.95, abs=4 * (0.05 * 0.95 / 999_000) ** 0.5)
+    assert float(mask.mean()) * drop.scale == pytest.approx(1.0, abs=1e-3)
+    columns, rows = mask.mean(0), mask.mean(1)
+    assert float((columns - 0.95).abs().max()) < 6 * (0.05 * 0.95 / 1000) ** 0.5
+    assert float((rows - 0.95).abs().max()) < 6 * (0.05 * 0.95 / 999) ** 0.5
+    layer = LoraLinear(nn.Linear(6, 5), 2, 2.0, 0.5)
+    layer.lora_B.data.normal_()
+    layer.lora_A.data.normal_()
+    inputs = torch.randn(3, 6)
+    assert not torch.equal(layer(inputs), layer(inputs))
+    layer.eval()
+    assert torch.equal(layer(inputs), layer(inputs))
+
+
+def test_dropout_is_the_same_for_the_same_seed_and_dtype_and_differs_between_layers():
+    torch.manual_seed(7)
+    first, second = lora.draw(0.5), lora.draw(0.5)
+    torch.manual_seed(7)
+    assert lora.draw(0.5) == first
+    assert first.seed != second.seed
+    x = torch.zeros(50, 8)
+    assert torch.equal(first.mask(x), first.mask(x.bfloat16()).float())
+    assert not torch.equal(first.mask(x), second.mask(x))
+
+
+def test_dropping_nearly_all_still_divides_by_something():
+    assert lora.draw(0.999999).scale == 65536.0
