@@ -21,6 +21,7 @@ from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Metric, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
+from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Decision, Finalist, Verdict
 
 BLIND = 0.15
@@ -185,15 +186,22 @@ def trade(evidence: Evidence, rival: str) -> str | None:
 
 
 def reasons(evidence: Evidence, chosen: str, met: bool | None, looks: int) -> list[str]:
-    """Every finding that the decision rests on, as sentences with numbers."""
+    """What the decision rests on, as sentences with numbers: the strongest rival of each kind; the verdict's comparisons hold them all."""
     confidence, family = evidence.goal.confidence, len(evidence.primary) + len(evidence.secondary)
     found: list[str] = []
     if evidence.goal.at_least is not None:
         found.append(goal_words(evidence.goal, evidence.metric, evidence.metrics[chosen], SUBJECTS[evidence.remedies[chosen]], met))
-    for rival in evidence.rivals(frozenset(evidence.remedies.values())):
-        both = (evidence.primary[rival], evidence.secondary.get(rival))
-        found += [comparison_words(one, evidence.remedies, confidence, family) for one in both if one is not None]
-        found += [sentence] if (sentence := trade(evidence, rival)) else []
+    kinds: tuple[frozenset[Remedy], ...] = (frozenset({"classifier"}), PROMPTING, frozenset({"majority"}))
+    for kind in kinds:
+        for rival in evidence.rivals(kind)[:1]:
+            first, second = evidence.primary[rival], evidence.secondary.get(rival)
+            if "majority" in kind and first.outcome == "better":
+                continue  # it goes without saying
+            found.append(comparison_words(first, evidence.remedies, confidence, family))
+            found += (
+                [comparison_words(second, evidence.remedies, confidence, family)] if second is not None and second.outcome != first.outcome else []
+            )
+            found += [sentence] if (sentence := trade(evidence, rival)) else []
     return (
         found
         + [sentence for sentence in (margin_words(evidence, chosen), *missing_words(evidence)) if sentence]
