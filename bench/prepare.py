@@ -86,9 +86,12 @@ def measure(folder: Path, tokenizer: Path | None) -> None:
     start = time.perf_counter()
     data = prepare(project, folder, folder, Silent(), tokenizer)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    peak = usage.ru_maxrss / 1024
     p = data.profile
-    print(f"{p.rows_read:,} rows in {seconds:.1f} s, peak {peak:,.0f} MiB; split {data.rows}; removed {p.removed}")
+    print(
+        f"{p.rows_read:,} rows in {seconds:.1f} s ({usage.ru_utime + usage.ru_stime:.1f} s of processor time), peak {peak:,.0f} MiB; split {data.rows}; removed {p.removed}"
+    )
     print(
         f"{p.near_duplicate_rows:,} rows in {p.near_duplicate_clusters:,} near-duplicate clusters; {p.input_tokens.mean:.0f} + {p.answer_tokens.mean:.0f} {p.token_unit} a row"
     )

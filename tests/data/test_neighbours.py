@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tunesmith.data import buckets, neighbours
 from tunesmith.data.duplicates import Clusters, band_rows, first_of_equals, join_near_duplicates
 from tunesmith.data.fold import fold, key
 from tunesmith.data.leak import find_leaks
@@ -121,12 +122,14 @@ QUESTIONS = st.lists(
 
 
 @settings(max_examples=80, deadline=None)
-@given(questions=QUESTIONS, similarity=st.sampled_from([0.6, 0.8, 0.9]))
-def test_the_joins_find_every_pair(tmp_path_factory, questions, similarity):
-    with Spool(tmp_path_factory.mktemp("x") / "s") as spool:
+@given(questions=QUESTIONS, similarity=st.sampled_from([0.6, 0.8, 0.9]), at_once=st.sampled_from([50, 10**6]))
+def test_the_joins_find_every_pair(tmp_path_factory, questions, similarity, at_once):
+    with pytest.MonkeyPatch.context() as patch, Spool(tmp_path_factory.mktemp("x") / "s") as spool:
         for line, question in enumerate(questions):
             spool.add(record(Origin(file="f", line=line + 1), conversation=exchange(question, "yes")))
         _, texts = spool.finish()
+        patch.setattr(buckets, "ENTRIES_AT_ONCE", at_once)
+        patch.setattr(neighbours, "PAIRS_AT_ONCE", max(3, at_once // 10))
         rows = np.arange(len(questions))
         found = set()
         for join in (similar_pairs, slip_pairs):

@@ -95,7 +95,7 @@ def join_near_duplicates(clusters: Clusters, texts: Texts, rows: I64, similarity
 def _join_by_bands(clusters: Clusters, texts: Texts, rows: I64, similarity: float, tally: Tally, tick: Tick) -> None:
     sets = Sets(texts)
     bands = band_keys(sets, rows, band_rows(similarity), tick)
-    for band in bands.T:
+    for band in bands:
         order = np.argsort(band, kind="stable")
         starts = np.flatnonzero(np.r_[True, band[order][1:] != band[order][:-1]])
         sizes = np.diff(np.r_[starts, len(order)])
@@ -103,10 +103,10 @@ def _join_by_bands(clusters: Clusters, texts: Texts, rows: I64, similarity: floa
             _join_run(clusters, texts.maps, sets, rows[np.sort(order[start : start + size])], similarity, tally)
 
 
-def band_keys(sets: Sets, rows: I64, width: int, tick: Tick) -> U64:
-    """[rows, bands]: rows that agree in a column are candidates."""
+def band_keys(sets: Sets, rows: I64, width: int, tick: Tick) -> NDArray[np.uint32]:
+    """[bands, rows]: rows that agree in a band are candidates. 32 bits: a chance agreement costs one comparison."""
     bands = PERMUTATIONS // width
-    keys = np.zeros((len(rows), bands), np.uint64)
+    keys = np.zeros((bands, len(rows)), np.uint32)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[start : start + ROWS_AT_ONCE]
         flat = np.concatenate([sets.array(row) for row in some.tolist()])
@@ -116,7 +116,7 @@ def band_keys(sets: Sets, rows: I64, width: int, tick: Tick) -> U64:
         key = values[:, :, 0]
         for k in range(1, width):
             key = mix(key) + values[:, :, k]
-        keys[start : start + len(some)] = mix(key)
+        keys[:, start : start + len(some)] = (mix(key) >> np.uint64(32)).astype(np.uint32).T
         tick(start + len(some))
     return keys
 

@@ -66,5 +66,6 @@ def exact_pairs(asked: NDArray[np.uint64], rows: I64, side: NDArray[np.int8]) ->
 
 def _one_per_side(asked: NDArray[np.uint64], rows: I64, side: NDArray[np.int8]) -> I64:
     """One row for each question and split: more would only repeat the same comparisons."""
-    _, first = np.unique(np.stack([asked[rows], side[rows].astype(np.uint64)]), axis=1, return_index=True)
-    return np.sort(rows[first])
+    order = rows[np.lexsort((rows, side[rows], asked[rows]))]
+    again = (asked[order][1:] == asked[order][:-1]) & (side[order][1:] == side[order][:-1])
+    return np.sort(order[np.r_[True, ~again]])

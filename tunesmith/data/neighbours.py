@@ -20,12 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tunesmith.data.buckets import Buckets
 from tunesmith.data.shingles import MULTIPLIER, U64, mix
 from tunesmith.data.spool import I64, FoldedTexts, Texts
 
 MIN_SLIP_CHARACTERS = 8
 MAX_SLIP_CHARACTERS = 400
-PAIRS_AT_ONCE = 2_000_000
+PAIRS_AT_ONCE = 500_000
 ROWS_AT_ONCE = 4_000
 COUNTERS = 1 << 20
 SETS_KEPT = 4_000
@@ -74,15 +75,15 @@ def similar_pairs(texts: Texts, rows: I64, side: NDArray[np.int8] | None, simila
         of_kind = rows[texts.is_short[rows] == kind]
         if len(of_kind) < 2:
             continue
-        row, token, place = rare_prefixes(sets, of_kind, similarity)
-        for i, j in pairs_in_runs(row, token, side):
-            first, second = row[i], row[j]
-            tally.pairs += len(first)
-            keep = can_overlap(sets.sizes[first] - place[i], sets.sizes[second] - place[j], sets.sizes[first] + sets.sizes[second], similarity)
-            keep[keep] = may_be_similar(texts.maps, sets.sizes, first[keep], second[keep], similarity)
-            a, b = first[keep], second[keep]
-            exact = np.fromiter((sets.similarity(x, y) >= similarity for x, y in zip(a.tolist(), b.tolist(), strict=True)), bool, len(a))
-            yield a[exact], b[exact]
+        for row, token, place in rare_prefixes(texts, sets, of_kind, similarity):
+            for i, j in pairs_in_runs(row, token, side):
+                tally.pairs += len(i)
+                first, second = row[i], row[j]
+                keep = can_overlap(sets.sizes[first] - place[i], sets.sizes[second] - place[j], sets.sizes[first] + sets.sizes[second], similarity)
+                keep[keep] = may_be_similar(texts.maps, sets.sizes, first[keep], second[keep], similarity)
+                a, b = first[keep], second[keep]
+                exact = np.fromiter((sets.similarity(x, y) >= similarity for x, y in zip(a.tolist(), b.tolist(), strict=True)), bool, len(a))
+                yield a[exact], b[exact]
 
 
 def can_overlap(left_a: I64, left_b: I64, total: I64, similarity: float) -> NDArray[np.bool_]:
@@ -102,22 +103,26 @@ def may_be_similar(maps: U64, sizes: I64, first: I64, second: I64, similarity: f
     return np.asarray(fits & (apart <= (a + b) * (1 - similarity) / (1 + similarity) + 1e-9))
 
 
-def rare_prefixes(sets: Sets, rows: I64, similarity: float) -> tuple[I64, U64, I64]:
+def rare_prefixes(texts: Texts, sets: Sets, rows: I64, similarity: float) -> Buckets:
     """(row, shingle, its place in the row) for the rarest shingles of each row, as many as completeness needs."""
     counts = np.zeros(COUNTERS, np.int64)
     for _, tokens in _chunks(sets, rows):
         counts += np.bincount((tokens % np.uint64(COUNTERS)).astype(np.int64), minlength=COUNTERS)
-    found: list[tuple[I64, U64, I64]] = []
+    found = Buckets(texts.folder, int(prefix_size(sets.sizes[rows], similarity).sum()))
     for row, tokens in _chunks(sets, rows):
         order = np.lexsort((tokens, counts[(tokens % np.uint64(COUNTERS)).astype(np.int64)], row))
         row, tokens = row[order], tokens[order]
         starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
         sizes = np.diff(np.r_[starts, len(row)])
         place = np.arange(len(row)) - np.repeat(starts, sizes)
-        kept = sizes - np.ceil(similarity * sizes - 1e-9).astype(np.int64) + 1
-        chosen = place < np.repeat(kept, sizes)
-        found.append((row[chosen], tokens[chosen], place[chosen]))
-    return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found]), np.concatenate([f[2] for f in found])
+        chosen = place < np.repeat(prefix_size(sizes, similarity), sizes)
+        found.add(row[chosen], tokens[chosen], place[chosen])
+    return found
+
+
+def prefix_size(sizes: I64, similarity: float) -> I64:
+    """How many of its shingles a set must show so that every set similar to it shows one of them too."""
+    return np.asarray(sizes - np.ceil(similarity * sizes - 1e-9).astype(np.int64) + 1)
 
 
 def _chunks(sets: Sets, rows: I64) -> Iterator[tuple[I64, U64]]:
@@ -181,25 +186,21 @@ def slip_pairs(texts: Texts, rows: I64, side: NDArray[np.int8] | None, similarit
     shortest = max(MIN_SLIP_CHARACTERS, math.ceil(1 / max(1e-9, 1 - similarity) - 1e-9)) if similarity < 1 else MAX_SLIP_CHARACTERS + 1
     size = texts.text_offsets[rows + 1] - texts.text_offsets[rows]  # bytes: at least the characters
     chosen = rows[texts.is_short[rows] & (size >= shortest - 1) & (size <= 4 * MAX_SLIP_CHARACTERS)]
-    found_rows, found_keys = [], []
+    keys = Buckets(texts.folder, int(size[np.isin(rows, chosen)].sum()) + len(chosen))
     for start in range(0, len(chosen), ROWS_AT_ONCE):
         some = chosen[start : start + ROWS_AT_ONCE]
         kept = [(row, text) for row in some.tolist() if shortest - 1 <= len(text := folded[row]) <= MAX_SLIP_CHARACTERS]
         if kept:
-            numbers, keys = deletions([text for _, text in kept])
-            found_rows.append(np.asarray([row for row, _ in kept], dtype=np.int64)[numbers])
-            found_keys.append(keys)
-    if not found_rows:
-        return
-    seen: set[tuple[int, int]] = set()
-    entries = np.concatenate(found_rows)
-    for i, j in pairs_in_runs(entries, np.concatenate(found_keys), side):
-        first, second = entries[i], entries[j]
-        fresh = [p for p in zip(first.tolist(), second.tolist(), strict=True) if p not in seen]
-        seen.update(fresh)
-        tally.pairs += len(fresh)
-        good = [p for p in dict.fromkeys(fresh) if max(len(folded[p[0]]), len(folded[p[1]])) >= shortest and one_slip(folded, *p)]
-        yield np.asarray([a for a, _ in good], dtype=np.int64), np.asarray([b for _, b in good], dtype=np.int64)
+            numbers, values = deletions([text for _, text in kept])
+            keys.add(np.asarray([row for row, _ in kept], dtype=np.int64)[numbers], values, np.zeros(len(values), np.int64))
+    for row, key, _ in keys:
+        seen: set[tuple[int, int]] = set()
+        for i, j in pairs_in_runs(row, key, side):
+            fresh = set(zip(row[i].tolist(), row[j].tolist(), strict=True)) - seen
+            seen |= fresh
+            tally.pairs += len(fresh)
+            good = sorted(p for p in fresh if max(len(folded[p[0]]), len(folded[p[1]])) >= shortest and one_slip(folded, *p))
+            yield np.asarray([a for a, _ in good], dtype=np.int64), np.asarray([b for _, b in good], dtype=np.int64)
 
 
 def deletions(texts: list[str]) -> tuple[I64, U64]:

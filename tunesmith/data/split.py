@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,14 +37,40 @@ class Rows:
     ids: U64
 
 
-@dataclass
-class Unit:
-    """A cluster: its rows are placed together."""
+@dataclass(frozen=True)
+class Units:
+    """Clusters, numbered in the order in which they are taken; arrays, since there may be as many as rows."""
 
-    rows: list[int]
-    order: int
-    stratum: int
-    out_of_scope: bool
+    _rows: I64
+    _starts: I64
+    sizes: I64
+    stratum: I64
+    out_of_scope: NDArray[np.bool_]
+
+    def rows(self, unit: int) -> I64:
+        """The rows of one cluster, which are placed together."""
+        return self._rows[self._starts[unit] : self._starts[unit] + self.sizes[unit]]
+
+    def size(self, units: Iterable[int]) -> int:
+        """Rows in all of these clusters."""
+        return int(self.sizes[list(units)].sum())
+
+    @classmethod
+    def of(cls, rows: Rows, seed: int) -> Units:
+        """The clusters of the rows, ordered by a hash of the smallest row id in each and the seed.
+
+        A cluster counts as out of scope if most of its rows are; its stratum is that of its smallest row of that kind.
+        """
+        count = int(rows.unit.max()) + 1
+        sizes = np.bincount(rows.unit, minlength=count)
+        outside = np.bincount(rows.unit, weights=rows.out_of_scope, minlength=count) * 2 > sizes
+        smallest = np.full(count, np.iinfo(np.uint64).max, np.uint64)
+        np.minimum.at(smallest, rows.unit, rows.ids)
+        salt = mix(np.asarray([seed + 1], dtype=np.uint64))[0]
+        members = np.lexsort((rows.ids, rows.out_of_scope != outside[rows.unit], rows.unit))
+        starts = np.r_[0, np.cumsum(sizes)[:-1]]
+        order = np.lexsort((smallest, mix(smallest ^ salt)))
+        return cls(members, starts[order], sizes[order], rows.stratum[members[starts]][order], outside[order])
 
 
 @dataclass
@@ -63,22 +90,26 @@ def split(rows: Rows, rule: SplitRule) -> Division:
     """
     check_rule(rule)
     done = Division(np.full(len(rows.unit), DROPPED, np.int8))
-    free = _place_fixed(rows, _units(rows, rule.seed), done)
+    units = Units.of(rows, rule.seed)
+    free = _place_fixed(rows, units, done)
     given = {int(s) for s in np.unique(rows.fixed) if s >= 0}
-    separate = rule.dev_out_of_scope is not None or rule.test_out_of_scope is not None
-    for outside in (False, True) if separate else (None,):
-        units = [u for u in free if outside is None or u.out_of_scope == outside]
-        dev, test = (rule.dev, rule.test)
-        if outside:
-            dev = rule.dev if rule.dev_out_of_scope is None else rule.dev_out_of_scope
-            test = rule.test if rule.test_out_of_scope is None else rule.test_out_of_scope
-        if units:
-            _place_free(
-                units, 0 if DEV in given else dev, 0 if TEST in given else test, done, {None: "", True: "out-of-scope ", False: "in-scope "}[outside]
-            )
-    _keep_labels_in_train(rows, free, done)
-    _check_sides(rows, free, done)
+    for which, members, dev, test in _parts(units, free, rule):
+        if members:
+            targets = {TEST: 0 if TEST in given else test, DEV: 0 if DEV in given else dev}
+            _Placing(units, done, which, members).place({side: wanted(value, units.size(members)) for side, value in targets.items()})
+    _keep_labels_in_train(rows, units, free, done)
+    _check_sides(rows, units, free, done)
     return done
+
+
+def _parts(units: Units, free: list[int], rule: SplitRule) -> list[tuple[str, list[int], float, float]]:
+    """(name, units, dev, test): all free units together, or those in and out of scope apart where the rule counts them apart."""
+    if rule.dev_out_of_scope is None and rule.test_out_of_scope is None:
+        return [("", free, rule.dev, rule.test)]
+    dev = rule.dev if rule.dev_out_of_scope is None else rule.dev_out_of_scope
+    test = rule.test if rule.test_out_of_scope is None else rule.test_out_of_scope
+    inside, outside = ([u for u in free if units.out_of_scope[u] == flag] for flag in (False, True))
+    return [("in-scope ", inside, rule.dev, rule.test), ("out-of-scope ", outside, dev, test)]
 
 
 def check_rule(rule: SplitRule) -> None:
@@ -98,38 +129,22 @@ def check_rule(rule: SplitRule) -> None:
             )
 
 
-def _units(rows: Rows, seed: int) -> list[Unit]:
-    """Clusters in the order in which they are taken."""
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for row, unit in enumerate(rows.unit.tolist()):
-        members[unit].append(row)
-    smallest = np.full(len(rows.unit), np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(smallest, rows.unit, rows.ids)
-    salt = mix(np.asarray([seed + 1], dtype=np.uint64))[0]
-    orders = mix(smallest ^ salt)
-    units = []
-    for unit, numbers in members.items():
-        outside = int(rows.out_of_scope[numbers].sum()) * 2 > len(numbers)
-        first = min(numbers, key=lambda row: (bool(rows.out_of_scope[row]) != outside, int(rows.ids[row])))
-        units.append(Unit(numbers, int(orders[unit]), int(rows.stratum[first]), outside))
-    return sorted(units, key=lambda u: (u.order, u.rows[0]))
-
-
-def _place_fixed(rows: Rows, units: list[Unit], done: Division) -> list[Unit]:
+def _place_fixed(rows: Rows, units: Units, done: Division) -> list[int]:
     """The units that no source has claimed; in the others, the highest split keeps its rows and the rest would leak."""
+    if int(rows.fixed.max()) < 0:
+        return list(range(len(units.sizes)))
     free = []
-    for unit in units:
-        claimed = rows.fixed[unit.rows]
+    for unit in range(len(units.sizes)):
+        members = np.sort(units.rows(unit))
+        claimed = rows.fixed[members]
         highest = int(claimed.max())
         if highest < 0:
             free.append(unit)
             continue
-        keeper = unit.rows[int(np.flatnonzero(claimed == highest)[0])]
-        for row, claim in zip(unit.rows, claimed.tolist(), strict=True):
-            if claim == highest or highest == TRAIN:
-                done.side[row] = highest
-            else:
-                done.leaks.append((row, keeper))
+        keeper = int(members[np.flatnonzero(claimed == highest)[0]])
+        stays = claimed == highest if highest != TRAIN else np.ones(len(members), bool)
+        done.side[members[stays]] = highest
+        done.leaks += [(row, keeper) for row in members[~stays].tolist()]
     if done.leaks:
         done.notes.append(
             f"{len(done.leaks):,} rows were left out (reason `leak`): they are equal or near duplicates of rows in a dev or test source, which keep their split"
@@ -148,45 +163,94 @@ def wanted(value: float, rows: int) -> int:
     return max(1, math.floor(value * rows + 0.5)) if value < 1 else round(value)
 
 
-def _place_free(units: list[Unit], dev: float, test: float, done: Division, which: str) -> None:
-    total = sum(len(u.rows) for u in units)
-    targets = {TEST: wanted(test, total), DEV: wanted(dev, total)}
-    if sum(targets.values()) >= total:
-        got = f"{total:,} {which}rows for {targets[DEV]:,} dev and {targets[TEST]:,} test rows"
-        raise NotEnoughData(
-            "no row would be left to train on",
-            where="split",
-            got=got,
-            expected="more rows than `dev` and `test` take",
-            fix="lower `split.dev` and `split.test`, or add rows",
-        )
-    strata: defaultdict[int, list[Unit]] = defaultdict(list)
-    for unit in units:
-        strata[unit.stratum].append(unit)
-    left: dict[int, list[Unit]] = {}
-    taken = {TEST: 0, DEV: 0}
-    quotas = {side: shares({s: sum(len(u.rows) for u in us) for s, us in strata.items()}, target) for side, target in targets.items()}
-    for stratum, members in strata.items():
-        rest, spare = members[:-1], members[-1:]  # the last one stays for training whatever happens
-        for side in (TEST, DEV):
-            rest, count = _take(rest, quotas[side][stratum], side, done)
-            taken[side] += count
-        left[stratum] = rest + spare
-    for side, name in ((TEST, "test"), (DEV, "dev")):
-        taken[side] += _make_up(left, targets[side] - taken[side], side, done)
-        if targets[side] and not taken[side]:
-            taken[side] = _take_smallest(left, side, done, f"{which}{name}")
-        if taken[side] < targets[side]:
-            done.notes.append(
-                f"{name} has {taken[side]:,} {which}rows instead of {targets[side]:,}: near duplicates and groups stay together, and each label keeps a row to train on"
-            )
-        elif taken[side] > targets[side] + max(2, 0.2 * targets[side]):
-            done.notes.append(
-                f"{name} has {taken[side]:,} {which}rows instead of {targets[side]:,}: its smallest group of rows that must stay together is that large"
-            )
-    for members in left.values():
+class _Placing:
+    """Units that are being divided among test, dev and train; what is not taken stays in `left`, by stratum."""
+
+    def __init__(self, units: Units, done: Division, which: str, members: list[int]) -> None:
+        self.units, self.done, self.which = units, done, which
+        self.left: defaultdict[int, list[int]] = defaultdict(list)
+        for unit, stratum in zip(members, units.stratum[members].tolist(), strict=True):
+            self.left[stratum].append(unit)
+
+    def place(self, targets: dict[int, int]) -> None:
+        """Fill test and dev up to their targets; the rest is for training.
+
+        Raises: NotEnoughData.
+        """
+        sizes = {stratum: self.units.size(members) for stratum, members in self.left.items()}
+        total = sum(sizes.values())
+        if sum(targets.values()) >= total:
+            got = f"{total:,} {self.which}rows for {targets[DEV]:,} dev and {targets[TEST]:,} test rows"
+            fix = "lower `split.dev` and `split.test`, or add rows"
+            raise NotEnoughData("no row would be left to train on", where="split", got=got, expected="more rows than `dev` and `test` take", fix=fix)
+        quotas = {side: shares(sizes, target) for side, target in targets.items()}
+        taken = {TEST: 0, DEV: 0}
+        for stratum, members in self.left.items():
+            rest, spare = members[:-1], members[-1:]  # the last one stays for training whatever happens
+            for side in (TEST, DEV):
+                rest, count = self._take(rest, quotas[side][stratum], side)
+                taken[side] += count
+            self.left[stratum] = rest + spare
+        for side, name in ((TEST, "test"), (DEV, "dev")):
+            taken[side] += self._make_up(targets[side] - taken[side], side)
+            if targets[side] and not taken[side]:
+                taken[side] = self._take_smallest(side, name)
+            self._note(name, taken[side], targets[side])
+        for unit in (u for members in self.left.values() for u in members):
+            self._put(unit, TRAIN)
+
+    def _put(self, unit: int, side: int) -> int:
+        self.done.side[self.units.rows(unit)] = side
+        return int(self.units.sizes[unit])
+
+    def _take(self, members: list[int], quota: int, side: int) -> tuple[list[int], int]:
+        """(units not taken, rows taken): in order, whatever still fits."""
+        rest, count = [], 0
         for unit in members:
-            done.side[unit.rows] = TRAIN
+            if count + self.units.sizes[unit] <= quota:
+                count += self._put(unit, side)
+            else:
+                rest.append(unit)
+        return rest, count
+
+    def _make_up(self, missing: int, side: int) -> int:
+        """Rows taken from strata that can spare them, until nothing is missing."""
+        count = 0
+        for unit in sorted(u for members in self.left.values() for u in members) if missing else ():
+            if count == missing:
+                break
+            members = self.left[int(self.units.stratum[unit])]
+            if len(members) > 1 and count + self.units.sizes[unit] <= missing:
+                members.remove(unit)
+                count += self._put(unit, side)
+        return count
+
+    def _take_smallest(self, side: int, name: str) -> int:
+        """Rows of the smallest unit that can be spared, where no unit fits the target.
+
+        Raises: NotEnoughData if there is none.
+        """
+        spare = [u for members in self.left.values() if len(members) > 1 for u in members]
+        if not spare:
+            largest = max(int(self.units.sizes[u]) for members in self.left.values() for u in members)
+            raise NotEnoughData(
+                f"no row is left for {self.which}{name}",
+                where="split",
+                got=f"rows that must stay together in too few clusters; the largest has {largest:,} rows",
+                expected="at least three clusters, and two for some label",
+                fix="add rows, raise cleaning.near_duplicate_similarity (1 turns near duplicates off), or use a finer `group`",
+            )
+        unit = min(spare, key=lambda u: (int(self.units.sizes[u]), u))
+        self.left[int(self.units.stratum[unit])].remove(unit)
+        return self._put(unit, side)
+
+    def _note(self, name: str, taken: int, target: int) -> None:
+        """Say so where a split did not get what was asked for."""
+        got = f"{name} has {taken:,} {self.which}rows instead of {target:,}"
+        if taken < target:
+            self.done.notes.append(f"{got}: near duplicates and groups stay together, and each label keeps a row to train on")
+        elif taken > target + max(2, 0.2 * target):
+            self.done.notes.append(f"{got}: its smallest group of rows that must stay together is that large")
 
 
 def shares(sizes: dict[int, int], target: int) -> dict[int, int]:
@@ -204,71 +268,29 @@ def shares(sizes: dict[int, int], target: int) -> dict[int, int]:
     return found
 
 
-def _take(units: list[Unit], quota: int, side: int, done: Division) -> tuple[list[Unit], int]:
-    """(units not taken, rows taken): in order, whatever still fits."""
-    rest, count = [], 0
-    for unit in units:
-        if count + len(unit.rows) <= quota:
-            done.side[unit.rows] = side
-            count += len(unit.rows)
-        else:
-            rest.append(unit)
-    return rest, count
-
-
-def _make_up(left: dict[int, list[Unit]], missing: int, side: int, done: Division) -> int:
-    """Rows taken from strata that can spare them, until nothing is missing."""
-    count = 0
-    for unit in sorted((u for units in left.values() for u in units), key=lambda u: u.order):
-        if count == missing:
-            break
-        if len(left[unit.stratum]) > 1 and count + len(unit.rows) <= missing:
-            left[unit.stratum].remove(unit)
-            done.side[unit.rows] = side
-            count += len(unit.rows)
-    return count
-
-
-def _take_smallest(left: dict[int, list[Unit]], side: int, done: Division, name: str) -> int:
-    """Rows of the smallest unit that can be spared, where no unit fits the target.
-
-    Raises: NotEnoughData if there is none.
-    """
-    spare = [u for units in left.values() if len(units) > 1 for u in units]
-    if not spare:
-        largest = max((u for units in left.values() for u in units), key=lambda u: len(u.rows))
-        raise NotEnoughData(
-            f"no row is left for {name}",
-            where="split",
-            got=f"rows that must stay together in too few clusters; the largest has {len(largest.rows):,} rows",
-            expected="at least three clusters, and two for some label",
-            fix="add rows, raise cleaning.near_duplicate_similarity (1 turns near duplicates off), or use a finer `group`",
-        )
-    unit = min(spare, key=lambda u: (len(u.rows), u.order))
-    left[unit.stratum].remove(unit)
-    done.side[unit.rows] = side
-    return len(unit.rows)
-
-
-def _keep_labels_in_train(rows: Rows, free: list[Unit], done: Division) -> None:
-    """Move the units of a label that is not in train there, if the label came apart from it through a cluster of several labels."""
+def _keep_labels_in_train(rows: Rows, units: Units, free: list[int], done: Division) -> None:
+    """Move units whose label is not in train there: a label can be dragged along by a cluster that counts as another label."""
     while True:
-        trained = set(rows.stratum[done.side == TRAIN].tolist())
-        lost = next((u for u in free if done.side[u.rows[0]] in (DEV, TEST) and not {int(rows.stratum[r]) for r in u.rows} <= trained), None)
-        if lost is None:
+        held = done.side > TRAIN
+        lost = np.setdiff1d(rows.stratum[held], rows.stratum[done.side == TRAIN])
+        if not len(lost):
             return
-        done.side[lost.rows] = TRAIN
-        done.notes.append(f"{len(lost.rows)} rows were moved to train: one of their labels stood nowhere else")
+        rescue = held & (rows.stratum == lost[0])
+        unit = next((u for u in free if rescue[units.rows(u)].any()), None)
+        if unit is None:  # it stands only in the user's own dev or test source, where it is refused by name
+            return
+        done.side[units.rows(unit)] = TRAIN
+        done.notes.append(f"{units.sizes[unit]} rows were moved to train: one of their labels stood nowhere else")
 
 
-def _check_sides(rows: Rows, free: list[Unit], done: Division) -> None:
+def _check_sides(rows: Rows, units: Units, free: list[int], done: Division) -> None:
     """Nothing, if every split has rows.
 
     Raises: NotEnoughData.
     """
     for side, name in ((TRAIN, "train"), (DEV, "dev"), (TEST, "test")):
         if not (done.side == side).any():
-            got = f"{len(rows.unit):,} rows, {sum(len(u.rows) for u in free):,} of them free to be split"
+            got = f"{len(rows.unit):,} rows, {units.size(free):,} of them free to be split"
             raise NotEnoughData(
                 f"the {name} split is empty",
                 where="split",

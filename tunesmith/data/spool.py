@@ -153,7 +153,7 @@ class Spool:
         self.folder.rmdir()
 
     def __len__(self) -> int:
-        return len(self._columns.ids)
+        return len(self._text_offsets) - 1 + len(self._waiting)
 
     def add(self, record: Record) -> None:
         """Keep one record."""
@@ -221,7 +221,9 @@ class Spool:
             is_json=np.array(c.is_json, dtype=bool),
             is_outside=np.array(c.is_outside, dtype=bool),
         )
+        self._columns = _Columns()  # frees the growing copies
         maps = np.concatenate(self._maps) if self._maps else np.zeros((0, 4), np.uint64)
+        self._maps.clear()
         offsets = np.array(self._text_offsets, dtype=np.int64), np.array(self._shingle_offsets, dtype=np.int64)
         return facts, Texts(self.folder, *offsets, np.array(self._short, dtype=bool), maps)
 
