@@ -78,7 +78,7 @@ class Engine:
         for rows in self._decode([prompt], decoding, [0]):
             row = rows[0]
             text = self._answer(row, prompt, decoding).text
-            ready = text if row.finished else text[: len(text) - held].rstrip("\ufffd")  # so may a letter of several bytes
+            ready = text if row.finished else text[: max(0, len(text) - held)].rstrip("\ufffd")  # so may a letter of several bytes
             if len(ready) > len(shown):
                 yield ready[len(shown) :]
                 shown = ready
@@ -96,9 +96,11 @@ class Engine:
     @torch.inference_mode()
     def _choose(self, prompts: list[list[int]], decoding: Decoding) -> list[Answer]:
         """Walk the trie of choices, all rows at once; a row leaves when only one choice is left."""
-        root = trie([self.model.template.answer(c) for c in decoding.choices])
+        choices = list(dict.fromkeys(decoding.choices))
+        spelt = [self.model.template.answer(c) for c in choices]
+        root = trie(spelt)
         session = open_session(self.model)
-        hidden = session.start(prompts, room=max(len(self.model.template.answer(c)) for c in decoding.choices))
+        hidden = session.start(prompts, room=max(len(tokens) for tokens in spelt))
         start, node = forced(root)
         rows = list(range(len(prompts)))
         if start and node.choice is None:
@@ -116,12 +118,11 @@ class Engine:
                 break
             session.keep(going)
             rows, hidden = [rows[i] for i in going], session.extend([steps[i] for i in going])
-        picked = [decoding.choices[leaf(node) or 0] for node in nodes]
-        costs = {choice: len(self.model.template.answer(choice)) for choice in set(picked)}
-        self._count(session, prompts, [costs[choice] for choice in picked])
+        picked = [leaf(node) or 0 for node in nodes]
+        self._count(session, prompts, [len(spelt[i]) for i in picked])
         return [
-            Answer(text=choice, confidence=chance, prompt_tokens=len(p), completion_tokens=costs[choice], finish="choice")
-            for choice, chance, p in zip(picked, chances, prompts, strict=True)
+            Answer(text=choices[i], confidence=chance, prompt_tokens=len(p), completion_tokens=len(spelt[i]), finish="choice")
+            for i, chance, p in zip(picked, chances, prompts, strict=True)
         ]
 
     def _branch(self, node: Node, state: Tensor) -> tuple[int, float]:
@@ -146,13 +147,13 @@ class Engine:
     @torch.inference_mode()
     def _decode(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> Iterator[list[Row]]:
         """Free text, token by token; yields the rows after each step."""
-        room = min(decoding.max_new_tokens, self.model.context - max(len(p) for p in prompts))
+        rooms = [min(decoding.max_new_tokens, self.model.context - len(p)) for p in prompts]
         session = open_session(self.model)
         rows = [Row(torch.Generator().manual_seed(decoding.seed * 1_000_003 + n)) for n in numbers]
-        hidden = session.start(prompts, room)
+        hidden = session.start(prompts, max(rooms))
         going = list(range(len(rows)))
         stops = set(self.model.template.stop_ids)
-        for step in range(room):
+        for step in range(max(rooms)):
             logits = self.model.head.logits(hidden)
             tokens, chances = pick(logits.cpu(), decoding.temperature, decoding.top_p, [rows[r].generator for r in going])
             for r, token, chance in zip(going, tokens.tolist(), chances.tolist(), strict=True):
@@ -162,7 +163,7 @@ class Engine:
                 else:
                     rows[r].tokens.append(token)
                     rows[r].stopped = bool(decoding.stop) and cut_at_stop(self._text(rows[r].tokens), decoding.stop)[1]
-                rows[r].finished = rows[r].ended or rows[r].stopped or step + 1 == room
+                rows[r].finished = rows[r].ended or rows[r].stopped or step + 1 == rooms[r]
             yield rows
             left = [i for i, r in enumerate(going) if not rows[r].finished]
             if not left:

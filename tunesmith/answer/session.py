@@ -143,10 +143,13 @@ class AloneSession:
         return torch.stack([hidden for hidden, _ in outputs])
 
     def extend(self, tokens: list[list[int]]) -> Tensor:
-        """As in `Session`."""
-        outputs = [self._run(row, cache) for row, cache in zip(tokens, self.caches, strict=True)]
-        self.caches = [cache for _, cache in outputs]
-        return torch.stack([hidden for hidden, _ in outputs])
+        """As in `Session`. Token by token: with a state in the cache, recurrent layers take one at a time."""
+        hidden = []
+        for r, row in enumerate(tokens):
+            for token in row:
+                last, self.caches[r] = self._run([token], self.caches[r])
+            hidden.append(last)
+        return torch.stack(hidden)
 
     def keep(self, rows: list[int]) -> None:
         """As in `Session`."""

@@ -17,15 +17,18 @@ from tunesmith.model import attention, lora
 from tunesmith.model.attention import ForestLayout, Layout
 from tunesmith.model.device import Placement
 from tunesmith.model.forest import Forest, pack
-from tunesmith.model.memory import Shape, check_serving, free_bytes
+from tunesmith.model.memory import SMALLEST_BATCH, Shape, check_serving, choose_batch, free_bytes
 from tunesmith.model.template import Template
 from tunesmith.model.tensors import read
 from tunesmith.spec.model import LocalModel
+from tunesmith.spec.recipe import Full, Lora
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 logging.getLogger("transformers").setLevel(logging.ERROR)
 
+TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 6e-2, torch.float16: 6e-2}
+"""Relative difference by norm up to which two ways of computing the same are taken to agree."""
 PROBE_ROWS = [[5, 6, 7, 8, 9, 11], [5, 6, 7, 10, 12]]
 
 
@@ -121,8 +124,18 @@ def load(
     network.to(placement.device).eval()
     context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or local.context)
     model = LoadedModel(local, network, Template(tokenizer, _stop_ids(network)), placement, context)
+    check_head(model)
     model.shares_prefixes, model.sharing_reason = probe(model)
     return model
+
+
+def check_training(local: LocalModel, placement: Placement, weights: Lora | Full, memory_limit: int | None) -> None:
+    """Nothing, if the model can be trained here with the smallest batches.
+
+    Raises: DoesNotFit, naming what would, from the configuration alone: before hours go into measuring its rivals.
+    """
+    shape = Shape.of(_config(Path(local.folder)), local.parameters)
+    choose_batch(shape, weights, placement.dtype, free_bytes(memory_limit), SMALLEST_BATCH)
 
 
 def load_embedder(local: LocalModel, placement: Placement) -> tuple[Any, PreTrainedTokenizerBase]:
@@ -180,6 +193,22 @@ def _stop_ids(network: Any) -> tuple[int, ...]:
 
 
 @torch.no_grad()
+def check_head(model: LoadedModel) -> None:
+    """Nothing, if our output layer gives the logits that the model itself gives, found out by trying.
+
+    Raises: Unsupported for an architecture that does more to its logits than `Head` knows: its answers and losses would be wrong.
+    """
+    ids = torch.tensor([[token % len(model.tokenizer) for token in PROBE_ROWS[0]]], device=model.placement.device)
+    ours = model.head.logits(model.network.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state[0]).double()
+    theirs = model.network(input_ids=ids, use_cache=False).logits[0].double()
+    if ours.shape != theirs.shape or not bool((ours - theirs).norm() <= TOLERANCE[model.placement.dtype] * theirs.norm()):
+        raise Unsupported(
+            "this architecture changes its logits in a way that this build does not know", where=str(model.local.folder),
+            got=model.local.architecture, fix="choose another model: tunesmith models list",
+        )  # fmt: skip
+
+
+@torch.no_grad()
 def probe(model: LoadedModel) -> tuple[bool, str]:
     """Whether shared prefixes give this model the same hidden states as rows alone, found out by trying; with the reason.
 
@@ -195,10 +224,9 @@ def probe(model: LoadedModel) -> tuple[bool, str]:
         shared = attention.run(model.network.get_decoder(), forest.ids, forest.positions, ForestLayout(forest)).double()
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         return False, f"its layers do not take a packed sequence ({type(error).__name__})"
-    tolerance = 1e-3 if model.placement.dtype == torch.float32 else 6e-2
     for r, row in enumerate(rows):
         alone = model.network.get_decoder()(input_ids=torch.tensor([row], device=forest.ids.device), use_cache=False).last_hidden_state[0].double()
         ours = shared[[forest.source(r, i) for i in range(len(row))]]
-        if not bool((ours - alone).norm() <= tolerance * alone.norm()):
+        if not bool((ours - alone).norm() <= TOLERANCE[model.placement.dtype] * alone.norm()):
             return False, "its layers carry a state along the sequence, so branches would see one another"
     return True, "rows with a common beginning share its computation"

@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tunesmith.errors import BadProject, DamagedWeights, UnsafeWeights, Unsupported
-from tunesmith.model.tensors import read
+from tunesmith.model.tensors import read, write
 from tunesmith.spec.recipe import Lora
 
 CONFIG = "adapter_config.json"
@@ -218,7 +217,7 @@ def set_tensors(model: nn.Module, named: dict[str, Tensor], where: str) -> None:
 
 def save(model: nn.Module, spec: Lora, dropout: float, folder: Path, base: str) -> None:
     """Write the adapters into `folder` as PEFT would."""
-    save_file(tensors(model), folder / WEIGHTS, metadata={"format": "pt"})
+    write(tensors(model), folder / WEIGHTS)
     names = sorted({name.rsplit(".", 1)[-1] for name, _ in adapters(model)})
     config = {
         "peft_type": "LORA",

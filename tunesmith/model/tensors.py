@@ -1,11 +1,13 @@
-"""A safetensors file → its tensors, or an error that names the file."""
+"""A safetensors file ↔ its tensors, with errors that name the file."""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tunesmith.errors import DamagedWeights
@@ -21,3 +23,21 @@ def read(path: Path, fix: str) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise DamagedWeights("not a sound safetensors file", where=str(path), got=str(error)[:200], expected="a whole file", fix=fix) from None
     return tensors
+
+
+def write(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a file whole or not at all; it is on the disk when this returns.
+
+    Raises: OSError, also where the library would raise an error of its own, so that a full disk is known by its number.
+    """
+    making = path.with_name(path.name + ".making")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, making, metadata={"format": "pt"})
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), str(error), str(path)) from None
+    with making.open("rb") as file:
+        os.fsync(file.fileno())
+    making.replace(path)

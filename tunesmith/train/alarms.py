@@ -36,7 +36,10 @@ def check_divergence(losses: Sequence[float], step: int, lr: float) -> None:
 
 
 def overfitting(curve: Sequence[CurvePoint]) -> str | None:
-    """A warning if dev loss rose in the last two evaluations while train loss fell (mean of the steps since the evaluation before)."""
+    """A warning if dev loss rose in the last two evaluations, by 1 % in all, while train loss fell as much.
+
+    Train loss is the mean of the steps since the evaluation before. Less than 1 % is noise.
+    """
     places = [i for i, p in enumerate(curve) if p.dev_loss is not None]
     if len(places) < 3:
         return None
@@ -46,7 +49,7 @@ def overfitting(curve: Sequence[CurvePoint]) -> str | None:
     for start, end in zip(starts, (places[-3], places[-1]), strict=True):
         losses = [p.train_loss for p in curve[start : end + 1] if p.train_loss is not None]
         train.append(sum(losses) / max(1, len(losses)))
-    if dev[0] < dev[1] < dev[2] and train[1] < train[0]:
+    if dev[0] < dev[1] < dev[2] and dev[2] > 1.01 * dev[0] and train[1] < 0.99 * train[0]:
         return (
             f"overfitting since step {curve[places[-3]].step}: dev loss rose from {dev[0]:.3f} to {dev[2]:.3f} while train loss fell from "
             f"{train[0]:.3f} to {train[1]:.3f}. The best checkpoint is kept. Fix: fewer train.budget.epochs, more rows, or dropout"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tunesmith.errors import NotEnoughData
+from tunesmith.errors import Interrupted, NotEnoughData
 from tunesmith.model.template import Template
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Record
@@ -31,21 +31,21 @@ def tokenise(
     max_length: int,
     monitor: Monitor,
     label: str,
-    done: Callable[[], bool] = lambda: False,
 ) -> Tokenised:
     """Every record as its model will see it when it serves, with the mask of what it learns to say.
 
-    Raises: NotEnoughData if nothing is left.
+    Raises: NotEnoughData if nothing is left, Interrupted.
     """
     rows: list[TokenRow] = []
     truncated = dropped = 0
     for number, record in enumerate(records):
         if number % 256 == 0:
+            if monitor.stopping():
+                raise Interrupted(f"stopped while the {label} rows were tokenised", where="training", fix="run the same command again")
             monitor.emit(Progress(label=f"tokenising {label}", done=number, total=len(records)))
-        if record.conversation is None:
-            dropped += 1
-            continue
-        for rendered in template.rows(prompt.apply(record.conversation), max_length):
+        found = list(template.rows(prompt.apply(record.conversation), max_length)) if record.conversation is not None else []
+        dropped += not found
+        for rendered in found:
             truncated += rendered.truncated
             row = TokenRow(rendered.ids, rendered.trained)
             if row.targets:

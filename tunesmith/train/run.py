@@ -14,19 +14,20 @@ from typing import Any
 import safetensors
 import torch
 import transformers
-from safetensors.torch import save_file
 
 from tunesmith.errors import StoreUnusable
 from tunesmith.model import lora
 from tunesmith.model.device import Placement, apply
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.model.memory import gigabytes, to_train
+from tunesmith.model.tensors import write
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.checkpoint import Checkpoint, CurvePoint
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.job import Monitor, Note
 from tunesmith.spec.model import LocalModel
 from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
+from tunesmith.store.disk import disk_faults
 from tunesmith.train import alarms, state
 from tunesmith.train.loop import Plan, Run, run_loop
 from tunesmith.train.loss import supervised
@@ -102,7 +103,8 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
         }
         frozen["plan"] = {"steps": plan.steps, "evaluate_at": sorted(plan.evaluate_at), "tokens_per_batch": plan.tokens_per_batch, "lr": plan.lr}
         _check_disk(model, recipe, scratch)
-        state.write_plan(scratch, frozen)
+        with disk_faults(scratch, only_full=True):
+            state.write_plan(scratch, frozen)
     recipe = Recipe.model_validate(frozen["recipe"])
     choices = tuple(Choice.model_validate(c) for c in frozen["choices"])
     raw = frozen["plan"]
@@ -110,8 +112,8 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
     _tell(inputs, rows, choices, model, monitor)
     _prepare(model, recipe, start)
     run = Run(model, supervised, rows.rows, dev.rows, recipe, plan, _weights(model, recipe), scratch, monitor)
-    final = _run(run)
-    return _finish(inputs, run, final, choices, rows, folder)
+    with disk_faults(scratch, only_full=True):
+        return _finish(inputs, run, _run(run), choices, rows, folder)
 
 
 def _run(run: Run) -> RunState:
@@ -158,8 +160,8 @@ def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ..
         lora.save(run.model.network, run.recipe.weights, run.recipe.weights.dropout or 0.0, folder, start.base.id)
         files = [lora.WEIGHTS, lora.CONFIG]
     else:
-        tensors = {n: t.detach().contiguous() for n, t in run.model.network.state_dict().items() if n not in _tied(run.model.network)}
-        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+        tied = _tied(run.model.network)
+        write({n: t.detach() for n, t in run.model.network.state_dict().items() if n not in tied}, folder / WEIGHTS)
         files = [WEIGHTS]
     early = final.stopped_early
     stop = f"no better evaluation in {run.recipe.budget.patience}" if early else f"all {run.plan.steps} planned steps are done"

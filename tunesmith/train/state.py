@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tunesmith.model.tensors import read, write
 from tunesmith.spec.checkpoint import CurvePoint
 from tunesmith.spec.noun import Noun
+from tunesmith.store.disk import sync_folder
 
 PLAN = "plan.json"
+AGAIN = "the run's own state is damaged: `tunesmith jobs` names its folder; remove it, and the same command trains from the start"
 
 
 class RunState(Noun):
@@ -119,40 +121,30 @@ class Weights:
 def save(folder: Path, state: RunState, weights: Weights, best: dict[str, Tensor] | None) -> None:
     """Write `state-N` whole, then drop older ones. A new best goes into `best-N.safetensors` first."""
     if best is not None:
-        _write(best, folder / f"best-{state.best_step}.safetensors")
+        write(best, folder / f"best-{state.best_step}.safetensors")
     target, making = folder / f"state-{state.step:08d}", folder / "making"
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir()
-    _write(weights.tensors(), making / "tensors.safetensors")
-    (making / "state.json").write_text(state.model_dump_json())
+    write(weights.tensors(), making / "tensors.safetensors")
+    _write_text(making / "state.json", state.model_dump_json())
     if target.exists():
         shutil.rmtree(making)  # the same step gives the same state
     else:
         os.replace(making, target)
-        _sync(folder)
+        sync_folder(folder)
     for old in folder.glob("state-*"):
         if old != target:
             shutil.rmtree(old)
-    for file in folder.glob("best-*.safetensors"):
+    for file in folder.glob("best-*"):  # unfinished ones as well
         if file.name != f"best-{state.best_step}.safetensors":
             file.unlink()
 
 
-def _write(named: dict[str, Tensor], path: Path) -> None:
-    """Write a file whole or not at all."""
-    making = path.with_suffix(".making")
-    save_file({k: v.contiguous() for k, v in named.items()}, making)
-    with making.open("rb") as file:
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
         os.fsync(file.fileno())
-    os.replace(making, path)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def restore(folder: Path, weights: Weights) -> RunState | None:
@@ -160,13 +152,13 @@ def restore(folder: Path, weights: Weights) -> RunState | None:
     found = sorted(folder.glob("state-*"))
     if not found:
         return None
-    weights.restore(load_file(found[-1] / "tensors.safetensors"))
+    weights.restore(read(found[-1] / "tensors.safetensors", AGAIN))
     return RunState.model_validate_json((found[-1] / "state.json").read_text())
 
 
 def read_best(folder: Path, state: RunState) -> dict[str, Tensor]:
     """The best weights so far."""
-    best: dict[str, Tensor] = load_file(folder / f"best-{state.best_step}.safetensors")
+    best: dict[str, Tensor] = read(folder / f"best-{state.best_step}.safetensors", AGAIN)
     return best
 
 
@@ -182,7 +174,5 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
 def write_plan(folder: Path, plan: dict[str, Any]) -> None:
     """Freeze the plan: a resumed run follows it whatever the machine has free by then."""
     making = folder / (PLAN + ".making")
-    making.write_text(json.dumps(plan))
-    with making.open("rb") as file:
-        os.fsync(file.fileno())
+    _write_text(making, json.dumps(plan))
     os.replace(making, folder / PLAN)
