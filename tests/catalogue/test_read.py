@@ -83,7 +83,8 @@ def test_a_folder_outside_the_store_is_used_where_it_lies(tmp_path, model_folder
     folder = shutil.copytree(model_folder, tmp_path / "Mine")
     before = sorted(folder.iterdir())
     model = local(stored, str(folder))
-    assert ("mine", str(folder)) == (model.id, model.folder)
+    assert (str(folder), str(folder)) == (model.id, model.folder)
+    assert model == local(stored, model.id)  # a checkpoint remembers the id, and is used from other working folders
     assert local(stored, "tiny").digest == model.digest  # the same files have the same digest wherever they lie
     verify(model, stored)
     assert before == sorted(folder.iterdir())  # nothing of ours is written there

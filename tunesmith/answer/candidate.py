@@ -10,12 +10,14 @@ from typing import Protocol, assert_never
 from tunesmith.answer.embed import Embedder
 from tunesmith.answer.engine import Engine, Usage
 from tunesmith.answer.linear import LinearClassifier
+from tunesmith.catalogue.footing import refuse_other_base
 from tunesmith.catalogue.read import local
 from tunesmith.model.device import Placement
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.spec.candidate import Answer, Candidate, Classifier, Constant, Decoding, Prompted, Tuned
 from tunesmith.spec.chat import Conversation, Prompt
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.model import LocalModel
 from tunesmith.store.artifacts import Store
 
 
@@ -45,8 +47,9 @@ class Bench:
         key = f"{name} {checkpoint or ''}"
         if key not in self.loaded:
             self.loaded.clear()
-            adapter, weights = checkpoint_files(self.store, checkpoint) if checkpoint else (None, None)
-            self.loaded[key] = load(local(self.store.models, name), self.placement, adapter=adapter, weights=weights, memory_limit=self.memory_limit)
+            base = local(self.store.models, name)
+            adapter, weights = checkpoint_files(self.store, checkpoint, base) if checkpoint else (None, None)
+            self.loaded[key] = load(base, self.placement, adapter=adapter, weights=weights, memory_limit=self.memory_limit)
         return self.loaded[key]
 
     def embedder(self, name: str) -> Embedder:
@@ -56,12 +59,13 @@ class Bench:
         return self.embedders[name]
 
 
-def checkpoint_files(store: Store, name: str) -> tuple[Path | None, Path | None]:
-    """(folder of an adapter, file of full weights): one of them is None. The hashes are checked."""
+def checkpoint_files(store: Store, name: str, base: LocalModel) -> tuple[Path | None, Path | None]:
+    """(folder of an adapter, file of full weights): one of them is None. The hashes are checked, those of the base as well."""
     artifact = store.get(name, "checkpoint")
     artifact.verify()
-    kind = artifact.load(Checkpoint).kind
-    return (artifact.path, None) if kind == "lora" else (None, artifact.path / "model.safetensors")
+    checkpoint = artifact.load(Checkpoint)
+    refuse_other_base(artifact.name, checkpoint, base)
+    return (artifact.path, None) if checkpoint.kind == "lora" else (None, artifact.path / "model.safetensors")
 
 
 def open_candidate(candidate: Candidate, bench: Bench) -> Answerer:

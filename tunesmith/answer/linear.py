@@ -36,7 +36,11 @@ def fit(vectors: np.ndarray, labels: Sequence[str], folder: Path, seed: int) -> 
     if len(model.classes_) == 2:  # sklearn keeps one row for two classes
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     # safetensors writes memory as it lies, and sklearn's coefficients may lie by columns
-    save_file({"weight": np.ascontiguousarray(weight), "bias": np.ascontiguousarray(bias)}, folder / FILE, metadata={"labels": json.dumps([str(c) for c in model.classes_])})
+    save_file(
+        {"weight": np.ascontiguousarray(weight), "bias": np.ascontiguousarray(bias)},
+        folder / FILE,
+        metadata={"labels": json.dumps([str(c) for c in model.classes_])},
+    )
     return strength, reason
 
 

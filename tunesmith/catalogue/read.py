@@ -65,10 +65,10 @@ def local(models: Path, name: str) -> LocalModel:
 
 
 def outside(models: Path, folder: Path) -> LocalModel:
-    """A model in a folder that is not the store's, used where it lies."""
+    """A model in a folder that is not the store's, used where it lies; its id is its path, by which a checkpoint finds it again from anywhere."""
     facts = inspect(folder)
     found = hashes(folder, kept_files(folder), memory_of(folder, models))
-    return describe(folder, facts, found, name=model_id(folder.name), origin=f"folder {folder}")
+    return describe(folder, facts, found, name=str(folder), origin=f"folder {folder}")
 
 
 def verify(model: LocalModel, models: Path | None = None, *, full: bool = False) -> None:

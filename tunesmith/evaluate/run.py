@@ -16,7 +16,6 @@ from tunesmith.spec.job import Monitor, Progress
 from tunesmith.spec.report import Report, Scored
 from tunesmith.spec.task import Task, TaskKind
 
-VERSION = 1
 ANSWERS = "answers.jsonl"
 
 

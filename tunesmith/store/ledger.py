@@ -61,19 +61,21 @@ class Ledger:
         """How often a split of the data set was opened for a verdict."""
         return sum(e.action == LOOK and e.detail.get("split") == split for e in self.entries(dataset))
 
-    def open_test(self, dataset: str, candidates: Sequence[str]) -> int:
+    def open_test(self, dataset: str, candidates: Sequence[str], *, rows: str | None = None) -> int:
         """Count a look at the test split and return its number, from 1.
 
         `candidates` must identify the finalists by content (digests), not only by name: the same finalists on the same rows are the same
         look and keep its number, so that a run that was killed between the look and its verdict ends with the same verdict.
+        `rows` is the digest of the split's rows: a data set with another name but the same test rows shares their looks.
         """
         finalists = sorted(candidates)
         with self._database.write() as connection:
-            query = select(LEDGER.c.detail).where(LEDGER.c.action == LOOK, LEDGER.c.subject == dataset).order_by(LEDGER.c.id)
-            looks = [row.detail["candidates"] for row in connection.execute(query) if row.detail["split"] == "test"]
+            query = select(LEDGER.c.subject, LEDGER.c.detail).where(LEDGER.c.action == LOOK).order_by(LEDGER.c.id)
+            before = [e for e in connection.execute(query) if e.subject == dataset or (rows is not None and e.detail.get("rows") == rows)]
+            looks = [e.detail["candidates"] for e in before if e.detail["split"] == "test"]
             if finalists not in looks:
                 looks.append(finalists)
-                write(connection, LOOK, dataset, {"split": "test", "candidates": finalists})
+                write(connection, LOOK, dataset, {"split": "test", "candidates": finalists} | ({"rows": rows} if rows else {}))
         return looks.index(finalists) + 1
 
 

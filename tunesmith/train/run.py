@@ -35,7 +35,6 @@ from tunesmith.train.resolve import make_plan, max_length, resolve
 from tunesmith.train.rows import Tokenised, tokenise
 from tunesmith.train.state import RunState, Weights
 
-VERSION = 1
 WEIGHTS = "model.safetensors"
 SMALL_MODEL = 300_000_000
 CURVE_POINTS = 500
@@ -266,4 +265,4 @@ def _tell(inputs: Inputs, rows: Tokenised, choices: tuple[Choice, ...], model: L
         )
 
 
-__all__ = ["VERSION", "Inputs", "Start", "train"]
+__all__ = ["Inputs", "Start", "train"]
