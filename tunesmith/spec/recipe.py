@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from tunesmith.spec.noun import Noun
 
@@ -76,8 +76,8 @@ class Budget(Noun):
     """At most so many dev rows are used during training (a fixed random sample)."""
     dev_time_share: Annotated[float, Field(gt=0, le=1)] = 0.15
     """Evaluations are thinned out so that they take at most this share of the training work, counted in tokens."""
-    patience: Annotated[int, Field(ge=1)] | None = 3
-    """Stop after so many evaluations without a better one. None: never early."""
+    patience: Annotated[int, Field(ge=0), BeforeValidator(lambda value: 0 if value is None else value)] = 3
+    """Stop after so many evaluations without a better one. 0: never early (TOML has no word for None)."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
     """Save the state at least so often; changes nothing else."""
 

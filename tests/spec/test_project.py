@@ -1,0 +1,181 @@
+"""Project files: round trips, and every message that a person may meet."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tunesmith.errors import BadProject
+from tunesmith.spec.dataset import Cleaning, Source, SplitRule
+from tunesmith.spec.project import Project, Rivals, overridden, parse_project, to_toml, toml_value
+from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe, Schedule
+from tunesmith.spec.task import Goal, Task
+
+ROOT = Path(__file__).parents[2]
+SMALL = 'name = "a"\n[[sources]]\nfile = "a.csv"\n'
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+some = st.none() | texts
+shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
+counts = st.integers(1, 10**6)
+sources = st.builds(
+    Source,
+    file=texts,
+    format=st.sampled_from([None, "chat", "table", "markdown"]),
+    input=some,
+    label=some,
+    split=st.sampled_from([None, "train", "test"]),
+    delimiter=st.none() | st.characters(exclude_categories=["Cs"]),
+    rename_roles=st.dictionaries(texts, texts, max_size=3),
+)
+tasks = st.builds(
+    Task, kind=st.sampled_from([None, "classify", "extract"]), instruction=some, prompts=st.lists(texts, max_size=3).map(tuple), out_of_scope=some
+)
+recipes = st.builds(
+    Recipe,
+    weights=st.just(Full())
+    | st.builds(Lora, r=st.integers(1, 1024), alpha=st.floats(1e-9, 1e9), dropout=st.none() | shares, targets=st.lists(texts, max_size=2).map(tuple)),
+    optimiser=st.builds(AdamW, lr=st.none() | st.floats(1e-12, 10), beta2=shares, weight_decay=st.none() | shares),
+    schedule=st.builds(Schedule, kind=st.sampled_from(["linear", "cosine", "constant"]), warmup=shares),
+    budget=st.builds(Budget, epochs=st.floats(1e-3, 100), max_steps=st.none() | counts, patience=st.integers(0, 9)),
+    seed=st.integers(0, 2**62),
+)
+projects = st.builds(
+    Project,
+    name=st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True),
+    model=some,
+    sources=st.lists(sources, min_size=1, max_size=3).map(tuple),
+    task=tasks,
+    goal=st.builds(Goal, metric=st.sampled_from([None, "exact_match"]), at_least=st.none() | st.floats(allow_nan=False, allow_infinity=False)),
+    cleaning=st.builds(Cleaning, drop_near_duplicates=st.booleans(), max_characters=counts),
+    split=st.builds(SplitRule, dev=shares | counts.map(float), test_out_of_scope=st.none() | shares),
+    rivals=st.builds(Rivals, few_shot=st.integers(0, 64), embedder=texts),
+    train=recipes,
+    questions=st.lists(texts, max_size=3).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(projects)
+def test_a_project_written_out_reads_back_equal(project: Project) -> None:
+    text = to_toml(project)
+    assert project == parse_project(text, "p.toml")
+    assert text == to_toml(parse_project(text, "p.toml"))
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/project.toml")), ids=lambda p: p.parent.name)
+def test_the_examples_read_back_equal(path: Path) -> None:
+    project = parse_project(path.read_text(), str(path))
+    assert project == parse_project(to_toml(project), "again")
+
+
+def test_every_default_is_written_out() -> None:
+    written = tomllib.loads(to_toml(parse_project(SMALL, "p.toml")))
+    assert (written["split"]["dev"], 42, written["train"]["weights"]["r"]) == (0.1, 42, 16)
+    assert "patience" in written["train"]["budget"]
+    assert "max_steps" not in written["train"]["budget"]  # None is what absence means
+
+
+def problems(text: str, *overrides: str) -> list[dict[str, Any]]:
+    with pytest.raises(BadProject) as caught:
+        parse_project(text, "p.toml", overrides)
+    return [vars(problem) for problem in caught.value.problems]
+
+
+def test_all_problems_are_told_at_once_with_the_nearest_key() -> None:
+    found = problems(
+        'name = "A b"\nqestions = []\n[[sources]]\nfil = "a.csv"\n[train.optimizer]\nlr = 1\n[train.budget]\nepochs = -1\n[goal]\nconfidence = 2\n'
+    )
+    by_message = {problem["message"].partition(":")[0]: problem for problem in found}
+    assert {"unknown key `qestions`", "unknown key `sources[0].fil`", "`sources[0].file` is missing", "unknown key `train.optimizer`"} <= set(
+        by_message
+    )
+    assert {"`name`", "`train.budget.epochs`", "`goal.confidence`"} <= set(by_message)
+    assert tuple(by_message[f"unknown key `{key}`"]["fix"] for key in ("qestions", "sources[0].fil", "train.optimizer")) == (
+        "write `questions`",
+        "write `file`",
+        "write `optimiser`",
+    )
+    assert {"p.toml"} == {problem["where"] for problem in found}
+    assert by_message["`train.budget.epochs`"]["got"] == "-1"
+    assert by_message["`name`"]["expected"].startswith("Lower-case letters")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "got"),
+    [
+        ("name = ", "is not TOML", ""),
+        ('name = "a"\n', "`sources` is missing", ""),
+        ('name = "a"\nsources = []\n', "`sources`: Tuple should have at least 1 item", "[]"),
+        (SMALL + '[train.weights]\nkind = "dora"\n', "`train.weights`: Input tag 'dora' found using 'kind' does not match", "'dora'"),
+        (SMALL + '[train.weights]\nkind = "lora"\nrank = 8\n', "unknown key `train.weights.rank`", "rank"),
+        (SMALL + '[train.weights]\nkind = "lora"\nr = 0\n', "`train.weights.r`", "0"),
+        (SMALL + '[task]\nkind = "rank"\n', "`task.kind`", "'rank'"),
+        ('model = "a"\nstart = "b"\n' + SMALL, "`model` and `start` exclude each other", ""),
+    ],
+)
+def test_a_bad_value_is_named_with_what_was_got(text: str, message: str, got: str) -> None:
+    first = problems(text)[0]
+    assert first["message"].startswith(message)
+    assert got in first["got"]
+
+
+def test_hostile_keys_and_values_are_shown_escaped() -> None:
+    with pytest.raises(BadProject) as caught:
+        parse_project(SMALL + '"\\u001b[2J" = 1\n[task]\nkind = "\\u001b]0;x"\n', "p.toml")
+    assert "\x1b" not in str(caught.value)
+    assert "\\x1b[2J" in str(caught.value)
+
+
+def test_options_are_laid_over_the_file() -> None:
+    options = [
+        "train.optimiser.lr=3e-4",
+        "model=qwen3-0.6b",
+        "sources[0].file='other file.csv'",
+        "questions=['a', 'b']",
+        "train.weights={kind='full'}",
+    ]
+    project = parse_project(SMALL, "p.toml", options)
+    assert (project.train.optimiser.lr, project.model, project.sources[0].file) == (3e-4, "qwen3-0.6b", "other file.csv")
+    assert (("a", "b"), Full()) == (project.questions, project.train.weights)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("train.seed", "is not `key=value`"),
+        ("=1", "is not `key=value`"),
+        ("sources[3].file=x", "there is no `sources[3].file` in this project"),
+        ("name.first=x", "there is no `name.first` in this project"),
+        ("name=two words", "is not a TOML value"),
+        ("train.sed=1", "unknown key `train.sed`"),
+    ],
+)
+def test_a_bad_option_is_named(option: str, message: str) -> None:
+    found = problems(SMALL, option)[0]
+    assert message == found["message"]
+    assert "--set" in found["where"]
+
+
+def test_a_fault_of_the_file_is_not_blamed_on_an_option() -> None:
+    assert [problem["where"] for problem in problems("nme = 'a'\n" + SMALL, "train.seed=1")] == ["p.toml"]
+
+
+def test_the_file_itself_is_left_as_it_is() -> None:
+    raw = {"train": {"seed": 1}}
+    assert overridden(raw, ["train.seed=2", "train.budget.epochs=1"]) == {"train": {"seed": 2, "budget": {"epochs": 1}}}
+    assert raw == {"train": {"seed": 1}}
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("3e-4", 3e-4), ("true", True), ("llama", "llama"), ("a/b:c-d.e", "a/b:c-d.e"), ("'1'", "1")])
+def test_a_bare_word_stands_for_itself(text: str, value: object) -> None:
+    assert value == toml_value(text, text)
+
+
+def test_never_stopping_early_can_be_written() -> None:
+    project = parse_project(SMALL + "[train.budget]\npatience = 0\n", "p.toml")
+    assert (project.train.budget.patience, Budget(patience=None).patience, Budget().patience) == (0, 0, 3)
