@@ -12,13 +12,13 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
 from tests import tiny
+from tunesmith.model import likelihood as losses
 from tunesmith.model import lora
 from tunesmith.model.device import Placement
+from tunesmith.model.likelihood import cross_entropy, supervised
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.spec.recipe import Lora
-from tunesmith.train import loss as losses
 from tunesmith.train.batches import TokenRow
-from tunesmith.train.loss import cross_entropy, supervised
 
 pytestmark = pytest.mark.invariant
 SHARING = ["llama", "untied", "qwen3", "granite", "gemma2", "gemma3"]

@@ -31,6 +31,9 @@ class Answerer(Protocol):
     def answer(self, questions: Sequence[Conversation], decoding: Decoding, *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Answer]:
         """One answer per question, in order; fewer once `stop()`."""
 
+    def likelihood(self, conversations: Sequence[Conversation]) -> list[tuple[float, int]] | None:
+        """(negative log-likelihood in nats, tokens) of each conversation's last answer; None for what has no probabilities of texts."""
+
 
 @dataclass
 class Bench:
@@ -98,6 +101,9 @@ class ConstantAnswerer:
         """As in `Answerer`."""
         return [Answer(text=self.text, finish="constant") for _ in questions]
 
+    def likelihood(self, conversations: Sequence[Conversation]) -> None:
+        """As in `Answerer`."""
+
 
 @dataclass
 class ClassifierAnswerer:
@@ -115,6 +121,9 @@ class ClassifierAnswerer:
         self.usage.computed_tokens += self.embedder.tokens - before
         return [Answer(text=label, confidence=chance, finish="choice") for label, chance in self.classifier.answer(vectors)]
 
+    def likelihood(self, conversations: Sequence[Conversation]) -> None:
+        """As in `Answerer`."""
+
 
 @dataclass
 class ModelAnswerer:
@@ -131,6 +140,10 @@ class ModelAnswerer:
     def answer(self, questions: Sequence[Conversation], decoding: Decoding, *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Answer]:
         """As in `Answerer`."""
         return self.engine.answer([self.prompt.apply(q) for q in questions], decoding, done=done, stop=stop)
+
+    def likelihood(self, conversations: Sequence[Conversation]) -> list[tuple[float, int]]:
+        """As in `Answerer`."""
+        return self.engine.likelihood([self.prompt.apply(c) for c in conversations])
 
 
 def last_question(conversation: Conversation) -> str:

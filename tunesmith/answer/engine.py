@@ -14,6 +14,7 @@ from tunesmith.answer.sample import cut_at_stop, pick
 from tunesmith.answer.session import Session, open_session
 from tunesmith.errors import DoesNotFit
 from tunesmith.model.forest import common_prefix
+from tunesmith.model.likelihood import supervised
 from tunesmith.model.load import LoadedModel
 from tunesmith.spec.candidate import Answer, Decoding
 from tunesmith.spec.chat import Conversation
@@ -64,6 +65,23 @@ class Engine:
             answers.update(zip(batch, found, strict=True))
             done(len(answers))
         return [answers[i] for i in sorted(answers)] if len(answers) < len(prompts) else [answers[i] for i in range(len(prompts))]
+
+    @torch.inference_mode()
+    def likelihood(self, conversations: Sequence[Conversation]) -> list[tuple[float, int]]:
+        """For each conversation's last answer: its negative log-likelihood (nats) under the model, and its tokens (end-of-turn included).
+
+        A conversation longer than the context is cut as in training.
+        """
+        rows = [self.model.template.fit(_only_last_trained(c), self.model.context) for c in conversations]
+        found = [(0.0, 0)] * len(rows)
+        shared = common_prefix([row.ids for row in rows]) if self.model.shares_prefixes else 0
+        for batch in batches([len(row.ids) - shared for row in rows]):
+            result = supervised(self.model, [rows[i] for i in batch])
+            sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(0, result.rows.cpu(), result.nll.double().cpu())
+            for place, total in zip(batch, sums.tolist(), strict=True):
+                found[place] = (total, sum(rows[place].trained[1:]))
+            self.usage.computed_tokens += result.computed
+        return found
 
     def stream(self, conversation: Conversation, decoding: Decoding) -> Generator[str, None, Answer]:
         """The answer to one conversation in pieces of text that, joined, are the answer's; the generator returns the whole."""
@@ -183,6 +201,14 @@ class Engine:
         self.usage.prompt_tokens += sum(len(p) for p in prompts)
         self.usage.completion_tokens += sum(completions)
         self.usage.computed_tokens += session.computed
+
+
+def _only_last_trained(conversation: Conversation) -> Conversation:
+    """`conversation` up to its last assistant turn, of which alone the probability is asked."""
+    messages = conversation.question().messages
+    earlier = tuple(m.model_copy(update={"weight": 0}) if m.role == "assistant" else m for m in messages)
+    last = conversation.messages[len(messages)].model_copy(update={"weight": 1})
+    return conversation.model_copy(update={"messages": (*earlier, last)})
 
 
 @dataclass

@@ -51,6 +51,9 @@ def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, dec
     if len(answers) < len(rows):
         raise Interrupted(f"stopped while {candidate.name} was being measured", where="evaluation", fix="run the same command again")
     scored = [_scored(row, answer, questions.dataset.task, questions.dataset.out_of_scope) for row, answer in zip(rows, answers, strict=True)]
+    if questions.dataset.task != "classify":  # among labels, only the choice counts
+        likely = answerer.likelihood([row.conversation for row in rows if row.conversation is not None])
+        scored = [_with_likelihood(row, *one) for row, one in zip(scored, likely, strict=True)] if likely is not None else scored
     text = "".join(row.model_dump_json() + "\n" for row in scored)
     (folder / ANSWERS).write_text(text, encoding="utf-8")
     numbers = aggregate(scored, questions.dataset.task, confidence=questions.confidence)
@@ -86,6 +89,11 @@ def _scored(row: Record, answer: Answer, task: TaskKind, out_of_scope: str | Non
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
     )
+
+
+def _with_likelihood(row: Scored, nll: float, tokens: int) -> Scored:
+    """The row with what perplexity is made of."""
+    return row.model_copy(update={"scores": row.scores | {"nll": nll, "tokens": float(tokens)}})
 
 
 def read_answers(folder: Path) -> list[Scored]:

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from tunesmith.errors import Interrupted
+from tunesmith.model.likelihood import Loss
 from tunesmith.model.load import LoadedModel
 from tunesmith.spec.checkpoint import CurvePoint
 from tunesmith.spec.job import Monitor, Note, Progress, Reading
 from tunesmith.spec.recipe import Recipe
 from tunesmith.train import alarms
 from tunesmith.train.batches import Order, TokenRow, micro_batches, step_seed
-from tunesmith.train.loss import Loss
 from tunesmith.train.schedule import rate
 from tunesmith.train.state import RunState, Weights, save
 
@@ -138,7 +138,7 @@ def _evaluate(run: Run, state: RunState) -> RunState:
         found = (*found, warning)
         run.monitor.emit(Note(level="warning", text=warning))
     update: dict[str, object] = {"curve": curve, "alarms": found, "evaluations_without_better": waited}
-    update["stopped_early"] = patience is not None and waited >= patience and state.step < run.plan.steps
+    update["stopped_early"] = bool(patience) and waited >= patience and state.step < run.plan.steps
     if best:
         update |= {"best_step": state.step, "best_dev_loss": loss, "best_dev_metric": metric}
     return state.model_copy(update=update)

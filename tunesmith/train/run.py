@@ -18,6 +18,7 @@ import transformers
 from tunesmith.errors import StoreUnusable
 from tunesmith.model import lora
 from tunesmith.model.device import Placement, apply
+from tunesmith.model.likelihood import supervised
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.model.memory import gigabytes, to_train
 from tunesmith.model.tensors import write
@@ -30,7 +31,6 @@ from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
 from tunesmith.store.disk import disk_faults
 from tunesmith.train import alarms, state
 from tunesmith.train.loop import Plan, Run, run_loop
-from tunesmith.train.loss import supervised
 from tunesmith.train.resolve import make_plan, max_length, resolve
 from tunesmith.train.rows import Tokenised, tokenise
 from tunesmith.train.state import RunState, Weights

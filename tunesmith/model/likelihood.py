@@ -1,9 +1,10 @@
-"""Hidden states and their next tokens → the sum of cross-entropies, without the whole logits in memory."""
+"""Rows with a mask → how improbable their trained tokens are, without the whole logits in memory. Training, dev readings and perplexity use it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +12,18 @@ from torch import Tensor
 from tunesmith.model.forest import Forest
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.model.memory import CHUNK_TOKENS
-from tunesmith.train.batches import TokenRow
+
+
+class TargetRow(Protocol):
+    """A tokenised row: `trained[i]` says whether token i counts."""
+
+    @property
+    def ids(self) -> list[int]:
+        """Token ids."""
+
+    @property
+    def trained(self) -> list[bool]:
+        """As many as `ids`."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Loss:
     """Tokens that went through the model."""
 
 
-def supervised(model: LoadedModel, rows: list[TokenRow]) -> Loss:
+def supervised(model: LoadedModel, rows: Sequence[TargetRow]) -> Loss:
     """Cross-entropy of the trained tokens of `rows`, computed as one forest."""
     forest = model.pack([row.ids for row in rows])
     sources, targets, owners = gather(forest, rows)
@@ -42,7 +54,7 @@ def supervised(model: LoadedModel, rows: list[TokenRow]) -> Loss:
     return Loss(total, nll, correct, torch.tensor(owners, device=device), model.computed(forest))
 
 
-def gather(forest: Forest, rows: list[TokenRow]) -> tuple[list[int], list[int], list[int]]:
+def gather(forest: Forest, rows: Sequence[TargetRow]) -> tuple[list[int], list[int], list[int]]:
     """For every trained token: where the hidden state stands that predicts it, the token, and its row.
 
     A branch's first token is predicted from the trunk's last one, so a place may be asked for several tokens.
