@@ -31,7 +31,7 @@ def key_lines(text: str) -> dict[Path, int]:
 def statements(text: str) -> Iterator[tuple[int, str]]:
     """(first line, text) of each statement that says something: a key with its value, which may span lines, or a header."""
     begun, parts = 1, ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         parts += line + "\n"
         try:
             says_something = bool(tomllib.loads(parts))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import re
 import tomllib
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.dataset import Cleaning, Source, SplitRule
+from tunesmith.spec.faults import Places, dotted, problems
+from tunesmith.spec.lines import Path, key_lines
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Recipe
-from tunesmith.spec.task import Goal, Task
+from tunesmith.spec.task import ABOUT_OUT_OF_SCOPE, UNBOUNDED, Goal, Task
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 DEFAULT_EMBEDDER = "all-minilm-l6-v2"
@@ -77,22 +78,73 @@ def parse_project(text: str, where: str, overrides: Sequence[str] = ()) -> Proje
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadProject(
-            f"is not TOML: {error}", where=where, expected="key = value lines, strings in quotes", fix="see examples/router/project.toml"
-        ) from None
-    project = validated(raw, where)
-    return validated(overridden(raw, overrides), "--set " + " ".join(overrides)) if overrides else project
+        raise not_toml(error, text, where) from None
+    lines = key_lines(text)
+    project = validated(raw, Places(where, lines))
+    if not overrides:
+        return project
+    options = {key_path(option.partition("=")[0]): f"--set {option[:80]}" for option in overrides}
+    return validated(overridden(raw, overrides), Places(where, lines, options))
 
 
-def validated(raw: dict[str, Any], where: str) -> Project:
+def not_toml(error: tomllib.TOMLDecodeError, text: str, where: str) -> BadProject:
+    """The error for a file that is not TOML, with the line at which reading stopped."""
+    message, found = str(error), re.search(r" \(at line (\d+), column (\d+)\)", str(error))
+    if found:
+        where, message = f"{where} line {found[1]}", message.replace(found[0], f" at column {found[2]}")
+    written = text.split("\n")[int(found[1]) - 1].strip() if found else "the end of the file"
+    return BadProject(
+        f"is not TOML: {message}",
+        where=where,
+        got=repr(written[:80]),
+        expected="key = value lines, strings in quotes",
+        fix='put quotes around text: key = "value"; examples/router/project.toml shows all kinds of lines',
+    )
+
+
+def validated(raw: dict[str, Any], places: Places) -> Project:
     """The project in `raw`.
 
     Raises: BadProject with all problems at once.
     """
     try:
-        return Project.model_validate(raw)
+        project = Project.model_validate(raw)
     except ValidationError as error:
-        raise BadProject(problems=problems(error, Project, where)) from None
+        raise BadProject(problems=problems(error, Project, places)) from None
+    if found := contradictions(project, places):
+        raise BadProject(problems=found)
+    return project
+
+
+def contradictions(project: Project, places: Places) -> list[Problem]:
+    """Values that are sound alone and ask together for what cannot be: none of them would do anything, or nothing could reach them."""
+    found = []
+    if project.task.out_of_scope is None:
+        needs: list[tuple[Path, object]] = [(("split", key), getattr(project.split, key)) for key in ("dev_out_of_scope", "test_out_of_scope")]
+        if project.goal.metric in ABOUT_OUT_OF_SCOPE:
+            needs.append((("goal", "metric"), project.goal.metric))
+        fix = 'name the label that means "not our business": task.out_of_scope = "…"; or remove this'
+        found += [
+            Problem(
+                f"`{dotted(path)}` without an out-of-scope label",
+                places.of(path),
+                f"{value:g}" if isinstance(value, float) else str(value),
+                "`task.out_of_scope` beside it",
+                fix,
+            )
+            for path, value in needs
+            if value is not None
+        ]
+    wanted = project.goal.at_least
+    if wanted is not None and project.goal.metric not in UNBOUNDED and not 0 <= wanted <= 1:
+        fix = f"write at_least = {wanted / 100:g}" if 1 < wanted <= 100 else "write a share between 0 and 1"
+        found.append(Problem("`goal.at_least` is out of range", places.of(("goal", "at_least")), f"{wanted:g}", "a share between 0 and 1", fix))
+    return found
+
+
+def key_path(key: str) -> Path:
+    """The keys and numbers in `key.path[0].name`."""
+    return tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key.strip()))
 
 
 def overridden(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -106,7 +158,7 @@ def overridden(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     result = copy.deepcopy(raw)
     for text in overrides:
         key, sign, value = text.partition("=")
-        path = [int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key.strip())]
+        path = key_path(key)
         if not sign or not path:
             raise BadProject(
                 "is not `key=value`", where="--set", got=text[:80], expected="key.path=value", fix="write for example --set train.optimiser.lr=3e-4"
@@ -139,75 +191,12 @@ def toml_value(value: str, where: str) -> Any:
         if re.fullmatch(r"[^\W\d][\w./:-]*", value):
             return value
         raise BadProject(
-            "is not a TOML value", where=f"--set {where[:80]}", got=value[:80], expected="a number, true, false, a word, or a string in quotes"
+            "is not a TOML value",
+            where=f"--set {where[:80]}",
+            got=value[:80] or "nothing",
+            expected="a number, true, false, a word, or a string in quotes",
+            fix="put text in quotes: --set 'key=\"some words\"'",
         ) from None
-
-
-def problems(error: ValidationError, noun: type[BaseModel], where: str) -> list[Problem]:
-    """Every fault pydantic found, in the words of the file."""
-    found = []
-    for fault in error.errors(include_url=False):
-        path = [part for part in fault["loc"] if part not in ("lora", "full")]  # the tag of a union is not a key of the file
-        key = dotted(path)
-        if fault["type"] == "extra_forbidden":
-            known = known_keys(noun, path[:-1])
-            near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-            fix = f"write `{near[0]}`" if near else "remove it"
-            found.append(Problem(f"unknown key `{key}`", where, got=str(path[-1]), expected="one of " + ", ".join(known), fix=fix))
-        elif fault["type"] == "missing":
-            found.append(Problem(f"`{key}` is missing", where, expected=describe(noun, path), fix=f"add {path[-1]} = …"))
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            got = "" if fault["type"] == "value_error" else repr(fault["input"])[:80]
-            found.append(
-                Problem(
-                    f"`{key}`: {message}" if key else message,
-                    where,
-                    got=got,
-                    expected=describe(noun, path),
-                    fix=f"change `{key}`" if key else "remove one of them",
-                )
-            )
-    return found
-
-
-def dotted(path: list[Any]) -> str:
-    """A key as TOML people read it: `sources[0].file`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
-    return text
-
-
-def nouns_in(annotation: Any) -> list[type[BaseModel]]:
-    """Every model class named anywhere in a type annotation."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [noun for part in get_args(annotation) for noun in nouns_in(part)]
-
-
-def nouns_at(noun: type[BaseModel], path: list[Any]) -> list[type[BaseModel]]:
-    """The classes that may stand at `path` below `noun`."""
-    here = [noun]
-    for part in path:
-        if isinstance(part, str):
-            here = [n for h in here if part in h.model_fields for n in nouns_in(h.model_fields[part].annotation)]
-    return here
-
-
-def known_keys(noun: type[BaseModel], path: list[Any]) -> list[str]:
-    """The keys that are allowed in the table at `path`."""
-    return sorted({key for n in nouns_at(noun, path) for key in n.model_fields})
-
-
-def describe(noun: type[BaseModel], path: list[Any]) -> str:
-    """What a field is for, from its docstring."""
-    if not path or not isinstance(path[-1], str):
-        return ""
-    for owner in nouns_at(noun, path[:-1]):
-        if path[-1] in owner.model_fields:
-            return (owner.model_fields[path[-1]].description or "").split("\n")[0]
-    return ""
 
 
 def to_toml(project: Project) -> str:

@@ -24,6 +24,9 @@ MetricName = Literal[
     "perplexity",
 ]
 LOWER_IS_BETTER: frozenset[MetricName] = frozenset({"perplexity", "false_refusal_rate"})
+ABOUT_OUT_OF_SCOPE: frozenset[MetricName] = frozenset({"out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate"})
+UNBOUNDED: frozenset[MetricName] = frozenset({"perplexity"})
+"""Every other metric is a share between 0 and 1."""
 
 
 class Task(Noun):
