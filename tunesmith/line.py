@@ -176,7 +176,7 @@ class Line:
 
         def make(work: Work) -> Fitted:
             from tunesmith.answer.candidate import last_question
-            from tunesmith.answer.linear import fit
+            from tunesmith.answer.fitting import fit
 
             rows = [row for row in self.rows("train") if row.conversation is not None]
             vectors = self.bench.embedder(candidate.embedder).embed([last_question(r.conversation.question()) for r in rows if r.conversation])

@@ -183,8 +183,8 @@ class Conclusion:
     def _write(self, work: Work, clock: dict[str, Any]) -> LineReport:
         """The report, with its page beside it; what the clock said goes into `clock`."""
         from tunesmith.decide.run import conclude
+        from tunesmith.evaluate.answers import read_answers
         from tunesmith.evaluate.page import page
-        from tunesmith.evaluate.run import read_answers
 
         line, (artifact, dataset) = self.line, self.line.dataset
         answers = {f.candidate.name: read_answers(line.store.get(f.artifact).path) for f in self.finalists}

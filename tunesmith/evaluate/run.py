@@ -9,14 +9,13 @@ from pathlib import Path
 
 from tunesmith.answer.candidate import Answerer, last_question
 from tunesmith.errors import Interrupted
+from tunesmith.evaluate.answers import ANSWERS
 from tunesmith.measure.scorers import aggregate, score
 from tunesmith.spec.candidate import Answer, Candidate, Decoding
 from tunesmith.spec.dataset import Dataset, Record, SplitName
 from tunesmith.spec.job import Monitor, Progress
 from tunesmith.spec.report import Report, Scored
 from tunesmith.spec.task import Task, TaskKind
-
-ANSWERS = "answers.jsonl"
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,3 @@ def _scored(row: Record, answer: Answer, task: TaskKind, out_of_scope: str | Non
 def _with_likelihood(row: Scored, nll: float, tokens: int) -> Scored:
     """The row with what perplexity is made of."""
     return row.model_copy(update={"scores": row.scores | {"nll": nll, "tokens": float(tokens)}})
-
-
-def read_answers(folder: Path) -> list[Scored]:
-    """The scored rows of an evaluation artifact."""
-    with (folder / ANSWERS).open(encoding="utf-8") as file:
-        return [Scored.model_validate_json(line) for line in file]
