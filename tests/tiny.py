@@ -62,13 +62,23 @@ MODELS = {
     "granite": (
         GraniteForCausalLM,
         GraniteConfig,
-        {"logits_scaling": 4.0, "embedding_multiplier": 3.0, "residual_multiplier": 0.5, "attention_multiplier": 0.2},
+        {"logits_scaling": 4.0, "tie_word_embeddings": False, "embedding_multiplier": 3.0, "residual_multiplier": 0.5, "attention_multiplier": 0.2},
     ),
-    "gemma2": (Gemma2ForCausalLM, Gemma2Config, {"sliding_window": 6, "head_dim": 16, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0}),
+    "gemma2": (
+        Gemma2ForCausalLM,
+        Gemma2Config,
+        {"tie_word_embeddings": False, "sliding_window": 6, "head_dim": 16, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0},
+    ),
     "gemma3": (
         Gemma3ForCausalLM,
         Gemma3TextConfig,
-        {"sliding_window": 6, "head_dim": 16, "query_pre_attn_scalar": 16, "layer_types": ["sliding_attention", "full_attention"]},
+        {
+            "tie_word_embeddings": False,
+            "sliding_window": 6,
+            "head_dim": 16,
+            "query_pre_attn_scalar": 16,
+            "layer_types": ["sliding_attention", "full_attention"],
+        },
     ),
     "lfm2": (
         Lfm2ForCausalLM,

@@ -95,11 +95,13 @@ def gradients(model: LoadedModel) -> dict[str, torch.Tensor]:
     return found
 
 
-def assert_same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], tolerance: float) -> None:
+def assert_same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor], tolerance: float, noise: dict[str, float] | None = None) -> None:
+    """By norm, tensor by tensor. `noise`: how far the plain computation is from the truth, where the dtype is the limit."""
     assert ours.keys() == theirs.keys()
     scale = max(float(t.norm()) for t in theirs.values())
     for name, expected in theirs.items():
-        assert float((ours[name] - expected).norm()) <= tolerance * max(float(expected.norm()), 1e-3 * scale), name
+        allowed = tolerance * max(float(expected.norm()), 1e-3 * scale)
+        assert float((ours[name] - expected).norm()) <= max(allowed, 8 * (noise or {}).get(name, 0.0)), name
 
 
 def train_everything(model: LoadedModel) -> None:
@@ -110,26 +112,32 @@ def train_adapters(model: LoadedModel) -> None:
     lora.inject(model.network, Lora(r=4), 0.0, seed=0)
     torch.manual_seed(1)
     for _, layer in lora.adapters(model.network):
-        layer.lora_B.data.normal_(std=0.3)
+        layer.lora_B.data.normal_(std=0.05)
     model.network.to(next(model.network.parameters()).dtype)
 
 
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
 @pytest.mark.parametrize("kind", SHARING)
-def test_a_forest_is_its_rows_one_by_one(models, kind, rows):
-    for dtype, tolerance in [(torch.float64, 1e-10), (torch.float32, 1e-5)]:
+@pytest.mark.parametrize("prepare", [train_everything, train_adapters], ids=["full", "lora"])
+def test_a_forest_is_its_rows_one_by_one(models, kind, rows, prepare):
+    """To 1e-10 in float64. In float32 to 1e-5, or as near to the float64 gradients as the plain computation is."""
+    found: dict[str, dict[torch.dtype, dict[str, torch.Tensor]]] = {"ours": {}, "plain": {}}
+    for dtype in (torch.float64, torch.float32):
         model = in_dtype(models[kind], dtype)
         assert model.shares_prefixes
-        for prepare in (train_everything, train_adapters):
-            prepare(model)
-            expected = sum(plain(model, one) for one in rows)
-            expected.backward()
-            theirs = gradients(model)
-            found = supervised(model, rows)
-            found.total.backward()
-            assert float(found.total.detach()) == pytest.approx(float(expected.detach()), rel=tolerance)
-            assert found.nll.sum().item() == pytest.approx(float(expected.detach()), rel=1e-5)
-            assert_same(gradients(model), theirs, tolerance * (4 if dtype == torch.float32 else 1))
+        prepare(model)
+        expected = sum(plain(model, one) for one in rows)
+        expected.backward()
+        found["plain"][dtype] = {name: grad.double() for name, grad in gradients(model).items()}
+        loss = supervised(model, rows)
+        loss.total.backward()
+        found["ours"][dtype] = {name: grad.double() for name, grad in gradients(model).items()}
+        assert float(loss.total.detach()) == pytest.approx(float(expected.detach()), rel=1e-10 if dtype == torch.float64 else 1e-5)
+        assert loss.nll.sum().item() == pytest.approx(float(expected.detach()), rel=1e-5)
+    truth = found["plain"][torch.float64]
+    assert_same(found["ours"][torch.float64], truth, 1e-10)
+    noise = {name: float((grad - truth[name]).norm()) for name, grad in found["plain"][torch.float32].items()}
+    assert_same(found["ours"][torch.float32], truth, 1e-5, noise)
 
 
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())

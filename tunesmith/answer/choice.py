@@ -22,12 +22,14 @@ class Node:
 def trie(choices: Sequence[Sequence[int]]) -> Node:
     """The trie of token sequences, none of which begins another (each ends with the end-of-turn token).
 
-    Raises: ValueError if two choices are the same tokens.
+    Raises: ValueError if a choice is another one or begins it.
     """
     root = Node()
     for index, tokens in enumerate(choices):
         node = root
         for token in tokens:
+            if node.choice is not None:
+                break
             node = node.children.setdefault(token, Node())
         if node.choice is not None or node.children:
             raise ValueError(f"choice {index} is or begins another choice")

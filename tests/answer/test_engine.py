@@ -1,0 +1,266 @@
+"""Answers: the library's own greedy generation row by row, whatever stands beside a row; choices by their true probabilities."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from tests import tiny
+from tunesmith.answer import engine as module
+from tunesmith.answer.engine import Engine, batches
+from tunesmith.errors import DoesNotFit
+from tunesmith.spec.candidate import Answer, Decoding
+
+KINDS = ["llama", "untied", "qwen3", "granite", "gemma2", "gemma3", "lfm2"]
+SYSTEM = "You are terse and you know a lot about bread."
+QUESTIONS = ["hello", "a rather longer question than the others, about the weather in the north", "why?", "x", "hello world", "why not?"]
+CONVERSATIONS = [tiny.chat(question, system=SYSTEM) for question in QUESTIONS]
+GREEDY = Decoding(max_new_tokens=24)
+CHOICES = ("yes", "yes sir", "no", "north", "hello", "hell", "a")
+
+
+def generate(model, conversation, count: int) -> list[int]:
+    """What transformers writes, with its own attention and cache."""
+    prompt = model.template.prompt(conversation)
+    model.network.set_attn_implementation("eager")
+    ids = model.network.generate(
+        torch.tensor([prompt]),
+        attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+        max_new_tokens=count,
+        do_sample=False,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+    model.network.set_attn_implementation("tunesmith")
+    return ids[0, len(prompt) :].tolist()
+
+
+def logprob(model, conversation, tokens: list[int]) -> list[torch.Tensor]:
+    """Full log-probabilities before each of `tokens`, by the model itself on the whole row."""
+    prompt = model.template.prompt(conversation)
+    with torch.no_grad():
+        logits = model.network(input_ids=torch.tensor([prompt + tokens]), use_cache=False).logits[0].double()
+    return [logits[len(prompt) - 1 + i] for i in range(len(tokens))]
+
+
+@pytest.mark.invariant
+@pytest.mark.parametrize("kind", KINDS)
+def test_greedy_answers_are_the_library_s_row_by_row(model, kind):
+    loaded = model(kind)
+    engine = Engine(loaded)
+    answers = engine.answer(CONVERSATIONS, GREEDY)
+    for conversation, answer in zip(CONVERSATIONS, answers, strict=True):
+        expected = generate(loaded, conversation, 24)
+        text = loaded.tokenizer.decode([t for t in expected if t != 2], skip_special_tokens=True)
+        assert answer.text == text.strip()
+        assert answer.completion_tokens == len(expected)
+        assert answer.finish == ("stop" if expected[-1] == 2 else "length")
+        assert answer.prompt_tokens == len(loaded.template.prompt(conversation))
+    assert len({answer.text for answer in answers}) >= 3, "the answers differ, so the test can fail"
+
+
+@pytest.mark.invariant
+@pytest.mark.parametrize("kind", ["llama", "gemma3", "lfm2"])
+@pytest.mark.parametrize("decoding", [GREEDY, Decoding(choices=CHOICES)], ids=["free", "choices"])
+def test_an_answer_does_not_depend_on_its_neighbours(model, kind, decoding):
+    engine = Engine(model(kind))
+    together = engine.answer(CONVERSATIONS, decoding)
+    for i, conversation in enumerate(CONVERSATIONS):
+        (alone,) = engine.answer([conversation], decoding)
+        assert alone.model_copy(update={"confidence": None}) == together[i].model_copy(update={"confidence": None})
+        assert alone.confidence == pytest.approx(together[i].confidence, rel=1e-4)
+
+
+def test_a_neighbour_near_the_context_s_end_does_not_shorten_the_others(model):
+    loaded = model("llama")
+    long = tiny.chat("z" * (loaded.context - len(loaded.template.prompt(tiny.chat(""))) - 3))
+    together = Engine(loaded).answer([tiny.chat("hello"), long], GREEDY)
+    assert together[0].text == Engine(loaded).answer([tiny.chat("hello")], GREEDY)[0].text
+    assert together[1].completion_tokens <= 3
+
+
+def test_shared_tokens_are_computed_once(model):
+    engine = Engine(model("llama"))
+    answers = engine.answer(CONVERSATIONS, Decoding(max_new_tokens=1))
+    prompts = [engine.model.template.prompt(c) for c in CONVERSATIONS]
+    shared = len(engine.model.template.guard.encode(f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n"))
+    assert engine.usage.prompt_tokens == sum(len(p) for p in prompts) == sum(a.prompt_tokens for a in answers)
+    assert engine.usage.computed_tokens <= shared + sum(len(p) - shared for p in prompts)
+    assert engine.usage.completion_tokens == len(CONVERSATIONS)
+
+
+# ——— choices ———
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "granite", "lfm2"])
+def test_choices_are_walked_by_the_model_s_own_probabilities(model, kind):
+    loaded = model(kind)
+    spelt = {choice: loaded.template.answer(choice) for choice in CHOICES}
+    answers = Engine(loaded).answer(CONVERSATIONS, Decoding(choices=CHOICES))
+    for conversation, answer in zip(CONVERSATIONS, answers, strict=True):
+        chances = {choice: walk(loaded, conversation, tokens, list(spelt.values())) for choice, tokens in spelt.items()}
+        assert sum(chances.values()) == pytest.approx(1.0, abs=1e-6)
+        assert answer.confidence == pytest.approx(chances[answer.text], rel=1e-4)
+        assert answer.text == greedy(loaded, conversation, spelt)
+        assert answer.finish == "choice"
+        assert answer.completion_tokens == len(spelt[answer.text])
+
+
+def walk(loaded, conversation, tokens: list[int], everything: list[list[int]]) -> float:
+    """The choice's probability: at each of its tokens, renormalised over the tokens that some choice has there."""
+    chance = 1.0
+    for i, logits in enumerate(logprob(loaded, conversation, tokens)):
+        open_tokens = sorted({other[i] for other in everything if other[:i] == tokens[:i] and len(other) > i})
+        picked = logits[open_tokens].softmax(-1)
+        chance *= float(picked[open_tokens.index(tokens[i])])
+    return chance
+
+
+def greedy(loaded, conversation, spelt: dict[str, list[int]]) -> str:
+    """The choice at which always the most probable branch ends."""
+    said: list[int] = []
+    while said not in spelt.values():
+        branches = sorted({tokens[len(said)] for tokens in spelt.values() if tokens[: len(said)] == said})
+        logits = logprob(loaded, conversation, [*said, 0])[-1]
+        said = [*said, max(branches, key=lambda token: float(logits[token]))]
+    return next(choice for choice, tokens in spelt.items() if tokens == said)
+
+
+def test_one_choice_is_certain_and_equal_ones_are_one(model):
+    engine = Engine(model("llama"))
+    assert engine.answer(CONVERSATIONS[:1], Decoding(choices=("no",)))[0] == Answer(
+        text="no", confidence=1.0, prompt_tokens=len(engine.model.template.prompt(CONVERSATIONS[0])), completion_tokens=3, finish="choice"
+    )
+    twice, once = (engine.answer(CONVERSATIONS, Decoding(choices=choices)) for choices in (("no", "yes", "no"), ("no", "yes")))
+    assert twice == once
+
+
+def test_choices_that_begin_alike_are_fed_together(model):
+    engine = Engine(model("llama"))
+    both = ("the one", "the two")
+    answers = engine.answer(CONVERSATIONS, Decoding(choices=both))
+    for conversation, answer in zip(CONVERSATIONS, answers, strict=True):
+        spelt = [engine.model.template.answer(choice) for choice in both]
+        assert answer.confidence == pytest.approx(walk(engine.model, conversation, engine.model.template.answer(answer.text), spelt), rel=1e-4)
+
+
+# ——— sampling ———
+
+
+def test_sampling_is_reproducible_and_seeds_and_rows_differ(model):
+    engine = Engine(model("llama"))
+    hot = Decoding(max_new_tokens=12, temperature=1.0, seed=1)
+    first = engine.answer(CONVERSATIONS, hot)
+    assert engine.answer(CONVERSATIONS, hot) == first
+    assert engine.answer(CONVERSATIONS, hot.model_copy(update={"seed": 2})) != first
+    assert first != engine.answer(CONVERSATIONS, GREEDY)
+    same = engine.answer([CONVERSATIONS[0]] * 4, hot)
+    assert len({answer.text for answer in same}) == 4, "equal questions are drawn separately"
+
+
+def test_a_draw_does_not_depend_on_what_its_neighbours_say(model):
+    engine = Engine(model("llama"))
+    hot = Decoding(max_new_tokens=12, temperature=1.0, seed=1)
+    first = engine.answer(CONVERSATIONS, hot)
+    other = engine.answer([CONVERSATIONS[0], *(tiny.chat(f"other {i}", system=SYSTEM) for i in range(5))], hot)
+    assert other[0].text == first[0].text
+
+
+def test_sampled_tokens_follow_the_probabilities(model):
+    loaded = model("llama")
+    engine = Engine(loaded)
+    decoding = Decoding(max_new_tokens=1, temperature=0.7, top_p=0.6, seed=3)
+    expected = (logprob(loaded, CONVERSATIONS[0], [0])[0] / 0.7).softmax(-1)
+    ordered, order = expected.sort(descending=True)
+    kept = order[: int((ordered.cumsum(-1) - ordered < 0.6).sum())]
+    texts = [a.text for a in engine.answer([CONVERSATIONS[0]] * 600, decoding)]
+    allowed = {loaded.tokenizer.decode([t], skip_special_tokens=True).strip() for t in kept.tolist()}
+    assert set(texts) <= allowed
+    top = loaded.tokenizer.decode([int(order[0])], skip_special_tokens=True).strip()
+    chance = float(expected[order[0]] / expected[kept].sum())
+    assert texts.count(top) / 600 == pytest.approx(chance, abs=4 * math.sqrt(chance * (1 - chance) / 600))
+
+
+# ——— stops and streams ———
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(model):
+    engine = Engine(model("llama"))
+    (whole,) = engine.answer([CONVERSATIONS[1]], GREEDY)
+    stop = whole.text[4:7]
+    (cut,) = engine.answer([CONVERSATIONS[1]], GREEDY.model_copy(update={"stop": ("never", stop)}))
+    assert cut.text == whole.text[: whole.text.index(stop)].strip()
+    assert cut.finish == "stop"
+    assert cut.completion_tokens < whole.completion_tokens
+
+
+def streamed(engine: Engine, conversation, decoding: Decoding) -> tuple[list[str], Answer]:
+    """The pieces, and what the stream returns."""
+    pieces, stream = [], engine.stream(conversation, decoding)
+    while True:
+        try:
+            pieces.append(next(stream))
+        except StopIteration as end:
+            return pieces, end.value
+
+
+@pytest.mark.invariant
+@pytest.mark.parametrize("kind", ["llama", "lfm2"])
+def test_what_is_streamed_is_the_answer(model, kind):
+    engine = Engine(model(kind))
+    whole = {c: engine.answer([c], GREEDY)[0] for c in CONVERSATIONS}
+    decodings = [GREEDY, Decoding(choices=CHOICES), Decoding(max_new_tokens=12, temperature=1.0, seed=1)]
+    decodings += [GREEDY.model_copy(update={"stop": (whole[CONVERSATIONS[0]].text[i : i + 3],)}) for i in (0, 2, 5)]
+    for conversation, decoding in itertools.product(CONVERSATIONS, decodings):
+        pieces, answer = streamed(engine, conversation, decoding)
+        assert "".join(pieces) == answer.text
+        assert answer == engine.answer([conversation], decoding)[0]
+        assert all(pieces) or answer.text == ""
+    assert len(streamed(engine, CONVERSATIONS[0], GREEDY)[0]) > 3, "it comes in pieces"
+
+
+def test_no_half_letter_and_no_half_stop_string_is_shown(model, monkeypatch):
+    loaded = model("llama")
+    engine = Engine(loaded)
+    script = loaded.tokenizer.encode("aé😀 STO no STOP more", add_special_tokens=False)
+    said = iter(script)
+    monkeypatch.setattr(module, "pick", lambda logits, *_: (torch.tensor([next(said)]), torch.tensor([0.5])))
+    pieces, answer = streamed(engine, CONVERSATIONS[0], Decoding(max_new_tokens=40, stop=("STOP",)))
+    assert "".join(pieces) == answer.text == "aé😀 STO no"
+    assert not any("\ufffd" in piece for piece in pieces)
+
+
+# ——— limits ———
+
+
+def test_a_question_longer_than_the_context_is_refused(model):
+    loaded = model("llama")
+    with pytest.raises(DoesNotFit, match="a question is longer than the model's context") as error:
+        Engine(loaded).answer([tiny.chat("z" * 600)], GREEDY)
+    assert error.value.problems[0].expected == "at most 511"
+    with pytest.raises(DoesNotFit):
+        next(Engine(loaded).stream(tiny.chat("z" * 600), GREEDY))
+
+
+def test_a_stop_between_batches_returns_what_is_ready(model, monkeypatch):
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 2)
+    ready: list[int] = []
+    answers = Engine(model("llama")).answer(CONVERSATIONS, Decoding(max_new_tokens=2), done=ready.append, stop=lambda: len(ready) == 2)
+    assert ready == [2, 4]
+    assert len(answers) == 4
+
+
+def test_no_question_no_answer(model):
+    assert Engine(model("llama")).answer([], GREEDY) == []
+    assert Engine(model("llama")).answer([], Decoding(choices=CHOICES)) == []
+
+
+def test_batches_hold_every_row_once_within_their_limits():
+    lengths = [(i * 37) % 900 for i in range(300)] + [5000]
+    groups = batches(lengths)
+    assert sorted(itertools.chain(*groups)) == list(range(301))
+    assert all(len(group) <= module.ROWS_AT_ONCE for group in groups)
+    assert all(len(group) == 1 or sum(lengths[i] for i in group) <= module.TOKENS_AT_ONCE for group in groups)
