@@ -98,10 +98,11 @@ class Line:
             "sources": self.sources,
             "project": self.project.model_dump(mode="json", include=read),
             "tokenizer": base.files.get("tokenizer.json"),
+            "context": base.context,
         }
 
         def make(work: Work) -> Dataset:
-            made = prepare(self.project, self.path.parent, work.path, self.monitor, tokenizer if tokenizer.exists() else None)
+            made = prepare(self.project, self.path.parent, work.path, self.monitor, tokenizer if tokenizer.exists() else None, base.context)
             changed = [name for name, digest in made.sources.items() if digest != self.sources[name]]
             if changed:
                 raise BadData("changed while it was read", where=", ".join(changed), fix="run the command again")
@@ -113,6 +114,7 @@ class Line:
         """The rows of a split."""
         from tunesmith.data.writing import read_rows
 
+        self.dataset[0].verify()
         return list(read_rows(self.dataset[0].path, split))
 
     def prompt(self) -> Prompt:

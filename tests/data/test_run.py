@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tunesmith.data.fold import fold
 from tunesmith.data.run import prepare, read_rows, source_digests
+from tunesmith.data.spool import Spool
 from tunesmith.errors import BadData, BadProject, Interrupted, NotEnoughData, TunesmithError
 from tunesmith.spec.dataset import SPLITS, Cleaning, Dataset, Source, SplitRule
 from tunesmith.spec.job import Note, Progress, Silent
@@ -159,6 +160,22 @@ def test_near_duplicates_can_be_dropped_and_exact_ones_kept(tmp_path):
     assert kept.profile.rows_kept == 62
 
 
+def test_a_label_is_mended_as_the_answer_is(tmp_path):
+    table(tmp_path / "a.csv", [*good_rows(60), ("a new question", "\x1b[2Jlost "), ("another one", "ca\u0301rd"), ("a third one", "c\u00e1rd")])
+    found = go(tmp_path, Source(file="a.csv", input="text", label="label"))
+    assert ("c\u00e1rd", *LABELS) == tuple(sorted(found.labels, key=lambda label: label in LABELS))
+    rows = [row for split in SPLITS for row in read_rows(tmp_path / "out", split)]
+    assert [row.label for row in rows] == [row.conversation.answer() for row in rows]
+
+
+def test_a_full_disk_takes_its_scratch_files_with_it(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "shingles.u64").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"), Spool(tmp_path / "scratch") as spool:
+        spool._shingles.write(b"x")
+    assert not (tmp_path / "scratch").exists()
+
+
 def test_groups_stay_together(tmp_path):
     table(tmp_path / "a.csv", [(q, a, f"g{i % 12}") for i, (q, a) in enumerate(good_rows(120))], ("text", "label", "who"))
     go(tmp_path, Source(file="a.csv", input="text", label="label", group="who"))
@@ -240,24 +257,42 @@ def chat(q, a):
 
 
 BAD = {
-    "three rows": ("a.csv", "text,label\na,x\nb,y\nc,x\n", NotEnoughData, ["too few rows", "3 usable rows of 3 read", "at least 10"]),
+    "three rows": ("a.csv", "text,label\na,x\nb,y\nc,x\n", NotEnoughData, ["a.csv: too few rows", "3 usable rows of 3 read", "at least 10"]),
     "one label": (
         "a.csv",
         "text,label\n" + "".join(f"{question(i)},lost\n" for i in range(20)),
         NotEnoughData,
-        ["there is one label only", "20 rows, all answered 'lost'"],
+        ["a.csv: there is one label only", "20 rows, all answered 'lost'"],
     ),
     "one answer": ("a.jsonl", lines(*[chat(question(i), "x" * 200) for i in range(20)]), NotEnoughData, ["every answer is the same"]),
-    "all duplicates": ("a.csv", "text,label\n" + "where?,lost\n" * 20, NotEnoughData, ["all rows are duplicates of one row", "20 rows, all equal"]),
+    "all duplicates": (
+        "a.csv",
+        "text,label\n" + "where?,lost\n" * 20,
+        NotEnoughData,
+        ["a.csv: all rows are duplicates of one row", "20 rows, all equal"],
+    ),
     "no usable row": (
         "a.jsonl",
         lines(*[{"messages": [{"role": "bot", "content": "x"}]}] * 12),
         NotEnoughData,
-        ["none of the 12 rows can be used", "12 rows: unknown_role", 'rename_roles = { "bot" = "assistant" }', "a.jsonl line 1"],
+        [
+            "a.jsonl: none of the 12 rows can be used",
+            "check `format`",
+            "12 rows: unknown_role",
+            'rename_roles = { "bot" = "assistant" }',
+            "a.jsonl line 1",
+        ],
     ),
     "documents": ("a.md", "# One\ntext\n# Two\ntext\n", NotEnoughData, ["documents without questions and answers", "2 pieces of text"]),
     "empty": ("a.csv", "", BadData, ["a.csv: is empty"]),
     "wrong encoding": ("a.csv", ("text,label\n" + "où,x\n" * 20).encode("cp1252"), BadData, ["a.csv line 2: is not UTF-8", 'encoding = "cp1252"']),
+    "binary": ("a.csv", b"\x89PNG\r\n" + bytes(range(256)) * 20, BadData, ["a.csv: is binary, not text", "first bytes 89 50 4e 47"]),
+    "a label for each row": (
+        "a.csv",
+        "text,label\n" + "".join(f"{question(i)},id{i}\n" for i in range(20)),
+        NotEnoughData,
+        ["a.csv: every row has a label of its own", "20 labels in 20 rows", "`output`"],
+    ),
     "counts too high": (
         "a.csv",
         "text,label\n" + "".join(f"{question(i)},{LABELS[i % 3]}\n" for i in range(20)),
@@ -271,8 +306,9 @@ BAD = {
 def test_bad_input(tmp_path, case):
     name, content, kind, messages = BAD[case]
     write(tmp_path, name, content)
+    source = Source(file=name, label="label" if case == "a label for each row" else None)
     with pytest.raises(kind) as caught:
-        go(tmp_path, Source(file=name), split={"dev": 10, "test": 10} if case == "counts too high" else None)
+        go(tmp_path, source, split={"dev": 10, "test": 10} if case == "counts too high" else None)
     text = str(caught.value)
     assert [m for m in messages if m not in text] == []
     assert list((tmp_path / "out").glob("scratch")) == []
@@ -283,7 +319,7 @@ def test_all_sources_report_at_once(tmp_path):
     write(tmp_path, "empty.csv", "")
     with pytest.raises(BadData) as caught:
         go(tmp_path, Source(file="nope.csv"), Source(file="empty.csv"), Source(file="bad.csv", input="q", label="label"), Source(file="empty.csv"))
-    assert [p.where for p in caught.value.problems] == ["nope.csv", "empty.csv", "bad.csv", "empty.csv", "empty.csv"]
+    assert [p.where for p in caught.value.problems] == ["nope.csv", "empty.csv", "bad.csv line 1", "empty.csv", "empty.csv"]
 
 
 def test_faults_inside_several_files_report_at_once(tmp_path):
@@ -376,7 +412,7 @@ def test_source_digests(tmp_path):
     write(tmp_path, "a.csv", "abc")
     project = Project(name="p", sources=(Source(file="a.csv"),))
     assert source_digests(project, tmp_path) == {"a.csv": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
-    with pytest.raises(BadData, match=r"b\.csv: cannot be read"):
+    with pytest.raises(BadData, match=r"b\.csv: there is no such file\n.*\n  fix: did you mean a\.csv\?"):
         source_digests(project.model_copy(update={"sources": (Source(file="b.csv"),)}), tmp_path)
 
 

@@ -79,13 +79,14 @@ def clean(row: Record, rules: Cleaning, tally: Counter[str]) -> Record:
     changed: set[str] = set()
     messages = tuple(_clean_turn(m, rules, changed) for m in row.conversation.messages)
     rejected = tuple(_clean_turn(m, rules, changed) for m in row.rejected) if row.rejected else row.rejected
+    label = _clean_text(row.label, rules, changed) if row.label is not None else None  # as the answer, which it often is
     size = sum(len(m.content or "") for m in (*messages, *(rejected or ())))
     check_size(size, rules)
     if not changed:
         return row
     tally.update(changed)
     conversation = row.conversation.model_copy(update={"messages": messages})
-    return row.model_copy(update={"id": content_id(conversation, rejected, None), "conversation": conversation, "rejected": rejected})
+    return row.model_copy(update={"id": content_id(conversation, rejected, None), "conversation": conversation, "rejected": rejected, "label": label})
 
 
 def check_size(characters: int, rules: Cleaning) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tunesmith.data.clean import clean
+from tunesmith.data.room import Room
 from tunesmith.data.sources.fault import RowFault
 from tunesmith.data.sources.reading import Plan, Position, plan, read_plan, rejected
 from tunesmith.data.spool import Spool
@@ -72,8 +73,8 @@ def plans(sources: Sequence[Source], root: Path) -> list[Plan]:
     return found
 
 
-def take_in(settled: Sequence[Plan], rules: Cleaning, spool: Spool, removed: Removed, monitor: Monitor) -> tuple[int, Counter[str]]:
-    """(rows read, rows changed by each rule): all records cleaned into the spool.
+def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, removed: Removed, monitor: Monitor) -> tuple[int, Counter[str]]:
+    """(rows read, rows changed by each rule): all records cleaned into the spool, but for those that the model has no room for.
 
     Raises: BadData with what is wrong with the files as a whole, all files at once; NotEnoughData if they hold no examples.
     """
@@ -88,7 +89,7 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, spool: Spool, removed: Rem
                 if rows % ROWS_PER_LOOK == 0:
                     look(monitor, f"reading {one.source.file}", position.done, position.total, position.unit)
                 documents += isinstance(row, Record) and row.text is not None
-                _keep_or_remove(row, rules, spool, removed, repaired)
+                _keep_or_remove(row, rules, room, spool, removed, repaired)
         except BadData as error:
             problems += error.problems
     if problems:
@@ -104,12 +105,21 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, spool: Spool, removed: Rem
     if not len(spool):
         raise NotEnoughData(
             f"none of the {rows:,} rows can be used",
-            problems=[Problem(f"none of the {rows:,} rows can be used", expected="at least 10"), *removed.problems()],
+            problems=[
+                Problem(
+                    f"none of the {rows:,} rows can be used",
+                    ", ".join(one.source.file for one in settled),
+                    f"{rows:,} rejected rows",
+                    "at least 10 that can be used",
+                    "mend the rows as said below, or check `format` and the columns of this source",
+                ),
+                *removed.problems(),
+            ],
         )
     return rows, repaired
 
 
-def _keep_or_remove(row: Record | Rejected, rules: Cleaning, spool: Spool, removed: Removed, repaired: Counter[str]) -> None:
+def _keep_or_remove(row: Record | Rejected, rules: Cleaning, room: Room, spool: Spool, removed: Removed, repaired: Counter[str]) -> None:
     if isinstance(row, Rejected):
         removed.add(row)
     elif row.text is not None:
@@ -120,12 +130,14 @@ def _keep_or_remove(row: Record | Rejected, rules: Cleaning, spool: Spool, remov
         )
     else:
         try:
-            spool.add(clean(row, rules, repaired))
+            mended = clean(row, rules, repaired)
+            room.check(mended)
+            spool.add(mended)
         except RowFault as fault:
             removed.add(rejected(row.origin, fault))
 
 
-def refuse_if_too_few(rows: int, at_least: int, read: int, removed: Removed) -> None:
+def refuse_if_too_few(rows: int, at_least: int, read: int, removed: Removed, where: str) -> None:
     """Nothing, if enough rows are left.
 
     Raises: NotEnoughData with where the others went.
@@ -136,7 +148,10 @@ def refuse_if_too_few(rows: int, at_least: int, read: int, removed: Removed) -> 
     fix = "add rows: 50 are the least that make sense, some hundred are good"
     raise NotEnoughData(
         "too few rows",
-        problems=[Problem("too few rows to train on and to judge with", got=got, expected=f"at least {at_least}", fix=fix), *removed.problems()],
+        problems=[
+            Problem("too few rows to train on and to judge with", where, got=got, expected=f"at least {at_least}", fix=fix),
+            *removed.problems(),
+        ],
     )
 
 

@@ -17,7 +17,9 @@ from tunesmith.data.kind import task_kind
 from tunesmith.data.labels import MAX_CONFLICTS, no_such_answer, ordered
 from tunesmith.data.leak import Leaks, find_leaks
 from tunesmith.data.profile import Lengths, Seen, spread, warnings
+from tunesmith.data.room import Room
 from tunesmith.data.selection import Selection, leaked, select
+from tunesmith.data.sources.lines import check_file
 from tunesmith.data.sources.reading import Plan
 from tunesmith.data.split import DROPPED, Division, Rows, Side, split
 from tunesmith.data.spool import I64, Facts, Spool, Texts
@@ -30,7 +32,7 @@ from tunesmith.spec.task import TaskKind
 
 __all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
 
-VERSION = 1
+VERSION = 2
 AT_LEAST_ROWS = 10
 MAX_ROUNDS = 20
 
@@ -41,25 +43,25 @@ def source_digests(project: Project, root: Path) -> dict[str, str]:
     Raises: BadData naming every file that cannot be read.
     """
     found: dict[str, str] = {}
-    problems = []
+    problems: list[Problem] = []
     for source in project.sources:
         try:
+            check_file(root / source.file, source.file)
             found[source.file] = sha256(root / source.file)
+        except BadData as error:
+            problems += error.problems
         except OSError as error:
-            problems.append(
-                Problem(
-                    f"cannot be read: {error.strerror}", source.file, expected="a file; the path is relative to the project file", fix="check `file`"
-                )
-            )
+            problems.append(Problem(f"cannot be read: {error.strerror}", source.file, expected="a readable file", fix="check the disk it lies on"))
     if problems:
         raise BadData(problems=problems)
     return found
 
 
-def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokenizer: Path | None) -> Dataset:
+def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokenizer: Path | None, context: int | None = None) -> Dataset:
     """The data set of a project; `folder` receives train.jsonl, dev.jsonl, test.jsonl and rejected.jsonl.
 
-    `root` is the folder of the project file; lengths are counted with the tokenizer.json at `tokenizer`, in words without one.
+    `root` is the folder of the project file; lengths are counted with the tokenizer.json at `tokenizer`, in words without one. Rows of more than
+    `context` tokens are rejected.
 
     Raises: BadData, BadProject, NotEnoughData with every problem that can be told at once; Interrupted.
     """
@@ -69,7 +71,7 @@ def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokeni
         monitor.emit(Note(text=f"{one.source.file}: {one.reason}"))
     with Spool(folder / "scratch", project.task.out_of_scope) as spool, (folder / "rejected.jsonl").open("wb") as file:
         removed = Removed(file)
-        rows_read, repaired = take_in(settled, project.cleaning, spool, removed, monitor)
+        rows_read, repaired = take_in(settled, project.cleaning, Room.of(tokenizer, context), spool, removed, monitor)
         facts, texts = spool.finish()
         scene = _Scene(project, settled, spool, facts, texts, removed, monitor)
         kind, why = task_kind(project, [one.source for one in settled], facts, spool.answers)
@@ -143,15 +145,17 @@ class _Scene:
         Raises: NotEnoughData.
         """
         answers = np.unique(self.facts.answer[kept.rows])
+        where = ", ".join(one.source.file for one in self.settled)
         if len(kept.rows) == 1 and self.removed.counts["duplicate"]:
             got = f"{rows_read:,} rows, all equal"
             raise NotEnoughData(
                 "all rows are duplicates of one row",
+                where=where,
                 got=got,
                 expected=f"at least {AT_LEAST_ROWS} different rows",
                 fix="check how the file was exported",
             )
-        refuse_if_too_few(len(kept.rows), AT_LEAST_ROWS, rows_read, self.removed)
+        refuse_if_too_few(len(kept.rows), AT_LEAST_ROWS, rows_read, self.removed, where)
         if len(answers) == 1:
             number = int(self.facts.short_answer[kept.rows[0]])
             got = (
@@ -160,8 +164,15 @@ class _Scene:
                 else f"{len(kept.rows):,} rows, all with one answer"
             )
             what = "there is one label only" if kind == "classify" else "every answer is the same"
+            fix = "check which column holds the answer, or add rows of other labels"
+            raise NotEnoughData(what, where=where, got=got[:160], expected="at least two different answers", fix=fix)
+        if kind == "classify" and len(answers) == len(kept.rows):
             raise NotEnoughData(
-                what, got=got[:160], expected="at least two different answers", fix="check which column holds the answer, or add rows of other labels"
+                "every row has a label of its own",
+                where=where,
+                got=f"{len(answers):,} labels in {len(kept.rows):,} rows",
+                expected="labels that stand in several rows each",
+                fix='check which column holds the label (`label`); free text belongs under `output`, with task.kind = "generate"',
             )
 
     def divide(self, kept: Selection, kind: TaskKind) -> tuple[Division, LeakProof]:

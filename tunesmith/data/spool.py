@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -146,11 +147,11 @@ class Spool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for file in (self._records, self._folded, self._shingles):
-            file.close()
-        for name in ("records.jsonl", "folded.txt", "shingles.u64"):
-            (self.folder / name).unlink(missing_ok=True)
-        self.folder.rmdir()
+        with ExitStack() as all_of_it:  # on a full disk closing a file fails as well, and just then the room is needed
+            all_of_it.callback(self.folder.rmdir)
+            for file in (self._records, self._folded, self._shingles):
+                all_of_it.callback(Path(file.name).unlink, missing_ok=True)
+                all_of_it.callback(file.close)
 
     def __len__(self) -> int:
         return len(self._text_offsets) - 1 + len(self._waiting)

@@ -8,6 +8,7 @@ is in another encoding is decided once, by looking at all of it, when the first 
 from __future__ import annotations
 
 import codecs
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +64,18 @@ def check_file(path: Path, where: str) -> None:
     Raises: BadData if it is absent, a folder, unreadable or empty.
     """
     if path.is_dir():
-        raise BadData("is a folder", where=where, expected="one file", fix="name a file in it; several sources may be listed")
+        inside = ", ".join(file_names(path)[:8])
+        raise BadData(
+            "is a folder", where=where, expected="one file; several sources may be listed", fix=f"name a file in it: {inside or 'it has none'}"
+        )
     if not path.exists():
-        near = sorted(p.name for p in path.parent.glob("*") if p.is_file())[:8] if path.parent.is_dir() else []
+        names = file_names(path.parent)
+        near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
         raise BadData(
             "there is no such file",
             where=where,
-            expected="a path relative to the project file",
-            fix=f"files there: {', '.join(near)}" if near else "check `file`",
+            expected="a file; in a project its path is relative to the project file",
+            fix=f"did you mean {' or '.join(near)}?" if near else f"files there: {', '.join(names[:8])}" if names else "check the path",
         )
     if not path.is_file():
         raise BadData("is not a regular file", where=where, expected="a file that can be read twice", fix="copy its content to a file")
@@ -81,6 +86,14 @@ def check_file(path: Path, where: str) -> None:
         raise BadData(f"cannot be read: {error.strerror}", where=where, fix="check the file's permissions") from None
     if not first:
         raise BadData("is empty", where=where, got="0 bytes", expected="rows", fix="check how the file was exported")
+
+
+def file_names(folder: Path) -> list[str]:
+    """The names of the files in a folder, sorted; none if it cannot be listed."""
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.is_file())
+    except OSError:
+        return []
 
 
 def text_encoding(path: Path, declared: str | None, where: str) -> tuple[str, str]:
@@ -110,17 +123,33 @@ def text_encoding(path: Path, declared: str | None, where: str) -> tuple[str, st
                 expected="CSV, JSONL, JSON, Parquet, text or Markdown",
                 fix=fix,
             )
-    nul = head.count(0)
-    if nul > len(head) // 4:
-        low = "utf-16-le" if head[1:2] == b"\0" else "utf-16-be"
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if max(even, odd) > len(head) // 4 > min(even, odd):
         raise BadData(
             "is not UTF-8",
             where=where,
-            got=f"{nul} zero bytes in the first {len(head)}",
+            got=f"{even + odd} zero bytes in the first {len(head)}",
             expected="UTF-8",
-            fix=f'it looks like UTF-16: set encoding = "{low}" for this source',
+            fix=f'it looks like UTF-16: set encoding = "{"utf-16-le" if odd > even else "utf-16-be"}" for this source',
+        )
+    if 0 in head and not is_utf8(head):
+        raise BadData(
+            "is binary, not text",
+            where=where,
+            got=f"first bytes {head[:8].hex(' ')}",
+            expected="CSV, JSONL, JSON, Parquet, text or Markdown",
+            fix="export the data as one of these",
         )
     return "utf-8", "the default"
+
+
+def is_utf8(head: bytes) -> bool:
+    """True if these first bytes of a file are UTF-8, but for a character that is cut at their end."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def read_lines(path: Path, codec: str, where: str, position: Position | None = None) -> Iterator[Line]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from tunesmith.data.sources.detection import Detection, Shape, detect, known_format, raw_rows
 from tunesmith.data.sources.documents import pieces
 from tunesmith.data.sources.fault import RowFault, excerpt
-from tunesmith.data.sources.lines import Position
+from tunesmith.data.sources.lines import Position, read_lines
 from tunesmith.data.sources.rows import parse_row
 from tunesmith.errors import BadData, Problem
 from tunesmith.spec.chat import Conversation, Message
@@ -78,7 +78,9 @@ def format_problems(source: Source, format_: FormatName, found: Detection) -> li
             )
         ]
     wanted = [(key, getattr(source, key)) for key in ("input", "output", "label", "group")]
-    problems = [missing_column(kind, name, source.file, found) for kind, name in wanted if name is not None and name not in found.columns]
+    problems = [
+        missing_column(kind, name, header_place(found, source.file), found) for kind, name in wanted if name is not None and name not in found.columns
+    ]
     if format_ != "table" and (source.input or source.output):
         problems.append(
             Problem(
@@ -128,9 +130,16 @@ def missing_column(kind: str, name: str, where: str, found: Detection) -> Proble
     near = difflib.get_close_matches(name.lower(), [c.lower() for c in found.columns], n=1, cutoff=0.5)
     nearest = next((c for c in found.columns if near and c.lower() == near[0]), None)
     fix = f"write {kind} = {excerpt(nearest)}" if nearest is not None else f"name one of them in `{kind}`"
-    return Problem(
-        f"there is no column {excerpt(name)} (`{kind}`)", where, expected="one of " + ", ".join(excerpt(c, 40) for c in found.columns[:30]), fix=fix
-    )
+    known = "one of " + ", ".join(excerpt(c, 40) for c in found.columns[:30])
+    return Problem(f"there is no column {excerpt(name)} (`{kind}`)", where, f"{kind} = {excerpt(name)}", known, fix)
+
+
+def header_place(found: Detection, file: str) -> str:
+    """Where the column names stand: the file, with the line of a table's header."""
+    if found.shape is None or found.shape.layout != "csv":
+        return file
+    line = next((line.number for line in read_lines(found.file, found.shape.codec, file) if line.text.strip()), 1)
+    return f"{file} line {line}"
 
 
 def settle_columns(source: Source, format_: FormatName, found: Detection) -> tuple[Source, str]:
