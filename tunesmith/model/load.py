@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
@@ -162,28 +163,36 @@ def _config(folder: Path) -> Any:
 def _network(folder: Path, config: Any, placement: Placement) -> Any:
     """The causal language model with our attention, or with its own where it does not take another."""
     options = {"config": config, "dtype": placement.dtype, "local_files_only": True, "use_safetensors": True, "trust_remote_code": False}
+    options["output_loading_info"] = True
     try:
         try:
-            return AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention.NAME, **options)
+            network, info = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention.NAME, **options)
         except ValueError as error:
             if "attention" not in str(error).lower() and "attn" not in str(error).lower():
                 raise
-            return AutoModelForCausalLM.from_pretrained(folder, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        message = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise DamagedWeights(
-            f"the weights cannot be loaded: {message}", where=str(folder), fix=f"pull the model again: tunesmith models pull {folder.name}"
-        ) from None
+            network, info = AutoModelForCausalLM.from_pretrained(folder, **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _unloadable(folder, str(error).splitlines()[0][:300] if str(error) else type(error).__name__) from None
+    wrong = [f"{name} is missing" for name in sorted(info["missing_keys"])] + [f"{name} has another shape" for name, *_ in info["mismatched_keys"]]
+    if wrong:  # the library would have filled them with random numbers
+        raise _unloadable(folder, "; ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
+    return network
+
+
+def _unloadable(folder: Path, why: str) -> DamagedWeights:
+    return DamagedWeights(f"the weights cannot be loaded: {why}", where=str(folder), fix=f"pull the model again: tunesmith models pull {folder.name}")
 
 
 def _replace(network: nn.Module, weights: Path) -> None:
     """Load full fine-tuned weights over the base's."""
     tensors = read(weights, "restore the checkpoint")
-    missing, unknown = network.load_state_dict(tensors, strict=False)
     tied = set(getattr(network, "_tied_weights_keys", None) or ())
-    if unknown or set(missing) - tied:
-        got = ", ".join([*unknown, *sorted(set(missing) - tied)][:3])
-        raise DamagedWeights("the weights do not fit the base", where=str(weights), got=got, fix="restore the checkpoint")
+    expected = {name: tensor.shape for name, tensor in network.state_dict().items() if name not in tied or name in tensors}
+    wrong = [f"missing {n}" for n in sorted(expected.keys() - tensors.keys())] + [f"unknown {n}" for n in sorted(tensors.keys() - expected.keys())]
+    wrong += [f"{n} is {tuple(tensors[n].shape)}" for n in sorted(expected.keys() & tensors.keys()) if tensors[n].shape != expected[n]]
+    if wrong:
+        raise DamagedWeights("the weights do not fit the base", where=str(weights), got="; ".join(wrong[:3]), fix="restore the checkpoint")
+    network.load_state_dict(tensors, strict=False)
     network.tie_weights()  # type: ignore[operator]
 
 
