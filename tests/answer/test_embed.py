@@ -1,0 +1,66 @@
+"""Sentence vectors: the mean over real tokens, of length 1, whatever stands beside a text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import processors
+from transformers import BertConfig, BertModel
+
+from tests import tiny
+from tunesmith.answer import embed as module
+from tunesmith.answer.embed import Embedder
+from tunesmith.spec.model import LocalModel
+
+TEXTS = ["hello", "a longer sentence about the weather", "", "why?", "hello", "hell " * 200]
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    folder: Path = tmp_path_factory.mktemp("models") / "bert"
+    folder.mkdir()
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 512}
+    BertModel(BertConfig(vocab_size=len(tiny.TOKENS), **sizes)).save_pretrained(folder)
+    made = tiny.tokenizer()
+    made.post_processor = processors.TemplateProcessing(single="<|im_start|> $A <|im_end|>", special_tokens=[("<|im_start|>", 1), ("<|im_end|>", 2)])
+    made.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|endoftext|>", "model_max_length": 512}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    facts = {"use": "embed", "architecture": "BertModel", "parameters": 10**5, "context": 512, "licence": "", "origin": "", "note": "", "files": {}}
+    return Embedder(LocalModel(id="bert", folder=str(folder), digest="", **facts), tiny.CPU)
+
+
+def plain(embedder: Embedder, text: str) -> np.ndarray:
+    ids = embedder.tokenizer(text, truncation=True, max_length=module.LONGEST)["input_ids"]
+    with torch.no_grad():
+        mean = embedder.network(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0).numpy()
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
+def test_vectors_are_the_mean_over_real_tokens(embedder):
+    vectors = embedder.embed(TEXTS)
+    assert vectors.shape == (6, 32)
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        np.testing.assert_allclose(vector, plain(embedder, text), atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-5)
+    assert len({tuple(v.round(3)) for v in vectors}) == 5
+
+
+def test_a_vector_does_not_depend_on_its_batch(embedder, monkeypatch):
+    together = embedder.embed(TEXTS)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 2)
+    ready: list[int] = []
+    np.testing.assert_allclose(embedder.embed(TEXTS, ready.append), together, atol=1e-6)
+    assert ready == [2, 4, 6]
+
+
+def test_tokens_are_counted_without_padding(embedder):
+    before = embedder.tokens
+    embedder.embed(["hello", "hello hello"])
+    assert embedder.tokens - before == 3 + 5  # hello; hello, a space, hello; and two marks each
+    assert embedder.embed([]).shape == (0, 32)
