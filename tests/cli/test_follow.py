@@ -73,7 +73,7 @@ def test_the_first_ctrl_c_stops_after_the_step_and_prints_what_goes_on(stub_proc
     out, err = child.communicate(timeout=20)
     assert child.returncode == 130
     assert "stopping after this step, saving" in out
-    assert f"interrupted · job {running}: stopped" in err
+    assert f"interrupted · {running}: stopped" in err
     assert "fix: to go on: tunesmith train 'my p.toml' --set train.seed=3\n" in err
     assert Queue(store).get(running).status == "interrupted"
 

@@ -42,7 +42,7 @@ def test_not_found_says_what_is_near_and_what_is_ambiguous(store, make):
         store.get("ruoter")
     with pytest.raises(NotFound, match="could be any of 2"):
         store.get("check")
-    with pytest.raises(NotFound, match="is no dataset"):
+    with pytest.raises(NotFound, match="is no data set"):
         store.get("router", "dataset")
     with pytest.raises(NotFound, match="run a project first"):
         store.get("latest", "verdict")

@@ -120,6 +120,6 @@ def show_examples(console: Console, dataset: Dataset, rejected: Sequence[dict[st
         for row in rejected:
             origin = row["origin"]
             console.print(
-                clean(f"  {one_line(str(origin['file']), 60)} line {origin['line']}: {row['reason']}, {one_line(str(row['message']), 120)}"),
+                clean(f"  {one_line(str(origin['file']), 60)} line {origin['line']}: {row['reason']}, {one_line(str(row['message']), 400)}"),
                 soft_wrap=True,
             )

@@ -33,7 +33,7 @@ def failure(body: dict[str, Any]) -> TunesmithError | WorkerBug:
 def stopped(command: Sequence[str], job: Job | None = None) -> Interrupted:
     """The error after a stop that the user asked for, with the command that goes on."""
     what = "was cancelled from elsewhere" if job is not None and job.status == "cancelled" else "stopped; what was done so far is saved"
-    return Interrupted(what, where=f"job {job.id}" if job else "", fix=f"to go on: {shlex.join(command)}")
+    return Interrupted(what, where=job.id if job else "", fix=f"to go on: {shlex.join(command)}")
 
 
 def killed(command: Sequence[str]) -> Interrupted:

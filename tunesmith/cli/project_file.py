@@ -48,7 +48,8 @@ def read_project(path: Path, overrides: Sequence[str] | None = None) -> ProjectF
         raise BadProject("is a folder", where=where, expected="a project file (TOML)", fix=fix) from None
     except UnicodeDecodeError as error:
         got = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
-        raise BadProject("is not UTF-8 text", where=where, got=got, expected="a project file (TOML)", fix=data_fix(path)) from None
+        fix = data_fix(path) if path.suffix.lower() != ".toml" else "save it as UTF-8"
+        raise BadProject("is not UTF-8 text", where=where, got=got, expected="a project file (TOML)", fix=fix) from None
     except OSError as error:
         raise BadProject(
             f"cannot be read: {error.strerror}", where=where, expected="a readable project file (TOML)", fix="look at its permissions"

@@ -58,7 +58,13 @@ class Queue:
             return _job(found[0])
         if found:
             raise NotFound(f"could be any of {len(found)} jobs", where=name, got=", ".join(row.id for row in found[:5]), fix="write more of the id")
-        raise NotFound("there is no such job", where=name or "''", got=f"{len(rows)} jobs", fix="look it up with `tunesmith jobs`")
+        raise NotFound(
+            "there is no such job",
+            where=name or "''",
+            got=f"{len(rows)} jobs",
+            expected="a job's id, or the beginning of one",
+            fix="look it up with `tunesmith jobs list`",
+        )
 
     def list(self, limit: int = 20, status: JobStatus | None = None) -> list[Job]:
         """The newest jobs, newest first; of one status if it is given."""
@@ -202,7 +208,7 @@ def _is_running(pid: int) -> bool:
 def _row(connection: Connection, job_id: str) -> Row[Any]:
     row = connection.execute(select(JOBS).where(JOBS.c.id == job_id)).one_or_none()
     if row is None:
-        raise NotFound("there is no such job", where=job_id, fix="look it up with `tunesmith jobs`")
+        raise NotFound("there is no such job", where=job_id, fix="look it up with `tunesmith jobs list`")
     return row
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import func, insert, select
 from tunesmith.errors import Busy, NotFound
 from tunesmith.store import forget as forgetting
 from tunesmith.store.database import Database
-from tunesmith.store.disk import disk_faults, remove
+from tunesmith.store.disk import disk_faults, not_writable, remove
 from tunesmith.store.folder import MANIFEST, SIDECAR, Artifact
 from tunesmith.store.forget import Forgotten
 from tunesmith.store.lease import Lease, this_process
@@ -30,6 +30,10 @@ from tunesmith.store.tables import ARTIFACTS, KEYS, MODELS
 from tunesmith.store.work import Work, enter_sealed
 
 __all__ = ["Artifact", "Forgotten", "Store", "Version", "Work"]
+NOUNS = {"dataset": "data set", "checkpoint": "tuned model", "line": "report of a run"}
+"""Kind → what a person calls it; other kinds are called by their name."""
+LISTS = {"dataset": "tunesmith data list", "line": "tunesmith jobs list"}
+"""Kind → the command that lists it; the others are found from the models."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,10 @@ class Store:
         """
         with disk_faults(home):
             for folder in (home, home / "artifacts", home / "work", home / "models", home / "jobs"):
-                folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except FileNotFoundError as error:  # a file system that makes no folders
+                    raise not_writable(folder, error.strerror or str(error)) from error
             store = cls(Shelf(home, Database.open(home / "store.db")))
             store._mend()
         return store
@@ -107,9 +114,8 @@ class Store:
             if artifact.name == target and kind in (None, artifact.kind):
                 return artifact
             if artifact.name == target:
-                raise NotFound(
-                    f"is no {kind}", where=name, got=artifact.name, expected=f"the name of a {kind}", fix=f"run `tunesmith models`, or name a {kind}"
-                )
+                noun, listed = NOUNS.get(kind or "", kind), LISTS.get(kind or "", "tunesmith models list")
+                raise NotFound(f"is no {noun}", where=name, got=artifact.name, expected=f"the name of a {noun}", fix=f"look one up with `{listed}`")
         found = [a for a in wanted if name and (a.name.startswith(name) or (len(name) >= 4 and a.name.rpartition("-")[2].startswith(name)))]
         if len(found) == 1:
             return found[0]
@@ -122,13 +128,13 @@ class Store:
         fix = (
             f"did you mean {', '.join(nearest)}?"
             if nearest
-            else "look it up with `tunesmith models`"
+            else f"look it up with `{LISTS.get(kind or '', 'tunesmith models list')}`"
             if names
             else "run a project first: `tunesmith run project.toml`"
         )
-        return NotFound(
-            f"nothing in the store is called so{f', and is a {kind}' if kind else ''}", where=name or "''", got=f"{len(names)} stored", fix=fix
-        )
+        noun = NOUNS.get(kind, kind) if kind else "artifact"
+        what = f"there is no {noun} yet" if name == "latest" and not names else f"no {noun} in the store is called so"
+        return NotFound(what, where=name or "''", got=f"{len(names)} stored", expected="a name, the beginning of one, or `latest`", fix=fix)
 
     @contextmanager
     def work(self, key: str, *, stage: str, title: str, parents: Sequence[str] = ()) -> Iterator[Work]:

@@ -6,6 +6,8 @@ cut (a commit costs 0.5 ms on the machine this was written on); writers take the
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ SCHEMA = "0001"
 KNOWN = frozenset({"0001"})
 """Schemas that this version can bring up to date."""
 WAIT_S = 30.0
+LITTLE_BYTES = 1 << 16
+"""SQLite calls it an I/O error where there is no room for its index of the write-ahead log (32 KiB)."""
 
 
 class Database:
@@ -118,10 +122,10 @@ class Database:
         cause = error.orig if isinstance(error, DBAPIError) else error
         symbol: str = getattr(cause, "sqlite_errorname", None) or ""
         where, why = str(self.path), str(cause)
-        if symbol.startswith("SQLITE_FULL"):
+        if symbol.startswith("SQLITE_FULL") or (symbol.startswith("SQLITE_IOERR") and shutil.disk_usage(self.path.parent).free < LITTLE_BYTES):
             return disk_full(self.path)
         if symbol.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-            return not_writable(self.path, why)
+            return not_writable(self.path, "a read-only file system" if os.statvfs(self.path.parent).f_flag & os.ST_RDONLY else why)
         if symbol.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             fix = "move it away: stored artifacts are found again at the next start; registered names, jobs and the ledger are in a backup only"
             return StoreUnusable("is damaged, or not a database", where=where, got=why, expected="the SQLite file that Tunesmith wrote", fix=fix)
