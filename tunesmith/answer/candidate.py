@@ -11,7 +11,7 @@ from tunesmith.answer.embed import Embedder
 from tunesmith.answer.engine import Engine, Usage
 from tunesmith.answer.linear import LinearClassifier
 from tunesmith.catalogue.footing import refuse_other_base
-from tunesmith.catalogue.read import local
+from tunesmith.catalogue.read import local, verify
 from tunesmith.model.device import Placement
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.spec.candidate import Answer, Candidate, Classifier, Constant, Decoding, Prompted, Tuned
@@ -50,7 +50,7 @@ class Bench:
         key = f"{name} {checkpoint or ''}"
         if key not in self.loaded:
             self.loaded.clear()
-            base = local(self.store.models, name)
+            base = self._sound(name)
             adapter, weights = checkpoint_files(self.store, checkpoint, base) if checkpoint else (None, None)
             self.loaded[key] = load(base, self.placement, adapter=adapter, weights=weights, memory_limit=self.memory_limit)
         return self.loaded[key]
@@ -58,12 +58,17 @@ class Bench:
     def embedder(self, name: str) -> Embedder:
         """The encoder `name`."""
         if name not in self.embedders:
-            self.embedders[name] = Embedder(local(self.store.models, name), self.placement)
+            self.embedders[name] = Embedder(self._sound(name), self.placement)
         return self.embedders[name]
+
+    def _sound(self, name: str) -> LocalModel:
+        model = local(self.store.models, name)
+        verify(model, self.store.models)
+        return model
 
 
 def checkpoint_files(store: Store, name: str, base: LocalModel) -> tuple[Path | None, Path | None]:
-    """(folder of an adapter, file of full weights): one of them is None. The hashes are checked, those of the base as well."""
+    """(folder of an adapter, file of full weights): one of them is None. The hashes are checked."""
     artifact = store.get(name, "checkpoint")
     artifact.verify()
     checkpoint = artifact.load(Checkpoint)
