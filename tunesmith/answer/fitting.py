@@ -6,6 +6,7 @@ Apart from `linear.py`, which answers: scikit-learn takes longer to import than 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
+from threadpoolctl import threadpool_limits
 
 from tunesmith.answer.linear import FILE
 
@@ -25,16 +27,9 @@ def fit(vectors: np.ndarray, labels: Sequence[str], folder: Path, seed: int) -> 
 
     `vectors` is [N, D]; `labels` holds N labels, at least two different ones.
     """
-    fewest = min(list(labels).count(label) for label in set(labels))
-    folds = min(4, fewest)
-    if folds < 2:
-        strength, reason = STRENGTHS[1], "a label has a single row, so nothing could be cross-validated"
-    else:
-        split = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        scores = {c: float(cross_val_score(LogisticRegression(C=c, max_iter=500), vectors, list(labels), cv=split).mean()) for c in STRENGTHS}
-        strength = max(scores, key=lambda c: (scores[c], -c))
-        reason = f"best of {', '.join(f'{c:g}: {s:.3f}' for c, s in scores.items())} by {folds}-fold cross-validation on the training rows"
-    model = LogisticRegression(C=strength, max_iter=1000).fit(vectors, list(labels))
+    with threadpool_limits(limits=1):  # small products: two threads on two shared cores wait for each other far longer than they compute
+        strength, reason = _strength(vectors, list(labels), seed)
+        model = LogisticRegression(C=strength, max_iter=1000).fit(vectors, list(labels))
     weight, bias = model.coef_.astype(np.float32), model.intercept_.astype(np.float32)
     if len(model.classes_) == 2:  # sklearn keeps one row for two classes
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
@@ -45,3 +40,14 @@ def fit(vectors: np.ndarray, labels: Sequence[str], folder: Path, seed: int) -> 
         metadata={"labels": json.dumps([str(c) for c in model.classes_])},
     )
     return strength, reason
+
+
+def _strength(vectors: np.ndarray, labels: list[str], seed: int) -> tuple[float, str]:
+    """The inverse regularisation that does best on held-out training rows, and why."""
+    folds = min(4, *Counter(labels).values())
+    if folds < 2:
+        return STRENGTHS[1], "a label has a single row, so nothing could be cross-validated"
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    scores = {c: float(cross_val_score(LogisticRegression(C=c, max_iter=500), vectors, labels, cv=split).mean()) for c in STRENGTHS}
+    words = ", ".join(f"{c:g}: {s:.3f}" for c, s in scores.items())
+    return max(scores, key=lambda c: (scores[c], -c)), f"best of {words} by {folds}-fold cross-validation on the training rows"
