@@ -100,7 +100,7 @@ def test_all_problems_are_told_at_once_with_the_nearest_key() -> None:
         "write `file`",
         "write `optimiser`",
     )
-    assert [1, 2, 3, 4, 5, 8, 10] == sorted(int(problem["where"].removeprefix("p.toml line ")) for problem in found)
+    assert sorted(int(problem["where"].removeprefix("p.toml line ")) for problem in found) == [1, 2, 3, 4, 5, 8, 10]
     assert by_message["`train.budget.epochs`"]["got"] == "-1"
     assert by_message["`name`"]["expected"].startswith("Lower-case letters")
 
