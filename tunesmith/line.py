@@ -79,10 +79,19 @@ class Line:
         checks: list[Callable[[], object]] = [lambda: self.sources, lambda: self.footing.base]
         if kind in ("run", "train"):
             checks.append(lambda: self.footing.recipe)
+        if kind != "data":
+            checks.append(self._refuse_metric)
         labelled = self.project.task.kind == "classify" or (self.project.task.kind is None and any(s.label for s in self.project.sources))
         if kind == "run" and self.project.rivals.classifier and labelled:
             checks.append(lambda: self.footing.embedder)
         refuse(checks)
+
+    def _refuse_metric(self) -> None:
+        """Nothing, if the goal's metric is one that the task has; where its kind is not given, the data will tell."""
+        if self.project.goal.metric is not None and self.project.task.kind is not None:
+            from tunesmith.measure.scorers import deciding_metric
+
+            deciding_metric(self.project.task.kind, self.project.goal)
 
     @cached_property
     def dataset(self) -> tuple[Artifact, Dataset]:

@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from tunesmith.catalogue.footing import refuse_unsound
 from tunesmith.catalogue.pull import pull
 from tunesmith.catalogue.read import local
 from tunesmith.errors import BadProject, NotFound
@@ -73,8 +74,9 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
 def chat(payload: dict[str, Any], store: Store, lines: Iterator[dict[str, Any]], emit: Callable[[dict[str, Any]], None]) -> None:
     """Answer conversations, one per line in, by the code that evaluates.
 
-    Raises: NotFound if nothing bears the model's name.
+    Raises: NotFound if nothing bears the model's name; DamagedWeights.
     """
+    refuse_unsound(str(payload["model"]), store)
     from tunesmith.answer.talk import talk
 
     talk(payload, new_bench(store), lines, emit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
@@ -111,6 +112,25 @@ class Footing:
             return self._sound(name).digest == model.digest
         except NotFound:
             return False
+
+
+def refuse_unsound(name: str, store: Store) -> None:
+    """Nothing, if `name` is a tuned or a base model on this machine and its files are sound: told before anything heavy is loaded.
+
+    Raises: NotFound, naming tuned models that are called nearly so; DamagedWeights.
+    """
+    try:
+        tuned = store.get(name, "checkpoint")
+    except NotFound:
+        near = get_close_matches(name, list(store.registered()), n=3, cutoff=0.6)
+        try:
+            verify(local(store.models, name), store.models)
+        except NotFound as error:
+            first = error.problems[0]
+            fix = f"did you mean {' or '.join(near)}?" if near else first.fix
+            raise NotFound(first.message, where=first.where, expected=f"a tuned model, {first.expected}", fix=fix) from None
+    else:
+        tuned.verify()
 
 
 def refuse_other_base(name: str, checkpoint: Checkpoint, base: LocalModel) -> None:
