@@ -16,8 +16,9 @@ RUNTIME_BYTES = 450 * 2**20
 """Interpreter, torch, transformers and the allocator's slack, measured for an idle worker with the libraries loaded."""
 CHUNK_TOKENS = 256
 """Rows of the output layer that are computed at once; bounds the largest tensor of a step."""
-SMALLEST_BATCH, LARGEST_BATCH = 256, 4096
-BATCHES = (4096, 2048, 1024, 512, 256)
+SMALLEST_BATCH, LARGEST_BATCH = 256, 2048
+"""More than 2,048 tokens at once are no faster per token (measured on 2 cores) and need memory: 6.0 GB at 4,096 against 3.6 GB."""
+BATCHES = (2048, 1024, 512, 256)
 CGROUP_FILES = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
@@ -90,6 +91,7 @@ def to_train(shape: Shape, weights: Lora | Full, dtype: torch.dtype, tokens: int
 
     Kept per token and layer for the backward pass: the inputs of both norms and their float32 copies, normed inputs, query, key and value
     before and after rotation, the attention's output, both halves of the MLP, its activation and product, and the adapters' inner values.
+    Within 13 % of the measured peak of SmolLM2-135M (450 to 4,050 tokens, adapters or all weights, bf16 or fp32) and of Gemma-3-270M.
     """
     size = dtype.itemsize
     heads, kv = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
@@ -130,7 +132,7 @@ def free_bytes(limit: int | None) -> Choice:
 
 
 def choose_batch(shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: Choice, longest_row: int) -> Choice:
-    """Tokens per micro-batch: the largest power of two (up to 4,096) whose peak stays under 70 % of what is free.
+    """Tokens per micro-batch: the largest power of two (up to 2,048) whose peak stays under 70 % of what is free.
 
     The size of a batch decides the order of its sums, and the reason stands in the checkpoint: so neither follows every byte that the
     machine has free at the moment. Else the same run would never give the same checkpoint twice.

@@ -1,0 +1,107 @@
+"""Estimates, and what is refused because of them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from tunesmith.errors import DoesNotFit
+from tunesmith.model import memory
+from tunesmith.model.memory import LARGEST_BATCH, SMALLEST_BATCH, Shape, check_serving, choose_batch, free_bytes, to_serve, to_train
+from tunesmith.spec.recipe import Choice, Full, Lora
+
+SMOL = Shape(134_515_008, 576, 1536, 30, 9, 64, 3, 49_152, 30 * (4 * 576 + 2 * 64 * 12 + 3 * (576 + 1536)))
+BF16 = torch.bfloat16
+
+
+def free(size: float) -> Choice:
+    return Choice(name="memory", value=str(int(size)), reason=f"{size / 1e9:.2f} GB available on this machine")
+
+
+def test_sizes_are_read_from_a_configuration():
+    text = SimpleNamespace(
+        num_attention_heads=9, num_key_value_heads=3, hidden_size=576, head_dim=None, intermediate_size=1536, num_hidden_layers=30, vocab_size=49_152
+    )
+    assert Shape.of(SimpleNamespace(get_text_config=lambda: text), 134_515_008) == SMOL
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dtype", "weights", "measured"),
+    [
+        (450, BF16, Lora(dropout=0.05), 1.45e9),
+        (900, BF16, Lora(dropout=0.05), 2.06e9),
+        (2025, BF16, Lora(dropout=0.05), 3.57e9),
+        (4050, BF16, Lora(dropout=0.05), 5.99e9),
+        (2025, BF16, Lora(dropout=0.0), 3.38e9),
+        (900, torch.float32, Lora(dropout=0.05), 3.81e9),
+        (900, BF16, Full(), 4.46e9),
+        (900, torch.float32, Full(), 5.08e9),
+    ],
+)
+def test_estimates_are_near_what_was_measured(tokens, dtype, weights, measured):
+    """Peak resident memory of a training child on SmolLM2-135M, Linux, 2 threads."""
+    assert to_train(SMOL, weights, dtype, tokens).total == pytest.approx(measured, rel=0.15)
+
+
+def test_more_of_anything_needs_more():
+    least = to_train(SMOL, Lora(r=8), BF16, 512).total
+    assert least < to_train(SMOL, Lora(r=64), BF16, 512).total
+    assert least < to_train(SMOL, Lora(r=8), BF16, 1024).total
+    assert least < to_train(SMOL, Lora(r=8), torch.float32, 512).total
+    assert least < to_train(SMOL, Full(), BF16, 512).total
+    assert to_serve(SMOL, BF16, 100).total < to_serve(SMOL, BF16, 5000).total
+
+
+def test_the_batch_is_the_largest_that_fits():
+    choice = choose_batch(SMOL, Lora(), BF16, free(64e9), 100)
+    assert choice.value == str(LARGEST_BATCH)
+    assert "estimated peak" in choice.reason
+    assert choose_batch(SMOL, Lora(), BF16, free(63.9e9), 100) == choice, "the same run gives the same checkpoint, whatever is free at the moment"
+    little = free(1.5e9 / 0.7)
+    tokens = int(choose_batch(SMOL, Lora(), BF16, little, 100).value)
+    assert SMALLEST_BATCH <= tokens < LARGEST_BATCH
+    assert to_train(SMOL, Lora(), BF16, tokens).total <= 1.5e9 < to_train(SMOL, Lora(), BF16, 2 * tokens).total
+
+
+def test_the_longest_row_must_fit():
+    least = free(1.3e9 / 0.7)
+    with pytest.raises(DoesNotFit, match="training needs about") as error:
+        choose_batch(SMOL, Lora(), BF16, least, 2048)
+    problem = error.value.problems[0]
+    assert "of which 70 % may be used" in problem.got
+    assert "a smaller train.budget.max_length" in problem.fix
+
+
+def test_full_fine_tuning_that_does_not_fit_names_lora():
+    with pytest.raises(DoesNotFit) as error:
+        choose_batch(SMOL, Full(), BF16, free(2e9), 100)
+    assert error.value.problems[0].fix.endswith("or LoRA instead of full fine-tuning")
+
+
+def test_a_row_longer_than_the_largest_batch_is_a_batch_of_its_own():
+    assert choose_batch(SMOL, Lora(), BF16, free(640e9), LARGEST_BATCH + 500).value == str(LARGEST_BATCH + 500)
+
+
+def test_serving_is_refused_with_what_would_fit():
+    with pytest.raises(DoesNotFit) as error:
+        check_serving(SMOL, BF16, free(0.8e9))
+    assert error.value.problems[0].fix == "choose a model under about 126 M parameters: tunesmith models list"
+    assert check_serving(SMOL, BF16, free(2e9)).total < 2e9
+
+
+def test_free_memory_is_the_least_of_machine_container_and_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=9_000_000_000))
+    monkeypatch.setattr(memory, "CGROUP_FILES", ((tmp_path / "max", tmp_path / "current"),))
+    assert free_bytes(None) == Choice(name="memory", value="9000000000", reason="9.00 GB available on this machine")
+    (tmp_path / "max").write_text("max\n")
+    (tmp_path / "current").write_text("1000000000\n")
+    assert free_bytes(None).reason == "9.00 GB available on this machine"
+    (tmp_path / "max").write_text("5000000000\n")
+    assert free_bytes(None) == Choice(name="memory", value="4000000000", reason="4.00 GB left in this container's limit")
+    assert free_bytes(3_000_000_000).reason == "3.00 GB TUNESMITH_MEMORY_BYTES says so"
+    assert free_bytes(8_000_000_000).value == "4000000000"
+    (tmp_path / "current").write_text("6000000000\n")
+    assert free_bytes(None).value == "0"
