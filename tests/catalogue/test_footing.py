@@ -11,7 +11,7 @@ import pytest
 
 from tests import tiny
 from tests.cli.conftest import checkpoint
-from tunesmith.catalogue.footing import Footing, refuse
+from tunesmith.catalogue.footing import Footing, refuse, refuse_unsound
 from tunesmith.errors import BadData, BadProject, DamagedWeights, NotFound
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.project import Project, parse_project
@@ -111,6 +111,21 @@ def test_a_project_that_continues_itself_is_told_what_to_write(store: Store, fol
     with pytest.raises(BadProject, match="cannot start from its own result") as caught:
         _ = footing(store, folder, 'start = "a"\n' + SMALL).base
     assert f'write start = "{name}"' == caught.value.problems[0].fix
+
+
+def test_what_cannot_answer_is_told_by_name_before_anything_is_loaded(store: Store, folder: Path) -> None:
+    name = tuned(store, folder, Lora())
+    refuse_unsound("mine", store)
+    refuse_unsound(str(folder / "base"), store)
+    with pytest.raises(NotFound, match=r"a tuned model, a catalogue id[\s\S]*fix: did you mean mine\?"):
+        refuse_unsound("mime", store)
+    with pytest.raises(NotFound, match=r"tunesmith models pull qwen3-0\.6b"):
+        refuse_unsound("qwen3-0.6b", store)
+    manifest = store.get(name).path / "manifest.json"
+    manifest.chmod(0o644)
+    manifest.write_text(manifest.read_text().replace("lora", "lorb"))
+    with pytest.raises(DamagedWeights, match="is not what was stored"):
+        refuse_unsound("mine", store)
 
 
 def test_a_missing_embedder_says_how_to_get_it_and_how_to_do_without(store: Store, folder: Path) -> None:

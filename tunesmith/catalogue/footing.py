@@ -33,7 +33,7 @@ class Footing:
     def parent(self) -> tuple[Artifact, Checkpoint] | None:
         """The checkpoint that is continued, if one is.
 
-        Raises: NotFound; BadProject where the project would continue its own result, each run that of the last.
+        Raises: NotFound; DamagedWeights; BadProject where the project would continue its own result, each run that of the last.
         """
         if self.project.start is None:
             return None
@@ -43,6 +43,7 @@ class Footing:
                 "a project cannot start from its own result: every run would go on from the last one", where="start", got=self.project.start,
                 expected="a checkpoint, or the name of another project's model", fix=f'write start = "{artifact.name}"',
             )  # fmt: skip
+        artifact.verify()
         return artifact, artifact.load(Checkpoint)
 
     @cached_property

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tunesmith.errors import Problem
-from tunesmith.spec.lines import Path
+from tunesmith.spec.lines import Path, key_lines
 
 BOUNDS = {
     "greater_than": ("gt", "above"),
@@ -33,10 +34,14 @@ GOT_CHARACTERS = 80
 class Places:
     """Where the keys of a project stand: the lines of a file, and the `--set` options laid over it."""
 
-    def __init__(self, where: str, lines: Mapping[Path, int], options: Mapping[Path, str] | None = None) -> None:
+    def __init__(self, where: str, text: str, options: Mapping[Path, str] | None = None) -> None:
         self.where = where
-        self._lines = lines
+        self._text = text
         self._options = options or {}
+
+    @cached_property
+    def _lines(self) -> Mapping[Path, int]:
+        return key_lines(self._text)  # only for messages: a sound file is not read twice
 
     def of(self, path: Path) -> str:
         """The option that sets the key at `path`, or the file with the line of that key or of the nearest table around it."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 Path = tuple[str | int, ...]
+ENDS = ("]", "}", '"""', "'''")
+"""A value of several lines ends with one of these: other lines need no look, or a long list would take its length squared."""
 
 
 def key_lines(text: str) -> dict[Path, int]:
@@ -32,7 +34,10 @@ def statements(text: str) -> Iterator[tuple[int, str]]:
     """(first line, text) of each statement that says something: a key with its value, which may span lines, or a header."""
     begun, parts = 1, ""
     for number, line in enumerate(text.split("\n"), 1):
+        goes_on = bool(parts)
         parts += line + "\n"
+        if goes_on and not any(sign in line for sign in ENDS):
+            continue
         try:
             says_something = bool(tomllib.loads(parts))
         except tomllib.TOMLDecodeError:  # the value goes on in the next line

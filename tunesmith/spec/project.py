@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.dataset import Cleaning, Source, SplitRule
 from tunesmith.spec.faults import Places, dotted, problems
-from tunesmith.spec.lines import Path, key_lines
+from tunesmith.spec.lines import Path
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Recipe
 from tunesmith.spec.task import ABOUT_OUT_OF_SCOPE, UNBOUNDED, Goal, Task
@@ -79,12 +79,11 @@ def parse_project(text: str, where: str, overrides: Sequence[str] = ()) -> Proje
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise not_toml(error, text, where) from None
-    lines = key_lines(text)
-    project = validated(raw, Places(where, lines))
+    project = validated(raw, Places(where, text))
     if not overrides:
         return project
     options = {key_path(option.partition("=")[0]): f"--set {option[:80]}" for option in overrides}
-    return validated(overridden(raw, overrides), Places(where, lines, options))
+    return validated(overridden(raw, overrides), Places(where, text, options))
 
 
 def not_toml(error: tomllib.TOMLDecodeError, text: str, where: str) -> BadProject:
