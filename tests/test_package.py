@@ -17,7 +17,9 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("package")
     source = folder / "source"  # a copy: building leaves files beside the sources
     source.mkdir()
-    tracked = subprocess.run(["git", "ls-files", "-z", "tunesmith", "pyproject.toml", "README.md", "LICENSE"], cwd=ROOT, check=True, capture_output=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "tunesmith", "pyproject.toml", "README.md", "LICENSE"], cwd=ROOT, check=True, capture_output=True
+    )
     for name in tracked.stdout.decode().split("\0"):
         if name and (ROOT / name).exists():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
