@@ -249,7 +249,7 @@ class _Placing:
         got = f"{name} has {taken:,} {self.which}rows instead of {target:,}"
         if taken < target:
             self.done.notes.append(f"{got}: near duplicates and groups stay together, and each label keeps a row to train on")
-        elif taken > target + max(2, 0.2 * target):
+        elif taken > target:
             self.done.notes.append(f"{got}: its smallest group of rows that must stay together is that large")
 
 
