@@ -32,7 +32,8 @@ class Guard:
         self.entries = {entry.content: (token, entry) for token, entry in added.items()}
         self.spellings = sorted(self.entries, key=lambda text: (-len(text), text))  # the longest wins, as in the tokenizer
         self.numbers = {text: number for number, text in enumerate(self.spellings)}
-        spelt = "|".join(re.escape(text) for text in self.spellings)
+        first = "".join(sorted({re.escape(text[0]) for text in self.spellings}))  # looked at first: some tokenizers have 6,000 spellings
+        spelt = f"(?=[{first}])(?:{'|'.join(re.escape(text) for text in self.spellings)})" if self.spellings else ""
         self.cut = re.compile(f"({spelt})") if spelt else re.compile("(?!)")
         self.pattern = re.compile(f"{MARK}|{spelt}" if spelt else MARK)
 
