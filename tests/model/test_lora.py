@@ -15,8 +15,9 @@ from transformers import AutoModelForCausalLM
 from tests import tiny
 from tunesmith.errors import BadProject, DamagedWeights, UnsafeWeights, Unsupported
 from tunesmith.model import lora
+from tunesmith.model.dropout import draw
 from tunesmith.model.load import LoadedModel
-from tunesmith.model.lora import Drop, LoraLinear
+from tunesmith.model.lora import LoraLinear
 from tunesmith.spec.recipe import Lora
 
 PEFT = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # PEFT asks transformers for it
@@ -219,42 +220,8 @@ def test_output_and_gradients_are_the_formula_s(bias, dropout, shape):
     out = layer(x)
     ours = torch.autograd.grad((out * weight).sum(), leaves)
     torch.manual_seed(1)
-    drop = lora.draw(dropout)
+    drop = draw(dropout)
     expected = plain(layer, x, drop.mask(x) * drop.scale if dropout else 1.0)
     torch.testing.assert_close(out, expected)
     for got, wanted in zip(ours, torch.autograd.grad((expected * weight).sum(), leaves), strict=True):
         torch.testing.assert_close(got, wanted)
-
-
-def test_dropout_drops_its_share_keeps_the_mean_and_ends_with_training():
-    drop = Drop(seed=5, threshold=round(0.05 * 65536))
-    x = torch.ones(1000, 999)  # not a multiple of four
-    mask = drop.mask(x)
-    assert set(mask.unique().tolist()) == {0.0, 1.0}
-    assert float(mask.mean()) == pytest.approx(0.95, abs=4 * (0.05 * 0.95 / 999_000) ** 0.5)
-    assert float(mask.mean()) * drop.scale == pytest.approx(1.0, abs=1e-3)
-    columns, rows = mask.mean(0), mask.mean(1)
-    assert float((columns - 0.95).abs().max()) < 6 * (0.05 * 0.95 / 1000) ** 0.5
-    assert float((rows - 0.95).abs().max()) < 6 * (0.05 * 0.95 / 999) ** 0.5
-    layer = LoraLinear(nn.Linear(6, 5), 2, 2.0, 0.5)
-    layer.lora_B.data.normal_()
-    layer.lora_A.data.normal_()
-    inputs = torch.randn(3, 6)
-    assert not torch.equal(layer(inputs), layer(inputs))
-    layer.eval()
-    assert torch.equal(layer(inputs), layer(inputs))
-
-
-def test_dropout_is_the_same_for_the_same_seed_and_dtype_and_differs_between_layers():
-    torch.manual_seed(7)
-    first, second = lora.draw(0.5), lora.draw(0.5)
-    torch.manual_seed(7)
-    assert lora.draw(0.5) == first
-    assert first.seed != second.seed
-    x = torch.zeros(50, 8)
-    assert torch.equal(first.mask(x), first.mask(x.bfloat16()).float())
-    assert not torch.equal(first.mask(x), second.mask(x))
-
-
-def test_dropping_nearly_all_still_divides_by_something():
-    assert lora.draw(0.999999).scale == 65536.0

@@ -3,9 +3,7 @@
 y = x·Wᵀ + b + (α/r)·dropout(x)·Aᵀ·Bᵀ with x [T, in], W [out, in] frozen, A [r, in], B [out, r].
 
 A and B are kept in float32 and rounded to the activations' dtype when used, so that small updates are not lost and no large tensor is
-cast. Dropout costs nearly nothing here: torch's own took a quarter of a training step on a CPU (its generator yields one number at a time),
-so 16 random bits per value come from a faster generator, seeded by torch's, and the backward pass makes the same mask again instead of keeping
-it. The share dropped is `dropout` to the nearest 1/65,536, and the scale is that of the rounded share. A starts uniform (Kaiming, a = √5), B at zero: an untrained adapter changes nothing. Source: Hu et al. 2021 (arXiv 2106.09685) §4.1.
+cast. A starts uniform (Kaiming, a = √5), B at zero: an untrained adapter changes nothing. Source: Hu et al. 2021 (arXiv 2106.09685) §4.1.
 """
 
 from __future__ import annotations
@@ -13,16 +11,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tunesmith.errors import BadProject, DamagedWeights, UnsafeWeights, Unsupported
+from tunesmith.model.dropout import Drop, draw
 from tunesmith.model.tensors import read, write
 from tunesmith.spec.recipe import Lora
 
@@ -55,34 +52,6 @@ class LoraLinear(nn.Module):
         drop = draw(self.dropout) if self.dropout and self.training else None
         out: Tensor = _Adapted.apply(x, self.lora_A, self.lora_B, self.inner.weight, self.inner.bias, self.scale, drop)  # type: ignore[no-untyped-call]
         return out
-
-
-@dataclass(frozen=True)
-class Drop:
-    """One draw of dropout: everything the mask is made from."""
-
-    seed: int
-    threshold: int
-    """Of 65,536: values whose 16 random bits are below it are dropped."""
-
-    @property
-    def scale(self) -> float:
-        """What keeps the expectation: 1 / (share kept)."""
-        return 65536 / (65536 - self.threshold)
-
-    def mask(self, like: Tensor) -> Tensor:
-        """1 where a value is kept, else 0, in the shape and dtype of `like`; the same every time."""
-        if like.device.type != "cpu":
-            generator = torch.Generator(like.device).manual_seed(self.seed)
-            return torch.empty_like(like).bernoulli_(1 - self.threshold / 65536, generator=generator)
-        words = np.random.SFC64(self.seed).random_raw(-(-like.numel() // 4)).view(np.int16)
-        bits = torch.from_numpy(words)[: like.numel()].view(like.shape)
-        return torch.ge(bits, self.threshold - 32768, out=torch.empty_like(like))
-
-
-def draw(dropout: float) -> Drop:
-    """A new draw, seeded by torch's generator."""
-    return Drop(int(torch.randint(2**62, ())), min(65535, round(dropout * 65536)))
 
 
 class _Adapted(torch.autograd.Function):
