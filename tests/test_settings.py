@@ -8,7 +8,7 @@ import pytest
 
 from tunesmith import settings as module
 from tunesmith.errors import BadProject
-from tunesmith.settings import read_settings, settings, worker_environment
+from tunesmith.settings import SPINS, read_settings, settings, worker_environment
 
 
 def test_an_empty_environment_has_a_home_and_no_opinions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,9 +74,11 @@ def test_settings_do_not_change_once_they_were_read(monkeypatch: pytest.MonkeyPa
     settings.cache_clear()
 
 
-def test_workers_sleep_while_they_wait_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_sleep_soon_while_they_wait_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert worker_environment()["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert worker_environment()["OMP_WAIT_POLICY"] == "ACTIVE"
-    assert module.os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    assert worker_environment() == {**module.os.environ, "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS}
+    for name, value in (("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "7")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            assert worker_environment() == dict(module.os.environ)

@@ -59,10 +59,16 @@ def settings() -> Settings:
     return read_settings(os.environ)
 
 
-def worker_environment() -> dict[str, str]:
-    """The environment for a process that computes: the caller's, with OpenMP threads that sleep instead of spinning while they wait.
+SPINS = "5000"
+"""How often a waiting GNU OpenMP thread looks again before it sleeps: a few microseconds. Measured with bench/threads.py (docs/log.md)."""
 
-    Spinning threads are ruinous beside any other busy process: on two shared cores a training step took 112 s with the default and 6-10 s
-    with this (docs/log.md). What the user set himself stays.
+
+def worker_environment() -> dict[str, str]:
+    """The environment for a process that computes: the caller's, with OpenMP threads that soon sleep instead of spinning while they wait.
+
+    Spinning threads are ruinous beside any other busy process, and threads that sleep at once wake up late: a step takes a fifth longer. What
+    the user set himself stays.
     """
-    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
+        return dict(os.environ)
+    return {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS, **os.environ}
