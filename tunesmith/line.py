@@ -216,6 +216,8 @@ class Line:
 
             questions = Questions(self.rows(split), dataset, artifact.name, split, self.project.goal.confidence)
             answerer = open_candidate(candidate, self.bench)
+            if answerer.remark:
+                self.monitor.emit(Note(text=answerer.remark))
             return evaluate(candidate, answerer, questions, decoding_for(self.project.task, dataset), work.path, self.monitor)
 
         return self.steps.do(step, make, self._report_words, Report)

@@ -11,8 +11,11 @@ from safetensors.torch import load_file, save_file
 from tests import tiny
 from tunesmith.errors import DamagedWeights, DoesNotFit, Unsupported
 from tunesmith.model import load as module
+from tunesmith.model import lora
+from tunesmith.model.device import Placement
 from tunesmith.model.load import load, load_embedder
 from tunesmith.spec.model import LocalModel
+from tunesmith.spec.recipe import Lora
 
 
 def change(folder, name: str, **values) -> None:
@@ -38,6 +41,31 @@ def test_attention_only_models_share_prefixes_and_give_the_library_s_logits(tmp_
 def test_a_state_along_the_sequence_is_noticed(tmp_path):
     model = tiny.load(tiny.save(tmp_path / "lfm2", "lfm2"))
     assert (model.shares_prefixes, model.sharing_reason) == (False, "its layers carry a state along the sequence, so branches would see one another")
+
+
+def test_an_adapter_that_blows_up_rounding_still_shares_prefixes(tmp_path):
+    model = tiny.load(tiny.save(tmp_path / "m"))
+    spec = Lora(r=4, alpha=8, targets=("all-linear",))
+    lora.inject(model.network, spec, 0.0, seed=1)
+    for _, layer in lora.adapters(model.network):
+        layer.lora_B.data.normal_(std=300)
+    (tmp_path / "adapter").mkdir()
+    lora.save(model.network, spec, 0.0, tmp_path / "adapter", "m")
+    bf16 = Placement(torch.device("cpu"), torch.bfloat16, 1, ())
+    tuned = load(model.local, bf16, adapter=tmp_path / "adapter")
+    assert tuned.shares_prefixes
+    assert len(list(lora.adapters(tuned.network))) > 0
+
+
+def test_positions_of_the_model_s_own_are_noticed(tmp_path, monkeypatch):
+    """Positions that a model counts for itself put the second branch elsewhere; no token of one branch reaches the other."""
+    model = tiny.load(tiny.save(tmp_path / "m"))
+    for name, weight in model.network.named_parameters():
+        weight.data *= 30 if "q_proj" in name or "k_proj" in name else 1  # else a random model hardly looks at positions
+    assert module.probe(model)[0] is True
+    run = module.attention.run
+    monkeypatch.setattr(module.attention, "run", lambda decoder, ids, positions, layout: run(decoder, ids, torch.arange(len(ids)), layout))
+    assert module.probe(model)[0] is False
 
 
 def test_attention_dropout_is_not_taken_for_nothing(tmp_path):

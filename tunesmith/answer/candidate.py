@@ -28,6 +28,10 @@ class Answerer(Protocol):
     def usage(self) -> Usage:
         """Tokens so far."""
 
+    @property
+    def remark(self) -> str:
+        """What people should know about the way it answers; empty where it is the usual one."""
+
     def answer(self, questions: Sequence[Conversation], decoding: Decoding, *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Answer]:
         """One answer per question, in order; fewer once `stop()`."""
 
@@ -101,6 +105,7 @@ class ConstantAnswerer:
 
     text: str
     usage: Usage = field(default_factory=Usage)
+    remark: str = ""
 
     def answer(self, questions: Sequence[Conversation], decoding: Decoding, *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Answer]:
         """As in `Answerer`."""
@@ -117,6 +122,7 @@ class ClassifierAnswerer:
     embedder: Embedder
     classifier: LinearClassifier
     usage: Usage = field(default_factory=Usage)
+    remark: str = ""
 
     def answer(self, questions: Sequence[Conversation], decoding: Decoding, *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Answer]:
         """As in `Answerer`."""
@@ -141,6 +147,12 @@ class ModelAnswerer:
     def usage(self) -> Usage:
         """As in `Answerer`."""
         return self.engine.usage
+
+    @property
+    def remark(self) -> str:
+        """As in `Answerer`."""
+        model = self.engine.model
+        return "" if model.shares_prefixes else f"{model.local.id} answers every row alone: {model.sharing_reason}"
 
     def answer(self, questions: Sequence[Conversation], decoding: Decoding, *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Answer]:
         """As in `Answerer`."""

@@ -30,6 +30,8 @@ logging.getLogger("transformers").setLevel(logging.ERROR)
 
 TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 6e-2, torch.float16: 6e-2}
 """Relative difference by norm up to which two ways of computing the same are taken to agree."""
+LEAK = 1e-4
+"""Relative change by norm of one branch when only another was changed: nothing but rounding may cause it."""
 PROBE_ROWS = [[5, 6, 7, 8, 9, 11], [5, 6, 7, 10, 12]]
 
 
@@ -118,15 +120,16 @@ def load(
     check_serving(Shape.of(config, local.parameters), placement.dtype, free_bytes(memory_limit))
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     network = _network(folder, config, placement)
-    if weights is not None:
-        _replace(network, weights)
-    if adapter is not None:
-        lora.load(network, adapter)
     network.to(placement.device).eval()
     context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or local.context)
     model = LoadedModel(local, network, Template(tokenizer, _stop_ids(network)), placement, context)
     check_head(model)
     model.shares_prefixes, model.sharing_reason = probe(model)
+    if weights is not None:
+        _replace(network, weights)
+    if adapter is not None:
+        lora.load(network, adapter)
+    network.eval()
     return model
 
 
@@ -222,20 +225,30 @@ def probe(model: LoadedModel) -> tuple[bool, str]:
     """Whether shared prefixes give this model the same hidden states as rows alone, found out by trying; with the reason.
 
     Recurrent mixers carry a state from one branch into the next, some models build masks of their own, and attention dropout is not in the
-    fused kernels: none of them can be told safely from the configuration, but two short rows show it.
+    fused kernels: none of them can be told safely from the configuration, but two short rows show it. Ask it of the base's weights: a tuned
+    adapter can blow up the rounding of bf16 on tokens that make no sense, and what is asked is a property of the architecture.
     """
     limit = len(model.tokenizer)
     rows = [[token % limit for token in row] for row in PROBE_ROWS]
-    forest = model.pack(rows)
     if getattr(model.network.config.get_text_config(), "attention_dropout", 0.0):
         return False, "it was trained with attention dropout, which shared prefixes do not have"
+    first, second = rows
+    other = [*first[:-1], (first[-1] + 7) % limit]
     try:
-        shared = attention.run(model.network.get_decoder(), forest.ids, forest.positions, ForestLayout(forest)).double()
+        packed, changed = (_packed_states(model, [row, second]) for row in (first, other))
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         return False, f"its layers do not take a packed sequence ({type(error).__name__})"
-    for r, row in enumerate(rows):
-        alone = model.network.get_decoder()(input_ids=torch.tensor([row], device=forest.ids.device), use_cache=False).last_hidden_state[0].double()
-        ours = shared[[forest.source(r, i) for i in range(len(row))]]
-        if not bool((ours - alone).norm() <= TOLERANCE[model.placement.dtype] * alone.norm()):
-            return False, "its layers carry a state along the sequence, so branches would see one another"
+    leak = (packed[1] - changed[1]).norm() / packed[1].norm()
+    alone = [model.network.get_decoder()(input_ids=torch.tensor([row], device=model.placement.device), use_cache=False) for row in rows]
+    noise, difference = ((ours - theirs.last_hidden_state[0].double()).norm() / ours.norm() for ours, theirs in zip(packed, alone, strict=True))
+    # The first row lies in one piece, so it differs by rounding only, whatever the architecture.
+    if not bool(leak <= LEAK) or not bool(difference <= max(TOLERANCE[model.placement.dtype], 2 * float(noise))):
+        return False, "its layers carry a state along the sequence, so branches would see one another"
     return True, "rows with a common beginning share its computation"
+
+
+def _packed_states(model: LoadedModel, rows: list[list[int]]) -> list[Tensor]:
+    """Each row's hidden states [n, D] out of one forest, in float64."""
+    forest = model.pack(rows)
+    states = attention.run(model.network.get_decoder(), forest.ids, forest.positions, ForestLayout(forest)).double()
+    return [states[[forest.source(r, i) for i in range(len(row))]] for r, row in enumerate(rows)]
