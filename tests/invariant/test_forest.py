@@ -15,6 +15,7 @@ from tests import tiny
 from tunesmith.model import likelihood as losses
 from tunesmith.model import lora
 from tunesmith.model.device import Placement
+from tunesmith.model.forest import pack
 from tunesmith.model.likelihood import cross_entropy, supervised
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.spec.recipe import Lora
@@ -39,6 +40,14 @@ ROWS = {
     "several trained turns": [row([*TRUNK, 20, 21, 22, 23], 1, 2, 9, 12), row([*TRUNK, 30, 31, 32], 10, 11)],
     "the first token counts for nothing": [row([11, 20], 0, 1), row([12, 21, 22], 0, 2)],
     "one row": [row([11, 20, 21, 22], 1, 3)],
+    "nested trunks": [
+        row([*TRUNK, 20, 21, 22, 23], 9, 12),
+        row([*TRUNK, 20, 21, 22, 24, 25], 10, 13),
+        row([*TRUNK, 30, 31], 10),
+        row([*TRUNK, 30, 31, 32, 33], 2, 11, 12),
+        row([40, 41, 42], 1),
+        row([40, 41, 43, 44], 2, 3),
+    ],
 }
 
 
@@ -47,6 +56,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
     """Every kind, in float32."""
     root = tmp_path_factory.mktemp("models")
     return {kind: tiny.load(tiny.save(root / kind, kind)) for kind in [*SHARING, "lfm2"]}
+
+
+@pytest.fixture(autouse=True)
+def sharing_whatever_it_saves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows this short would save too little to share anything."""
+    monkeypatch.setattr(LoadedModel, "pack", lambda self, rows, least=1: pack(rows, self.placement.device, least))
 
 
 def in_dtype(model: LoadedModel, dtype: torch.dtype) -> LoadedModel:

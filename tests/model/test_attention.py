@@ -1,10 +1,13 @@
-"""Forest attention against a plain reference: every row on its own, in float64 (dense) and float32 (fused)."""
+"""Forest attention against a plain reference: every row on its own."""
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tunesmith.model import attention
 from tunesmith.model.attention import ForestLayout
-from tunesmith.model.forest import common_prefix, pack
+from tunesmith.model.forest import pack
 
 ROWS = {
     "ragged branches on a long trunk": [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7], [1, 2, 3, 4, 8, 9, 10, 11]],
@@ -14,6 +17,8 @@ ROWS = {
     "branches of one token": [[1, 2, 3], [1, 2, 4]],
     "a branch that begins another": [[1, 2, 3], [1, 2, 3, 4, 5]],
     "equal rows": [[1, 2, 3], [1, 2, 3]],
+    "nested": [[1, 2, 3, 4], [1, 2, 3, 5, 6], [1, 2, 7, 8, 9, 10, 11], [1, 2, 7, 8, 12], [1, 13]],
+    "two trees": [[1, 2, 3, 4, 5], [1, 2, 3, 6], [7, 8, 9], [7, 8, 10, 11, 12]],
 }
 
 
@@ -33,16 +38,20 @@ def plain(query, key, value, scale, window=None, softcap=None):
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
 @pytest.mark.parametrize("heads", [(3, 3), (4, 2), (6, 1)], ids=str)
 @pytest.mark.parametrize(("window", "softcap"), [(None, None), (3, None), (100, None), (None, 2.0), (2, 2.0)], ids=str)
+@pytest.mark.parametrize(("piece", "kept"), [(256, 1024), (2, 3)], ids=str)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-11), (torch.float32, 1e-5)], ids=str)
-def test_attends_as_each_row_alone_forward_and_backward(rows, heads, window, softcap, dtype, tolerance):
+def test_attends_as_each_row_alone_forward_and_backward(monkeypatch, rows, heads, window, softcap, piece, kept, dtype, tolerance):
+    """`piece` 2 cuts nodes; `kept` 3 makes most probabilities again in the backward pass."""
+    monkeypatch.setattr(attention, "PIECE", piece)
+    monkeypatch.setattr(attention, "KEPT_KEYS", kept)
     generator = torch.Generator().manual_seed(1)
-    forest = pack(rows)
+    forest = pack(rows, least=1)
     total, width, scale = len(forest.ids), 8, 0.3
     q, k, v = (torch.randn(1, h, total, width, dtype=dtype, generator=generator, requires_grad=True) for h in (heads[0], heads[1], heads[1]))
     weight = [torch.randn(heads[0], len(row), width, dtype=dtype, generator=generator) for row in rows]
 
     out = ForestLayout(forest).attend(0, q, k, v, scale, window, softcap)
-    paths = [torch.tensor([forest.source(r, i) for i in range(len(row))]) for r, row in enumerate(rows)]
+    paths = [torch.from_numpy(forest.path(r)) for r in range(len(rows))]
     ours = torch.autograd.grad(sum((out[0][:, p] * w).sum() for p, w in zip(paths, weight, strict=True)), (q, k, v))
 
     alone = [plain(q[0][:, p], k[0][:, p], v[0][:, p], scale, window, softcap) for p in paths]
@@ -53,16 +62,45 @@ def test_attends_as_each_row_alone_forward_and_backward(rows, heads, window, sof
         torch.testing.assert_close(got, expected, atol=tolerance, rtol=tolerance)
 
 
-def test_a_packed_row_reads_as_written():
-    rows = [[1, 2, 3, 4], [1, 2, 5]]
-    forest = pack(rows)
-    assert forest.trunk == 2
-    assert forest.ids.tolist() == [1, 2, 3, 4, 5]
-    assert forest.positions.tolist() == [0, 1, 2, 3, 2]
-    for r, row in enumerate(rows):
-        assert row == [int(forest.ids[forest.source(r, i)]) for i in range(len(row))]
+@settings(max_examples=60)
+@given(
+    rows=st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=12), min_size=1, max_size=8),
+    least=st.integers(1, 8),
+    window=st.one_of(st.none(), st.integers(1, 6)),
+    piece=st.integers(1, 5),
+)
+def test_any_forest_attends_as_each_row_alone(rows, least, window, piece):
+    generator = torch.Generator().manual_seed(2)
+    forest = pack(rows, least=least)
+    q, k, v = (torch.randn(1, h, len(forest.ids), 4, dtype=torch.float64, generator=generator, requires_grad=True) for h in (4, 2, 2))
+    before, attention.PIECE = attention.PIECE, piece
+    out = ForestLayout(forest).attend(0, q, k, v, 0.7, window, None)
+    attention.PIECE = before
+    paths = [torch.from_numpy(forest.path(r)) for r in range(len(rows))]
+    alone = [plain(q[0][:, p], k[0][:, p], v[0][:, p], 0.7, window) for p in paths]
+    ours = torch.autograd.grad(sum(out[0][:, p].square().sum() for p in paths), (q, k, v))
+    theirs = torch.autograd.grad(sum(o.square().sum() for o in alone), (q, k, v))
+    for got, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(got, expected, atol=1e-10, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("rows", "expected"), [([[1, 2], [1, 2, 3]], 1), ([[7, 8, 9], [7, 8, 1], [7, 8]], 1), ([[3], [4]], 0), ([[1, 2, 3]], 0)])
-def test_the_common_beginning_leaves_every_row_a_token(rows, expected):
-    assert expected == common_prefix(rows)
+@pytest.mark.parametrize("window", [None, 3])
+def test_the_dense_form_is_the_same(window):
+    generator = torch.Generator().manual_seed(3)
+    forest = pack(ROWS["nested"], least=1)
+    q, k, v = (torch.randn(1, h, len(forest.ids), 8, dtype=torch.float64, generator=generator) for h in (4, 2, 2))
+    expected = ForestLayout(forest).attend(0, q, k, v, 0.3, window, None)
+    torch.testing.assert_close(attention.dense(q, k, v, forest.dense_mask(window), 0.3, None), expected)
+    capped = ForestLayout(forest).attend(0, q, k, v, 0.3, window, 2.0)
+    torch.testing.assert_close(attention.dense(q, k, v, forest.dense_mask(window), 0.3, 2.0), capped)
+
+
+def test_a_forest_is_planned_once_for_all_layers(monkeypatch):
+    calls = []
+    make = attention._make_plan
+    monkeypatch.setattr(attention, "_make_plan", lambda *a: calls.append(a) or make(*a))
+    layout = ForestLayout(pack(ROWS["nested"], least=1))
+    q, k = torch.randn(1, 4, len(layout.forest.ids), 8), torch.randn(1, 2, len(layout.forest.ids), 8)
+    for layer in range(3):
+        layout.attend(layer, q, k, k, 0.3, None, None)
+    assert len(calls) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import chain
 
 import pytest
@@ -42,12 +43,23 @@ def test_steps_by_hand(rows, per_step, epochs, expected):
 
 
 def test_shared_tokens_count_once_in_a_micro_batch():
-    rows = [row(10) for _ in range(4)] + [row(30)]
-    # equal rows share all but their last token
-    assert micro_batches([row(10)] * 4, 63) == [[0, 1, 2, 3]]
-    assert micro_batches([row(10)] * 4, 61) == [[0, 1], [2, 3]]
-    assert [len(g) for g in micro_batches(rows, 90)] == [4, 1]
-    assert packed_tokens(rows, 1000) == 50 + 4 * 10 + 30
+    assert micro_batches([row(10)] * 4, 60) == [[0, 1, 2, 3]], "equal rows are computed once"
+    rows = [TokenRow([*TRUNK, 100 + i, *range(200, 200 + n - 1)], [True] * (len(TRUNK) + n)) for i, n in enumerate([10, 10, 10, 10, 30])]
+    assert [len(g) for g in micro_batches(rows, len(TRUNK) + 40)] == [4, 1]
+    assert [len(g) for g in micro_batches(rows, len(TRUNK) + 39)] == [3, 1, 1]
+    assert packed_tokens(rows, 1000) == len(TRUNK) + 4 * 10 + 30
+    assert packed_tokens(rows, len(TRUNK) + 40) == 2 * len(TRUNK) + 4 * 10 + 30
+
+
+def test_rows_of_one_question_stay_together_and_share_it():
+    """Preference pairs: two answers of different lengths to each question."""
+    rows = []
+    for question in range(4):
+        start = [*TRUNK, *range(1000 * question + 100, 1000 * question + 130)]
+        rows += [TokenRow([*start, 1, 2], [True] * (len(start) + 2)), TokenRow([*start, *range(3, 43)], [True] * (len(start) + 40))]
+    groups = micro_batches(rows, len(TRUNK) + 2 * (30 + 2 + 40))
+    assert sorted(sorted(g) for g in groups) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert packed_tokens(rows, 10_000) == len(TRUNK) + 4 * (30 + 2 + 40)
 
 
 def test_a_model_that_cannot_share_pays_for_every_row_and_its_padding():
@@ -60,8 +72,11 @@ def test_a_model_that_cannot_share_pays_for_every_row_and_its_padding():
 
 @pytest.mark.parametrize("shares", [True, False])
 @pytest.mark.parametrize("budget", [16, 70, 200, 10_000])
-def test_every_row_is_in_one_micro_batch_within_the_budget(shares, budget):
-    rows = [row(1 + (i * 7) % 40, TRUNK[: 10 + 40 * (i % 2)]) for i in range(33)]
+@pytest.mark.parametrize("seed", range(8))
+def test_every_row_is_in_one_micro_batch_within_the_budget(shares, budget, seed):
+    draw = random.Random(seed)
+    beginnings = [TRUNK[: draw.randrange(50)] + [draw.randrange(9) for _ in range(draw.randrange(40))] for _ in range(5)]
+    rows = [row(1 + draw.randrange(40), draw.choice(beginnings)) for _ in range(33)]
     groups = micro_batches(rows, budget, shares)
     assert sorted(chain(*groups)) == list(range(33))
     assert all(len(g) == 1 or packed_tokens([rows[i] for i in g], 10**9, shares) <= budget for g in groups)

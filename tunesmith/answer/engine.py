@@ -13,7 +13,7 @@ from tunesmith.answer.choice import Node, forced, leaf, trie
 from tunesmith.answer.sample import cut_at_stop, pick
 from tunesmith.answer.session import Session, open_session
 from tunesmith.errors import DoesNotFit
-from tunesmith.model.forest import common_prefix
+from tunesmith.model.forest import shared_by_all
 from tunesmith.model.likelihood import supervised
 from tunesmith.model.load import LoadedModel
 from tunesmith.spec.candidate import Answer, Decoding
@@ -56,7 +56,7 @@ class Engine:
         prompts = [self.model.template.prompt(c) for c in conversations]
         self._check(prompts, decoding)
         answers: dict[int, Answer] = {}
-        shared = common_prefix(prompts) if self.model.shares_prefixes else 0
+        shared = shared_by_all(prompts) if self.model.shares_prefixes else 0
         for batch in batches([len(p) - shared for p in prompts]):
             if stop():
                 break
@@ -74,7 +74,7 @@ class Engine:
         """
         rows = [self.model.template.fit(_only_last_trained(c), self.model.context) for c in conversations]
         found = [(0.0, 0)] * len(rows)
-        shared = common_prefix([row.ids for row in rows]) if self.model.shares_prefixes else 0
+        shared = shared_by_all([row.ids for row in rows]) if self.model.shares_prefixes else 0
         for batch in batches([len(row.ids) - shared for row in rows]):
             result = supervised(self.model, [rows[i] for i in batch])
             sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(0, result.rows.cpu(), result.nll.double().cpu())

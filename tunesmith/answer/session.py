@@ -56,20 +56,23 @@ class SharedSession:
         forest = self.model.pack(prompts)
         kept: dict[int, tuple[Tensor, Tensor]] = {}
         hidden = self.model.hidden(forest, ForestLayout(forest, kept))
-        self.trunk, P = forest.trunk, forest.trunk
-        self.lengths = torch.tensor(forest.lengths)
-        R, capacity = len(prompts), max(forest.lengths) + room
-        row, column = forest.cells // forest.grid.shape[1], forest.cells % forest.grid.shape[1]
+        self.trunk = P = forest.trunk
+        paths = [torch.from_numpy(forest.path(row)[P:]) for row in range(len(prompts))]
+        self.lengths = torch.tensor([len(path) for path in paths])
+        R, capacity = len(prompts), int(self.lengths.max()) + room
+        taken = torch.cat(paths).to(hidden.device)
+        row = torch.repeat_interleave(torch.arange(R), self.lengths).to(hidden.device)
+        column = torch.cat([torch.arange(len(path)) for path in paths]).to(hidden.device)
         for layer, (key, value) in kept.items():
             self.shared[layer] = (key[:, :, :P], value[:, :, :P])
             grids = []
             for tensor in (key, value):
                 grid = tensor.new_zeros(R, tensor.shape[1], capacity, tensor.shape[3])
-                grid[row, :, column] = tensor[0, :, P:].transpose(0, 1)
+                grid[row, :, column] = tensor[0].index_select(1, taken).transpose(0, 1)
                 grids.append(grid)
             self.own[layer] = (grids[0], grids[1])
         self.computed += len(forest.ids)
-        last = torch.tensor([forest.source(r, len(p) - 1) for r, p in enumerate(prompts)], device=hidden.device)
+        last = torch.tensor([int(forest.path(row)[-1]) for row in range(R)], device=hidden.device)
         return hidden[last]
 
     def extend(self, tokens: list[list[int]]) -> Tensor:

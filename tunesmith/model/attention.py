@@ -1,21 +1,24 @@
 """Queries, keys and values of a packed forest → attention output, in which every token sees exactly its own path.
 
-Two fused products per layer instead of one per row: all branch queries against the trunk's keys, and each branch against itself (rows
-gathered into a grid), joined by their log-sum-exp. The backward pass runs the fused kernels' own backward with the joined output and
-log-sum-exp, which is exact: a softmax over several pieces has, in each piece, the probabilities exp(score - joint log-sum-exp).
+The packed sequence is cut into pieces of at most `PIECE` tokens of one node. Pieces of similar size are computed together as one batched
+product: the piece's queries against its own keys and those before it on its path. The keys of a tree's root, which all its branches see,
+are not copied to each of them: all branch queries meet them in one product. Both parts stand side by side under a single softmax, so
+nothing is joined afterwards and soft-capping and windows need no way of their own. Query heads that share a key head are rows of one
+product.
 
-Measured on 2 cores with AVX512-BF16, 800 branch tokens on 160 shared: trunk product 2.3 ms fused against 7.2 ms as plain matrix products
-with an fp32 softmax, backward 8.1 against 15.4; grid of 32 rows x 32: 2.0 against 0.9; of 8 x 225: 7.7 against 13.9. The fused backward
-pays a fixed price per head that short rows do not earn back, most of all in bf16 (32 rows x 22: 10.8 ms against 0.9; 146 trunk tokens:
-2.2 against 0.9): few keys take plain products there, see `PLAIN_KEYS`.
+Measured on 2 cores with AVX512-BF16 against the fused kernels of torch (`bench/attention.py`, docs/log.md).
 
 Registered with transformers under the name `tunesmith`; a layout comes in as the keyword `layout`, which transformers hands through.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface
@@ -25,15 +28,14 @@ from transformers.masking_utils import sdpa_mask
 from tunesmith.model.forest import Forest
 
 NAME = "tunesmith"
-FUSED = (torch.float32, torch.bfloat16, torch.float16)  # in float64 the fused kernel is only good to 1e-7
-PLAIN_KEYS = {torch.float32: 64, torch.bfloat16: 256, torch.float16: 256}
-"""Up to so many keys the backward pass as plain batched products is faster than the fused one, measured as above."""
-_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-_flash_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+PIECE = 256
+"""Tokens of one piece: a longer one computes more scores above the diagonal, which are thrown away."""
+KEPT_KEYS = 1024
+"""Up to so many keys the probabilities are kept for the backward pass; with more they are made again, or they would outgrow all else."""
 
 
 class Layout(Protocol):
-    """How the tokens of one packed sequence relate: a forest in training and prefill, a batch of single tokens in decoding."""
+    """How the tokens of one packed sequence relate: a forest in training and prefill, a batch of new tokens in decoding."""
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float, window: int | None, softcap: float | None) -> Tensor:
         """[1, H, T, D] output for query [1, H, T, D] and key, value [1, Hkv, T, D]."""
@@ -47,18 +49,19 @@ class ForestLayout:
         self.keep = keep
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float, window: int | None, softcap: float | None) -> Tensor:
-        """As in `Layout`. The fused way on the CPU; a dense mask elsewhere, with soft-capping, or where a window cuts a path."""
+        """As in `Layout`. In pieces on the CPU, under a dense mask elsewhere."""
         if self.keep is not None:
             self.keep[layer] = (key, value)
-        cut = window is not None and window < self.forest.longest
-        if query.device.type == "cpu" and query.dtype in FUSED and softcap is None and not cut:
-            joined: Tensor = _Joined.apply(query, key, value, self.forest, scale)  # type: ignore[no-untyped-call]
-            return joined
-        return dense(query, key, value, self.forest.dense_mask(window if cut else None), scale, softcap)
+        window = window if window is not None and window < self.forest.longest else None
+        if query.device.type != "cpu":
+            return dense(query, key, value, self.forest.dense_mask(window), scale, softcap)
+        plan = _plan(self.forest, query.shape[1], key.shape[1], window, query.dtype)
+        out: Tensor = _Pieces.apply(query, key, value, plan, scale, softcap)  # type: ignore[no-untyped-call]
+        return out
 
 
 def dense(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
-    """Attention under an explicit mask [T, S]: the plain form, for windows, soft-capping and devices without the fused one."""
+    """Attention under an explicit mask [T, S]: the plain form, for devices without one of our own."""
     groups = query.shape[1] // key.shape[1]
     if softcap is None:
         return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale, enable_gqa=groups > 1)
@@ -67,115 +70,273 @@ def dense(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float,
     return scores.masked_fill(~mask, float("-inf")).softmax(-1).to(value.dtype) @ value
 
 
-class _Joined(torch.autograd.Function):
-    """Attention over `[trunk | branches]` by two fused products. H query heads in groups of G share Hkv key heads."""
+@dataclass(frozen=True)
+class Piece:
+    """Tokens of one node, at most `PIECE`, and what they see."""
+
+    start: int
+    length: int
+    before: np.ndarray
+    """Packed places of the keys before it that are gathered for it."""
+    root: tuple[int, int]
+    """(start, length) of the keys that it shares with every other branch of its tree; length 0: none."""
+
+
+def pieces(forest: Forest) -> Iterator[Piece]:
+    """The pieces of a forest, node by node."""
+    root, shared = 0, (0, 0)
+    for index, node in enumerate(forest.nodes):
+        if node.parent is None:
+            root, shared = index, (node.start, node.length) if node.below > index + 1 else (0, 0)
+        before = forest.before(index)[0 if index == root else shared[1] :]
+        count = -(-node.length // PIECE)
+        cuts = [node.length * i // count for i in range(count + 1)]
+        for first, last in itertools.pairwise(cuts):
+            seen = np.concatenate([before, np.arange(node.start, node.start + first)])
+            yield Piece(node.start + first, last - first, seen, (0, 0) if index == root else shared)
+
+
+@dataclass(frozen=True, eq=False)
+class Bucket:
+    """B pieces that are computed together: L queries each, against P shared keys and S of their own."""
+
+    size: tuple[int, int, int]
+    """(B, L, S)."""
+    root: tuple[int, int]
+    """(start, P)."""
+    queries: Tensor
+    """[Hkv·B·G·L] rows of the queries [T·H, D]; a place beyond a piece repeats its last token."""
+    keys: Tensor
+    """[Hkv·B·S] rows of the keys and values [T·Hkv, D]."""
+    valid: Tensor | None
+    """[1, B, 1, L, 1] 1 where there is a query, 0 beyond a piece; None: everywhere."""
+    mask: Tensor
+    """[1, B or 1, 1, L, S] to be added to the scores: 0 or -inf."""
+    root_mask: Tensor | None
+    """[1, B, 1, L, P], where a window cuts what is seen of the root."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything about a forest that attention needs and that is the same for all layers."""
+
+    heads: int
+    kv_heads: int
+    buckets: tuple[Bucket, ...]
+    outputs: Tensor
+    """[T·H] for each token and head its place among the buckets' queries."""
+    uses: tuple[Tensor, ...]
+    """Each [T·Hkv]: for each token and key head a place among the buckets' keys where it was used, or one past the last place."""
+
+
+def _plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype) -> Plan:
+    """The plan for these sizes, made once per forest."""
+    name = (heads, kv_heads, window, dtype)
+    if name not in forest.plans:
+        forest.plans[name] = _make_plan(forest, heads, kv_heads, window, dtype)
+    plan: Plan = forest.plans[name]
+    return plan
+
+
+def _make_plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype) -> Plan:
+    groups, total = heads // kv_heads, len(forest.ids)
+    together: dict[tuple[tuple[int, int], int, int], list[Piece]] = {}
+    for piece in pieces(forest):
+        together.setdefault((piece.root, _step(len(piece.before)), _step(piece.length)), []).append(piece)
+    positions = forest.positions.numpy()
+    buckets, places, used = [], np.zeros((total, heads), np.int64), []
+    query_base = key_base = 0
+    for (root, _, _), members in together.items():
+        B, L, A = len(members), max(p.length for p in members), max(len(p.before) for p in members)
+        queries = np.stack([p.start + np.minimum(np.arange(L), p.length - 1) for p in members])  # [B, L]
+        own = np.stack([p.start + np.minimum(np.arange(L), p.length - 1) for p in members])
+        before = np.stack([np.pad(p.before, (A - len(p.before), 0)) for p in members]).astype(np.int64)  # [B, A]
+        keys = np.concatenate([before, own], 1)  # [B, S]
+        real = np.concatenate(
+            [np.stack([np.arange(A) >= A - len(p.before) for p in members]), np.stack([np.arange(L) < p.length for p in members])], 1
+        )
+        q_at, k_at = positions[queries], positions[keys]
+        sees = (k_at[:, None, :] <= q_at[:, :, None]) & real[:, None, :]
+        if window is not None:
+            sees &= q_at[:, :, None] - k_at[:, None, :] < window
+        if A == 0 and window is None:
+            sees = np.tril(np.ones((1, L, L), bool))  # places beyond a piece are above the diagonal of every real query
+        valid = np.stack([np.arange(L) < p.length for p in members])
+        rows = queries[None, :, None, :] * heads + (np.arange(kv_heads)[:, None, None, None] * groups + np.arange(groups)[None, None, :, None])
+        wanted = np.broadcast_to(valid[None, :, None, :], rows.shape).ravel()
+        places.ravel()[rows.ravel()[wanted]] = query_base + np.flatnonzero(wanted)
+        columns = keys[None] * kv_heads + np.arange(kv_heads)[:, None, None]  # [Hkv, B, S]
+        wanted = np.broadcast_to(real[None], columns.shape).ravel()
+        used.append((columns.ravel()[wanted], key_base + np.flatnonzero(wanted)))
+        query_base, key_base = query_base + rows.size, key_base + columns.size
+        far = None
+        if window is not None and root[1]:
+            far = _added(q_at[:, :, None] - positions[root[0] : root[0] + root[1]][None, None, :] < window, dtype)
+        buckets.append(
+            Bucket(
+                (B, L, A + L), root, torch.from_numpy(rows.ravel()), torch.from_numpy(columns.ravel()),
+                None if valid.all() else torch.from_numpy(valid).to(dtype)[None, :, None, :, None], _added(sees, dtype), far,
+            )
+        )  # fmt: skip
+    return Plan(heads, kv_heads, tuple(buckets), torch.from_numpy(places.ravel()), tuple(_levels(used, total * kv_heads, key_base)))
+
+
+def _step(length: int) -> int:
+    """Lengths that are computed together: up to the same multiple of 64, short ones up to a power of two."""
+    return -(-length // 64) * 64 if length > 64 else 64 if length > 32 else 32 if length else 0
+
+
+def _added(sees: np.ndarray, dtype: torch.dtype) -> Tensor:
+    """[b, L, S] booleans as what is added to scores."""
+    return torch.zeros(sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), float("-inf"))[None, :, None]
+
+
+def _levels(used: list[tuple[np.ndarray, np.ndarray]], count: int, missing: int) -> Iterator[Tensor]:
+    """Every use of a key, as tensors that name for each of `count` keys at most one place; `missing` where there is none."""
+    keys, where = (np.concatenate(parts) for parts in zip(*used, strict=True))
+    order = np.argsort(keys, kind="stable")
+    keys, where = keys[order], where[order]
+    starts = np.searchsorted(keys, np.arange(count))
+    turn = np.arange(len(keys)) - starts[keys]
+    for level in range(int(turn.max()) + 1):
+        chosen = turn == level
+        places = np.full(count, missing, np.int64)
+        places[keys[chosen]] = where[chosen]
+        yield torch.from_numpy(places)
+
+
+class _Pieces(torch.autograd.Function):
+    """Attention over a plan's buckets, with a backward pass that keeps probabilities or makes them again."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, forest: Forest, scale: float) -> Tensor:
-        """[1, H, T, D] output."""
-        P, groups = forest.trunk, query.shape[1] // key.shape[1]
-        out = torch.empty_like(query)
-        lse = query.new_empty(query.shape[:3], dtype=torch.float32)  # [1, H, T]
-        if P:
-            out[:, :, :P], lse[:, :, :P] = _flash(
-                query[:, :, :P], _spread(key[:, :, :P], groups), _spread(value[:, :, :P], groups), 0.0, True, scale=scale
-            )
-        own, own_lse = _flash(
-            _to_grid(query[0, :, P:], forest), _to_grid(_spread(key[:, :, P:], groups)[0], forest), _to_grid(_spread(value[:, :, P:], groups)[0], forest),
-            0.0, True, scale=scale,
-        )  # fmt: skip
-        own, own_lse = _from_grid(own, forest), _from_grid(own_lse.unsqueeze(-1), forest).squeeze(-1)  # [H, N, D], [H, N]
-        if P:
-            shared, shared_lse = _flash(_grouped(query[:, :, P:], groups), key[:, :, :P], value[:, :, :P], 0.0, False, scale=scale)
-            shared, shared_lse = shared.reshape(own.shape), shared_lse.reshape(own_lse.shape)
-            joint = torch.logaddexp(own_lse, shared_lse)
-            own = own * (own_lse - joint).exp().unsqueeze(-1) + shared * (shared_lse - joint).exp().unsqueeze(-1)
-            own_lse = joint
-        out[0, :, P:], lse[0, :, P:] = own.to(out.dtype), own_lse
-        ctx.save_for_backward(query, key, value, out, lse)
-        ctx.forest, ctx.scale, ctx.groups = forest, scale, groups
-        return out
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, plan: Plan, scale: float, softcap: float | None) -> Tensor:
+        """[1, H, T, D] output, lying in memory token by token as the next layer wants it."""
+        q, k, v = _rows(query), _rows(key), _rows(value)
+        outs, kept = [], []
+        for bucket in plan.buckets:
+            batch = _Batch(bucket, plan, q, k, v, scale)
+            chances = batch.chances(softcap)
+            outs.append(batch.mixed(chances))
+            kept.append(chances if chances.shape[-1] <= KEPT_KEYS else None)
+        ctx.save_for_backward(query, key, value, *kept)
+        ctx.plan, ctx.scale, ctx.softcap = plan, scale, softcap
+        flat = outs[0] if len(outs) == 1 else torch.cat(outs)
+        return flat.index_select(0, plan.outputs).view(-1, plan.heads, flat.shape[1]).transpose(0, 1)[None]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of query, key and value."""
-        query, key, value, out, lse = ctx.saved_tensors
-        forest, scale, groups, P = ctx.forest, ctx.scale, ctx.groups, ctx.forest.trunk
-        grad = grads[0].contiguous()
-        dq = torch.empty_like(query)
-        dk, dv = torch.zeros_like(key), torch.zeros_like(value)
+        query, key, value, *kept = ctx.saved_tensors
+        plan, scale = ctx.plan, ctx.scale
+        q, k, v, grad = _rows(query), _rows(key), _rows(value), _rows(grads[0])
+        dqs, dks, dvs, roots = [], [], [], []
+        for bucket, chances in zip(plan.buckets, kept, strict=True):
+            batch = _Batch(bucket, plan, q, k, v, scale)
+            found = batch.slopes(grad, batch.chances(ctx.softcap) if chances is None else chances, ctx.softcap)
+            dqs.append(found[0])
+            dks.append(found[1])
+            dvs.append(found[2])
+            if found[3] is not None:
+                roots.append((bucket.root, *found[3]))
+        dq = (dqs[0] if len(dqs) == 1 else torch.cat(dqs)).index_select(0, plan.outputs).view(-1, plan.heads, q.shape[1])
+        dk, dv = (_gathered(parts, plan.uses).view(-1, plan.kv_heads, q.shape[1]) for parts in (dks, dvs))
+        for (start, length), root_k, root_v in roots:
+            dk[start : start + length] += root_k.transpose(0, 1)
+            dv[start : start + length] += root_v.transpose(0, 1)
+        return (*tuple(x.transpose(0, 1)[None].to(query.dtype) for x in (dq, dk, dv)), None, None, None)
 
+
+class _Batch:
+    """One bucket's queries, keys and values of one layer. G query heads share a key head; N = G·L rows of queries per piece."""
+
+    def __init__(self, bucket: Bucket, plan: Plan, q: Tensor, k: Tensor, v: Tensor, scale: float) -> None:
+        self.bucket, self.plan, self.scale = bucket, plan, scale
+        B, _, S = bucket.size
+        self.heads, D = plan.kv_heads, q.shape[1]
+        self.query = q.index_select(0, bucket.queries).mul_(scale).view(self.heads * B, -1, D)  # [Hkv·B, N, D]
+        self.key = k.index_select(0, bucket.keys).view(self.heads * B, S, D)
+        self.value = v.index_select(0, bucket.keys).view(self.heads * B, S, D)
+        start, P = bucket.root
+        self.shared = P
         if P:
-            keys, values = _spread(key[:, :, :P], groups), _spread(value[:, :, :P], groups)
-            dq[:, :, :P], k, v = _slopes(grad[:, :, :P], query[:, :, :P], keys, values, out[:, :, :P], lse[:, :, :P], True, scale)
-            dk[:, :, :P] += _gather_groups(k, groups)
-            dv[:, :, :P] += _gather_groups(v, groups)
-            branch = [_grouped(t[:, :, P:], groups) for t in (grad, query, out)]
-            branch_lse = _grouped(lse[:, :, P:].unsqueeze(-1), groups).squeeze(-1)
-            q, k, v = _slopes(branch[0], branch[1], key[:, :, :P], value[:, :, :P], branch[2], branch_lse, False, scale)
-            dq[:, :, P:] = q.reshape(dq[:, :, P:].shape)
-            dk[:, :, :P] += k
-            dv[:, :, :P] += v
-        # A padded cell's output gradient is zero, so it adds nothing to any key: its probability times (0 - 0).
-        q, k, v = _slopes(
-            _to_grid(grad[0, :, P:], forest, pad=0.0), _to_grid(query[0, :, P:], forest), _to_grid(_spread(key[:, :, P:], groups)[0], forest),
-            _to_grid(_spread(value[:, :, P:], groups)[0], forest), _to_grid(out[0, :, P:], forest), _to_grid(lse[0, :, P:].unsqueeze(-1), forest).squeeze(-1), True, scale,
-        )  # fmt: skip
-        dq[0, :, P:] = _from_grid(q, forest) + (dq[0, :, P:] if P else 0)
-        dk[:, :, P:] = _gather_groups(_from_grid(k, forest).unsqueeze(0), groups)
-        dv[:, :, P:] = _gather_groups(_from_grid(v, forest).unsqueeze(0), groups)
-        return dq, dk, dv, None, None
+            self.root_key, self.root_value = (x.view(-1, self.heads, D)[start : start + P].transpose(0, 1) for x in (k, v))  # [Hkv, P, D]
+
+    def _pairs(self, one: Tensor, root: Tensor | None, own: Tensor) -> Tensor:
+        """[Hkv·B, N, P + S] products of each query row of `one` with the root's rows and the piece's own."""
+        products = torch.bmm(one, own.transpose(1, 2))
+        if root is None:
+            return products
+        far = torch.bmm(one.view(self.heads, -1, one.shape[2]), root.transpose(1, 2))
+        return torch.cat([far.view(*products.shape[:2], self.shared), products], -1)
+
+    def scores(self) -> Tensor:
+        """[Hkv·B, N, P + S] before soft-capping and masks."""
+        return self._pairs(self.query, self.root_key if self.shared else None, self.key)
+
+    def chances(self, softcap: float | None) -> Tensor:
+        """[Hkv·B, N, P + S] probabilities."""
+        scores = self.scores()
+        if softcap is not None:
+            scores = scores.div_(softcap).tanh_().mul_(softcap)
+        B, L, _ = self.bucket.size
+        parts = scores.view(self.heads, B, -1, L, scores.shape[-1])
+        parts[..., self.shared :] += self.bucket.mask
+        if self.bucket.root_mask is not None:
+            parts[..., : self.shared] += self.bucket.root_mask
+        return scores.softmax(-1)
+
+    def mixed(self, chances: Tensor) -> Tensor:
+        """[Hkv·B·N, D] values weighted by `chances`."""
+        out = torch.bmm(chances[..., self.shared :], self.value)
+        if self.shared:
+            out += torch.bmm(self._far(chances), self.root_value).view(out.shape)
+        return out.view(-1, out.shape[2])
+
+    def _far(self, pairs: Tensor) -> Tensor:
+        """[Hkv, B·N, P] the root's part of [Hkv·B, N, P + S]."""
+        return pairs.view(self.heads, -1, pairs.shape[-1])[..., : self.shared]
+
+    def slopes(self, grad: Tensor, chances: Tensor, softcap: float | None) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor] | None]:
+        """Gradients of the queries [Hkv·B·N, D], keys and values [Hkv·B·S, D], and of the root's keys and values [Hkv, P, D].
+
+        With P the probabilities and dP = dO·Vᵀ: dV = PᵀdO, dS = P∘(dP - rowsum(dP∘P)), dQ = s·dS·K, dK = s·dSᵀQ.
+        """
+        B, L, _ = self.bucket.size
+        out = grad.index_select(0, self.bucket.queries)
+        if self.bucket.valid is not None:
+            out.view(self.heads, B, -1, L, out.shape[1]).mul_(self.bucket.valid)
+        out = out.view(self.query.shape)
+        slope = torch._softmax_backward_data(self._pairs(out, self.root_value if self.shared else None, self.value), chances, -1, chances.dtype)
+        if softcap is not None:
+            slope *= 1 - self.scores().div_(softcap).tanh_().square_()
+        own = slope[..., self.shared :]
+        dq = torch.bmm(own, self.key)
+        dk, dv = torch.bmm(own.transpose(1, 2), self.query), torch.bmm(chances[..., self.shared :].transpose(1, 2), out)
+        root = None
+        if self.shared:
+            far = self._far(slope)
+            dq += torch.bmm(far, self.root_key).view(dq.shape)
+            flat = (self.heads, -1, out.shape[2])
+            root = torch.bmm(far.transpose(1, 2), self.query.view(flat)), torch.bmm(self._far(chances).transpose(1, 2), out.view(flat))
+        return dq.mul_(self.scale).view(-1, dq.shape[2]), dk.view(-1, dk.shape[2]), dv.view(-1, dv.shape[2]), root
 
 
-def _slopes(
-    grad: Tensor, query: Tensor, key: Tensor, value: Tensor, out: Tensor, lse: Tensor, causal: bool, scale: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of query, key and value, all [B, H, ·, D], of the piece of a softmax whose joint log-sum-exp is `lse` [B, H, T].
-
-    With P = exp(s·QKᵀ - lse) and dP = dO·Vᵀ: dV = PᵀdO, dS = s·P(dP - rowsum(dO·O)), dQ = dS·K, dK = dSᵀQ.
-    Source: Dao et al. 2022 (arXiv 2205.14135), appendix B.2.
-    """
-    if key.shape[2] > PLAIN_KEYS[query.dtype]:
-        fused: tuple[Tensor, Tensor, Tensor] = _flash_backward(grad, query, key, value, out, lse.contiguous(), 0.0, causal, scale=scale)
-        return fused
-    chances = (query @ key.transpose(-1, -2)).float().mul_(scale).sub_(lse.unsqueeze(-1)).exp_()
-    if causal:
-        chances.tril_()
-    slope = (grad @ value.transpose(-1, -2)).float()
-    slope.sub_((grad.float() * out.float()).sum(-1, keepdim=True)).mul_(chances).mul_(scale)
-    rounded = slope.to(query.dtype)
-    return rounded @ key, rounded.transpose(-1, -2) @ query, chances.to(grad.dtype).transpose(-1, -2) @ grad
+def _rows(x: Tensor) -> Tensor:
+    """[1, H, T, D] → [T·H, D]; no copy where memory lies token by token, as projections leave it."""
+    return x[0].transpose(0, 1).reshape(-1, x.shape[3])
 
 
-def _spread(x: Tensor, groups: int) -> Tensor:
-    """[1, Hkv, S, D] → [1, H, S, D]: each key head once per query head of its group."""
-    return x if groups == 1 else x.repeat_interleave(groups, 1)
-
-
-def _gather_groups(x: Tensor, groups: int) -> Tensor:
-    """[1, H, S, D] → [1, Hkv, S, D]: the sum over each group, the adjoint of `_spread`."""
-    return x if groups == 1 else x.view(x.shape[0], -1, groups, *x.shape[2:]).sum(2)
-
-
-def _grouped(x: Tensor, groups: int) -> Tensor:
-    """[1, H, N, D] → [1, Hkv, G·N, D]: the query heads of a group side by side, since they meet the same keys."""
-    return x.reshape(1, x.shape[1] // groups, groups * x.shape[2], x.shape[3])
-
-
-def _to_grid(x: Tensor, forest: Forest, pad: float | None = None) -> Tensor:
-    """[H, N, D] → [R, H, L, D]. Cells beyond a row repeat its last token, or hold `pad`."""
-    R, L = forest.grid.shape
-    if pad is None:
-        return x.index_select(1, forest.grid.view(-1)).view(x.shape[0], R, L, x.shape[2]).transpose(0, 1)
-    full = x.new_full((x.shape[0], R * L, x.shape[2]), pad)
-    full[:, forest.cells] = x
-    return full.view(x.shape[0], R, L, x.shape[2]).transpose(0, 1)
-
-
-def _from_grid(x: Tensor, forest: Forest) -> Tensor:
-    """[R, H, L, D] → [H, N, D]."""
-    R, H, L, D = x.shape
-    return x.transpose(0, 1).reshape(H, R * L, D).index_select(1, forest.cells)
+def _gathered(parts: list[Tensor], uses: tuple[Tensor, ...]) -> Tensor:
+    """[T·Hkv, D] for every key the sum over its uses, in at least float32."""
+    if len(uses) == 1 and len(parts) == 1:
+        return parts[0].index_select(0, uses[0])
+    flat = torch.cat([*parts, parts[0].new_zeros(1, parts[0].shape[1])])
+    total = flat.index_select(0, uses[0])
+    if len(uses) > 1:
+        total = total.to(torch.promote_types(total.dtype, torch.float32))
+        for use in uses[1:]:
+            total += flat.index_select(0, use)
+    return total
 
 
 def _attention(

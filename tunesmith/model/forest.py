@@ -1,20 +1,39 @@
-"""Token sequences with a common beginning → one packed sequence in which that beginning stands once.
+"""Token sequences that begin alike → one packed sequence in which every common beginning stands once.
 
-The layout is `[trunk | branch 1 | branch 2 | …]`, T tokens, no padding. Positions are counted along the path from the root, so a branch
-goes on where the trunk ends. A token sees exactly the tokens before it on its own path. Every layer but attention works on single tokens
-and needs no change; the gradient is that of the separate rows, because the trunk's activations receive the sum of its branches' gradients.
-
-What is shared here is one trunk per micro-batch. On 160 shared and 25 own tokens a row that is 7 times less work than row by row.
+Sequences with a common beginning share a node, nodes nest, and each row is a path from a root to a leaf. The packed sequence has T tokens
+and no padding: nodes stand one after the other, a parent before its children. Positions are counted along the path. A token sees exactly
+the tokens before it on its own path. Every layer but attention works on single tokens and needs no change; the gradient is that of the
+separate rows, because a shared token's activations receive the sum of its branches' gradients.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+LEAST_GAIN = 16
+"""Tokens that a shared beginning must save; below that a node of its own costs attention more than it saves everywhere else."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """Tokens that the same rows share, in one piece of the packed sequence."""
+
+    start: int
+    """First token in the packed sequence."""
+    length: int
+    parent: int | None
+    """Index of the node before it on the path, None for a root."""
+    depth: int
+    """Tokens before it on the path."""
+    below: int
+    """One more than the index of its last descendant: nodes `index … below - 1` are its subtree."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,78 +41,131 @@ class Forest:
     """One packed micro-batch of R rows. `eq=False`: tensors have no single truth value."""
 
     ids: Tensor
-    """[T] token ids: P trunk tokens, then the N tokens of all branches."""
+    """[T] token ids."""
     positions: Tensor
     """[T] position of each token on its path."""
-    trunk: int
-    """P, may be 0."""
+    nodes: tuple[Node, ...]
+    """Depth first: a parent before its children."""
+    leaves: tuple[int, ...]
+    """For each row the node it ends in."""
     lengths: tuple[int, ...]
-    """Branch lengths, each at least 1; their sum is N = T - P."""
-    grid: Tensor
-    """[R, L] index into the N branch tokens; a cell beyond its row repeats the row's last token."""
-    cells: Tensor
-    """[N] cell of the grid (row-major) in which each branch token stands."""
-    masks: dict[int | None, Tensor] = field(default_factory=dict)
-    """Window → [T, T] mask, made on demand for layouts that need a dense one."""
+    """For each row the tokens on its path."""
+    plans: dict[Any, Any] = field(default_factory=dict)
+    """What attention made of this forest, to be used by every layer."""
 
     @property
     def longest(self) -> int:
         """Tokens on the longest path."""
-        return self.trunk + max(self.lengths)
+        return max(self.lengths)
 
-    def source(self, row: int, position: int) -> int:
-        """Index in the packed sequence of `row`'s token at `position` on its path."""
-        return position if position < self.trunk else self.trunk + sum(self.lengths[:row]) + position - self.trunk
+    @property
+    def trunk(self) -> int:
+        """Tokens at the beginning of the packed sequence that all rows share; 0 for a single row."""
+        first = self.nodes[0]
+        return first.length if len(self.leaves) > 1 and first.below == len(self.nodes) else 0
+
+    def before(self, node: int) -> np.ndarray:
+        """Packed places of the tokens on the path before `node`."""
+        parts = []
+        above = self.nodes[node].parent
+        while above is not None:
+            one = self.nodes[above]
+            parts.append(np.arange(one.start, one.start + one.length))
+            above = one.parent
+        return np.concatenate(parts[::-1]) if parts else np.arange(0)
+
+    def path(self, row: int) -> np.ndarray:
+        """Packed places of the row's tokens, in its order."""
+        leaf = self.nodes[self.leaves[row]]
+        return np.concatenate([self.before(self.leaves[row]), np.arange(leaf.start, leaf.start + leaf.length)])
 
     def dense_mask(self, window: int | None) -> Tensor:
-        """[T, T] True where the token of the row may see the token of the column; a window counts along the path."""
-        if window not in self.masks:
-            rows = torch.full((len(self.ids),), -1, device=self.ids.device)
-            rows[self.trunk :] = torch.repeat_interleave(
-                torch.arange(len(self.lengths), device=self.ids.device), torch.tensor(self.lengths, device=self.ids.device)
-            )
+        """[T, T] True where the token of the row may see the token of the column; a window counts along the path.
+
+        A node is another's ancestor exactly when its subtree holds the other.
+        """
+        if window not in self.plans:
+            counts = torch.tensor([node.length for node in self.nodes])
+            index = torch.repeat_interleave(torch.arange(len(self.nodes)), counts).to(self.ids.device)
+            below = torch.repeat_interleave(torch.tensor([node.below for node in self.nodes]), counts).to(self.ids.device)
             distance = self.positions[:, None] - self.positions[None, :]
-            sees = ((rows[:, None] == rows[None, :]) | (rows[None, :] == -1)) & (distance >= 0)
-            self.masks[window] = sees if window is None else sees & (distance < window)
-        return self.masks[window]
+            sees = (index[None, :] <= index[:, None]) & (index[:, None] < below[None, :]) & (distance >= 0)
+            self.plans[window] = sees if window is None else sees & (distance < window)
+        mask: Tensor = self.plans[window]
+        return mask
 
 
-def common_prefix(rows: Sequence[list[int]]) -> int:
-    """Length of the longest beginning that all rows share, short of using up any row; 0 for a single row.
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """Tokens that both begin with.
 
-    >>> common_prefix([[1, 2, 3], [1, 2, 4, 5]])
+    >>> common_prefix([1, 2, 3], [1, 2, 4, 5])
     2
-    >>> common_prefix([[1, 2], [1, 2]])
-    1
-    >>> common_prefix([[1, 2, 3]])
-    0
+    >>> common_prefix([1, 2], [1, 2, 3])
+    2
     """
-    if len(rows) < 2:
-        return 0
-    low, high = min(rows), max(rows)  # the lexicographically smallest and largest differ first where any two differ first
-    limit = min(len(row) for row in rows) - 1
-    return next((i for i in range(limit) if low[i] != high[i]), limit)
+    limit = min(len(one), len(other))
+    if one[:limit] == other[:limit]:
+        return limit
+    low, high = 0, limit  # one[:low] is common, one[:high] is not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle)
+    return low
 
 
-def pack(rows: Sequence[list[int]], device: torch.device | str = "cpu", trunk: int | None = None) -> Forest:
-    """The forest of `rows` (each at least one token), in their order, sharing their common beginning.
+def shared_by_all(rows: Sequence[list[int]]) -> int:
+    """Tokens that all rows begin with; 0 for a single row."""
+    return common_prefix(min(rows), max(rows)) if len(rows) > 1 else 0
 
-    `trunk` forces how many tokens are shared; None takes the longest possible.
+
+def in_order(rows: Sequence[list[int]]) -> tuple[list[int], list[int]]:
+    """(indices of `rows` in lexicographic order, tokens each begins with like the one before it in that order).
+
+    In this order the distinct prefixes of all rows are as many as their tokens less those common with the row before.
     """
-    shared = common_prefix(rows) if trunk is None else trunk
-    own = [row[shared:] for row in rows]
-    lengths = tuple(len(row) for row in own)
-    longest = max(lengths)
-    ids = rows[0][:shared] + [token for row in own for token in row]
-    positions = list(range(shared)) + [shared + i for n in lengths for i in range(n)]
-    starts = list(accumulate(lengths, initial=0))[:-1]
-    grid = [[start + min(i, n - 1) for i in range(longest)] for start, n in zip(starts, lengths, strict=True)]
-    cells = [r * longest + i for r, n in enumerate(lengths) for i in range(n)]
+    order = sorted(range(len(rows)), key=lambda i: rows[i])
+    return order, [0, *(common_prefix(rows[a], rows[b]) for a, b in itertools.pairwise(order))][: len(order)]
+
+
+def pack(rows: Sequence[list[int]], device: torch.device | str = "cpu", least: int = LEAST_GAIN) -> Forest:
+    """The forest of `rows` (each at least one token).
+
+    A beginning that several rows share becomes a node where that saves at least `least` tokens over its rows' own copies.
+    """
+    order, common = in_order(rows)
+    nodes: list[Node] = []
+    ids: list[int] = []
+    positions: list[int] = []
+    leaves = [0] * len(rows)
+
+    def add(tokens: list[int], parent: int | None, depth: int) -> int:
+        nodes.append(Node(len(ids), len(tokens), parent, depth, 0))
+        ids.extend(tokens)
+        positions.extend(range(depth, depth + len(tokens)))
+        return len(nodes) - 1
+
+    waiting: list[tuple[int, int, int | None]] = [(0, len(rows), None)]  # a range of `order`, and the node it hangs from
+    while waiting:
+        first, last, parent = waiting.pop()
+        depth = 0 if parent is None else nodes[parent].depth + nodes[parent].length
+        row = rows[order[first]]
+        shared = min(common[first + 1 : last], default=len(row))
+        if last - first == 1:
+            leaves[order[first]] = add(row[depth:], parent, depth) if len(row) > depth or parent is None else parent
+            continue
+        if shared > depth and (last - first - 1) * (shared - depth) >= least:
+            parent = add(row[depth:shared], parent, depth)
+        cuts = [first, *(i for i in range(first + 1, last) if common[i] == shared), last]
+        waiting += [(a, b, parent) for a, b in itertools.pairwise(cuts)][::-1]
+    below = list(range(1, len(nodes) + 1))
+    for index in reversed(range(len(nodes))):
+        above = nodes[index].parent
+        if above is not None:
+            below[above] = max(below[above], below[index])
     return Forest(
         ids=torch.tensor(ids, device=device),
         positions=torch.tensor(positions, device=device),
-        trunk=shared,
-        lengths=lengths,
-        grid=torch.tensor(grid, device=device),
-        cells=torch.tensor(cells, device=device),
+        nodes=tuple(Node(n.start, n.length, n.parent, n.depth, end) for n, end in zip(nodes, below, strict=True)),
+        leaves=tuple(leaves),
+        lengths=tuple(len(row) for row in rows),
     )

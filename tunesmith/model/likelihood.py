@@ -60,15 +60,13 @@ def gather(forest: Forest, rows: Sequence[TargetRow]) -> tuple[list[int], list[i
     A branch's first token is predicted from the trunk's last one, so a place may be asked for several tokens.
     """
     sources, targets, owners = [], [], []
-    start = forest.trunk
     for r, row in enumerate(rows):
-        for position, trained in enumerate(row.trained):
-            if trained and position:
-                before = position - 1
-                sources.append(before if before < forest.trunk else start + before - forest.trunk)
+        path = forest.path(r).tolist()
+        for position in range(1, len(path)):
+            if row.trained[position]:
+                sources.append(path[position - 1])
                 targets.append(row.ids[position])
                 owners.append(r)
-        start += forest.lengths[r]
     return sources, targets, owners
 
 

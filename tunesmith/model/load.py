@@ -17,7 +17,7 @@ from tunesmith.errors import DamagedWeights, Unsupported
 from tunesmith.model import attention, lora
 from tunesmith.model.attention import ForestLayout, Layout
 from tunesmith.model.device import Placement
-from tunesmith.model.forest import Forest, pack
+from tunesmith.model.forest import LEAST_GAIN, Forest, pack
 from tunesmith.model.memory import SMALLEST_BATCH, Shape, check_serving, choose_batch, free_bytes
 from tunesmith.model.template import Template
 from tunesmith.model.tensors import read
@@ -84,13 +84,13 @@ class LoadedModel:
         multiplier = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
         return Head(layer.weight, layer.bias, multiplier, getattr(config, "final_logit_softcapping", None))
 
-    def pack(self, rows: list[list[int]]) -> Forest:
+    def pack(self, rows: list[list[int]], least: int = LEAST_GAIN) -> Forest:
         """The forest of `rows` on this model's device."""
-        return pack(rows, self.placement.device)
+        return pack(rows, self.placement.device, least)
 
     def computed(self, forest: Forest) -> int:
         """Tokens that go through the model for this forest, padding included."""
-        return len(forest.ids) if self.shares_prefixes else len(forest.lengths) * forest.longest
+        return len(forest.ids) if self.shares_prefixes else len(forest.leaves) * forest.longest
 
     def hidden(self, forest: Forest, layout: Layout | None = None) -> Tensor:
         """[T, D] last hidden states of a forest's tokens, in its packed order."""
@@ -100,12 +100,16 @@ class LoadedModel:
 
     def _padded(self, forest: Forest) -> Tensor:
         """Every row alone, padded on the right: the way for models whose layers carry a state along the sequence."""
-        R, P = forest.grid.shape[0], forest.trunk
-        branches = forest.ids[P:][forest.grid]
-        ids = torch.cat([forest.ids[:P].expand(R, P), branches], 1)
-        hidden = self.network.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state  # [R, P + L, D]
-        own = hidden[:, P:].reshape(-1, hidden.shape[-1])[forest.cells]
-        return torch.cat([hidden[0, :P], own], 0)
+        grid = torch.zeros(len(forest.leaves), forest.longest, dtype=torch.long)  # [R, L] packed place of each row's token
+        cells = torch.zeros(len(forest.ids), dtype=torch.long)  # [T] a cell of the grid where each packed token stands
+        for row in range(len(forest.leaves)):
+            path = torch.from_numpy(forest.path(row))
+            grid[row, : len(path)] = path
+            cells[path] = row * forest.longest + torch.arange(len(path))
+        ids = forest.ids[grid.to(forest.ids.device)]
+        hidden = self.network.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state  # [R, L, D]
+        packed: Tensor = hidden.flatten(0, 1).index_select(0, cells.to(hidden.device))
+        return packed
 
 
 def load(
@@ -249,6 +253,6 @@ def probe(model: LoadedModel) -> tuple[bool, str]:
 
 def _packed_states(model: LoadedModel, rows: list[list[int]]) -> list[Tensor]:
     """Each row's hidden states [n, D] out of one forest, in float64."""
-    forest = model.pack(rows)
+    forest = model.pack(rows, least=1)
     states = attention.run(model.network.get_decoder(), forest.ids, forest.positions, ForestLayout(forest)).double()
-    return [states[[forest.source(r, i) for i in range(len(row))]] for r, row in enumerate(rows)]
+    return [states[torch.from_numpy(forest.path(row))] for row in range(len(rows))]

@@ -1,8 +1,8 @@
 """Tokenised rows → the rows of each optimiser step, and a step's micro-batches.
 
 The seed alone fixes which rows meet in a step: permutations of all rows one after the other, cut every `rows_per_step` rows, so that no
-step is short. Within a step rows are sorted by length (little padding in the attention's grid) and cut by a token budget in which shared
-tokens count once. Neither changes the gradient: the loss is a sum over trained tokens, divided by the step's number of them.
+step is short. Within a step rows that share more than all of them do stay together, the rest is sorted by length, and the whole is cut by a
+token budget in which shared tokens count once. Neither changes the gradient: the loss is a sum over trained tokens, divided by the step's number of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tunesmith.model.forest import common_prefix
+from tunesmith.model.forest import LEAST_GAIN, in_order, pack
 
 
 @dataclass(frozen=True)
@@ -55,33 +55,50 @@ def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
 
 
 def micro_batches(rows: Sequence[TokenRow], budget: int, shares: bool = True) -> list[list[int]]:
-    """Indices of `rows` in groups of at most `budget` computed tokens (one row may be longer), shortest rows first.
+    """Indices of `rows` in groups of at most `budget` computed tokens (one row may be longer).
 
-    `shares` False: the model computes every row alone, padded to the longest of its group, so nothing is counted once.
+    Rows that share a beginning of their own (a pair with one question, turns of one conversation) stay together; such families and single
+    rows come shortest first. `shares` False: the model computes every row alone, padded to the longest of its group.
     """
-    order = sorted(range(len(rows)), key=lambda i: (len(rows[i].ids), i))
-    shared = common_prefix([row.ids for row in rows]) if shares else 0
+    if not shares:
+        return _padded(rows, budget)
+    order, common = in_order([row.ids for row in rows])
+    trunk = min(common[1:], default=0)
+    starts = [i for i in range(len(order)) if i == 0 or common[i] - trunk < LEAST_GAIN]
+    families = [range(a, b) for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
+    certain = trunk if trunk >= LEAST_GAIN else 0  # counted only where `pack` shares it for certain: no batch outgrows its budget
     groups: list[list[int]] = []
     used = 0
-    for index in order:
-        length = len(rows[index].ids)
-        grown = used + length - shared if shares else (len(groups[-1]) + 1 if groups else 1) * length
-        if not groups or grown > budget:
+    for family in sorted(families, key=lambda f: (max(len(rows[order[i]].ids) for i in f), f.start)):
+        shared: int | None = None  # tokens that the family's rows in the last group have in common
+        for place in family:
+            length = len(rows[order[place]].ids)
+            known = certain if shared is None else min(shared, common[place])
+            if not groups or used + length - known > budget:
+                groups.append([])
+                used, known, shared = 0, 0, None
+            groups[-1].append(order[place])
+            used += length - known
+            shared = length if shared is None else min(shared, common[place])
+    return groups
+
+
+def _padded(rows: Sequence[TokenRow], budget: int) -> list[list[int]]:
+    """Groups of at most `budget` cells, shortest rows first."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(rows)), key=lambda i: (len(rows[i].ids), i)):
+        if not groups or (len(groups[-1]) + 1) * len(rows[index].ids) > budget:
             groups.append([])
-            grown = length
         groups[-1].append(index)
-        used = grown
     return groups
 
 
 def packed_tokens(rows: Sequence[TokenRow], budget: int, shares: bool = True) -> int:
     """Tokens that go through the model for these rows."""
-    total = 0
-    for group in micro_batches(rows, budget, shares):
-        lengths = [len(rows[i].ids) for i in group]
-        shared = common_prefix([rows[i].ids for i in group])
-        total += shared + sum(lengths) - shared * len(group) if shares else max(lengths) * len(group)
-    return total
+    groups = [[rows[i].ids for i in group] for group in micro_batches(rows, budget, shares)]
+    if shares:
+        return sum(len(pack(group).ids) for group in groups)
+    return sum(len(group) * max(len(ids) for ids in group) for group in groups)
 
 
 def step_seed(seed: int, step: int) -> int:
