@@ -236,13 +236,22 @@ def test_no_half_letter_and_no_half_stop_string_is_shown(model, monkeypatch):
 # ——— limits ———
 
 
-def test_a_question_longer_than_the_context_is_refused(model):
+def test_a_question_that_leaves_no_room_gets_an_empty_answer_and_stops_no_other(model):
     loaded = model("llama")
+    questions = [CONVERSATIONS[0], tiny.chat("z" * 600), CONVERSATIONS[1]]
+    for decoding in (GREEDY, Decoding(choices=CHOICES)):
+        engine = Engine(loaded)
+        found = engine.answer(questions, decoding)
+        assert found[1] == Answer(text="", prompt_tokens=len(loaded.template.prompt(questions[1])), finish="too_long")
+        assert [found[0].text, found[2].text] == [a.text for a in Engine(loaded).answer([questions[0], questions[2]], decoding)]
+        assert found[0].finish != "too_long"
+    assert [a.finish for a in Engine(loaded).answer([questions[1]], GREEDY)] == ["too_long"]
+
+
+def test_talking_says_that_a_question_is_too_long(model):
     with pytest.raises(DoesNotFit, match="a question is longer than the model's context") as error:
-        Engine(loaded).answer([tiny.chat("z" * 600)], GREEDY)
+        next(Engine(model("llama")).stream(tiny.chat("z" * 600), GREEDY))
     assert error.value.problems[0].expected == "at most 511"
-    with pytest.raises(DoesNotFit):
-        next(Engine(loaded).stream(tiny.chat("z" * 600), GREEDY))
 
 
 def test_a_stop_between_batches_returns_what_is_ready(model, monkeypatch):

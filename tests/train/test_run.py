@@ -380,7 +380,7 @@ inputs = bench.inputs(recipe(budget__tokens_per_batch=100_000, budget__rows_per_
 honest = run._run
 def tight(started):
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 30 * 2**20, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2 * 2**20, -1))
     return honest(started)
 run._run = tight
 try:
@@ -421,7 +421,9 @@ def test_cut_and_empty_rows_are_counted_and_told(bench, recipe, log):
         asked, monitor=heard, inputs=run.Inputs([*inputs.train, long, mute, silent], inputs.dev, "d", inputs.prompt, asked, inputs.start)
     )
     assert checkpoint.truncated_rows == 1
-    assert "1 of 25 training rows are longer than the limit and were cut; raise train.budget.max_length" in heard.notes("warning")
+    assert "1 of 25 training rows are longer than 80 tokens and were cut at the front of the question; raise train.budget.max_length" in heard.notes(
+        "warning"
+    )
     assert "2 training rows hold nothing to learn and were left out" in heard.notes("warning")
 
 

@@ -49,22 +49,23 @@ class Engine:
     ) -> list[Answer]:
         """One answer per conversation, in order. `done` hears how many are ready; work ends early, with fewer answers, once `stop()`.
 
-        The answers do not depend on which rows are computed together, beyond the rounding of the model's dtype.
-
-        Raises: DoesNotFit if a question leaves no room for an answer in the model's context.
+        The answers do not depend on which rows are computed together, beyond the rounding of the model's dtype. A question that leaves no
+        room for an answer in the model's context gets an empty one that says so: among many, one must not stop the others.
         """
         prompts = [self.model.template.prompt(c) for c in conversations]
-        self._check(prompts, decoding)
-        answers: dict[int, Answer] = {}
-        shared = shared_by_all(prompts) if self.model.shares_prefixes else 0
-        for batch in batches([len(p) - shared for p in prompts]):
+        room = self.model.context - self._need(decoding)
+        answers = {i: Answer(text="", prompt_tokens=len(p), finish="too_long") for i, p in enumerate(prompts) if len(p) > room}
+        fitting = [i for i in range(len(prompts)) if i not in answers]
+        shared = shared_by_all([prompts[i] for i in fitting]) if self.model.shares_prefixes and fitting else 0
+        for group in batches([len(prompts[i]) - shared for i in fitting]):
+            batch = [fitting[place] for place in group]
             if stop():
                 break
             chosen = [prompts[i] for i in batch]
             found = self._choose(chosen, decoding) if decoding.choices else self._write(chosen, decoding, batch)
             answers.update(zip(batch, found, strict=True))
             done(len(answers))
-        return [answers[i] for i in sorted(answers)] if len(answers) < len(prompts) else [answers[i] for i in range(len(prompts))]
+        return [answers[i] for i in sorted(answers)]
 
     @torch.inference_mode()
     def likelihood(self, conversations: Sequence[Conversation]) -> list[tuple[float, int]]:
@@ -84,9 +85,12 @@ class Engine:
         return found
 
     def stream(self, conversation: Conversation, decoding: Decoding) -> Generator[str, None, Answer]:
-        """The answer to one conversation in pieces of text that, joined, are the answer's; the generator returns the whole."""
+        """The answer to one conversation in pieces of text that, joined, are the answer's; the generator returns the whole.
+
+        Raises: DoesNotFit if the question leaves no room for an answer in the model's context.
+        """
         prompt = self.model.template.prompt(conversation)
-        self._check([prompt], decoding)
+        self._check(prompt, decoding)
         if decoding.choices:
             chosen = self._choose([prompt], decoding)[0]
             yield chosen.text
@@ -102,12 +106,15 @@ class Engine:
                 shown = ready
         return self._answer(row, prompt, decoding)
 
-    def _check(self, prompts: list[list[int]], decoding: Decoding) -> None:
-        need = 1 if not decoding.choices else max(len(self.model.template.answer(c)) for c in decoding.choices)
-        longest = max((len(p) for p in prompts), default=0)
-        if longest + need > self.model.context:
+    def _need(self, decoding: Decoding) -> int:
+        """Tokens of the context that must be left for an answer."""
+        return 1 if not decoding.choices else max(len(self.model.template.answer(c)) for c in decoding.choices)
+
+    def _check(self, prompt: list[int], decoding: Decoding) -> None:
+        need = self._need(decoding)
+        if len(prompt) + need > self.model.context:
             raise DoesNotFit(
-                "a question is longer than the model's context", where=f"model {self.model.local.id}", got=f"{longest} tokens",
+                "a question is longer than the model's context", where=f"model {self.model.local.id}", got=f"{len(prompt)} tokens",
                 expected=f"at most {self.model.context - need}", fix="shorten the question or its examples, or choose a model with a longer context",
             )  # fmt: skip
 

@@ -13,7 +13,7 @@ from tunesmith.evaluate.answers import ANSWERS
 from tunesmith.measure.scorers import aggregate, score
 from tunesmith.spec.candidate import Answer, Candidate, Decoding
 from tunesmith.spec.dataset import Dataset, Record, SplitName
-from tunesmith.spec.job import Monitor, Progress
+from tunesmith.spec.job import Monitor, Note, Progress
 from tunesmith.spec.report import Report, Scored
 from tunesmith.spec.task import Task, TaskKind
 
@@ -49,6 +49,7 @@ def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, dec
     answers = answerer.answer(asked, decoding, done=lambda n: monitor.emit(Progress(label=label, done=n, total=len(rows))), stop=monitor.stopping)
     if len(answers) < len(rows):
         raise Interrupted(f"stopped while {candidate.name} was being measured", where="evaluation", fix="run the same command again")
+    _tell_unread(candidate.name, rows, answers, monitor)
     scored = [_scored(row, answer, questions.dataset.task, questions.dataset.out_of_scope) for row, answer in zip(rows, answers, strict=True)]
     if questions.dataset.task != "classify":  # among labels, only the choice counts
         likely = answerer.likelihood([row.conversation for row in rows if row.conversation is not None])
@@ -71,6 +72,15 @@ def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, dec
         computed_tokens=answerer.usage.computed_tokens,
         files={ANSWERS: hashlib.sha256(text.encode()).hexdigest()},
     )
+
+
+def _tell_unread(name: str, rows: Sequence[Record], answers: Sequence[Answer], monitor: Monitor) -> None:
+    """Name the rows that a candidate could not even read: they count as wrong."""
+    unread = [row.origin for row, answer in zip(rows, answers, strict=True) if answer.finish == "too_long"]
+    if unread:
+        shown = ", ".join(f"{origin.file}, line {origin.line}" for origin in unread[:3]) + (" …" if len(unread) > 3 else "")
+        text = f"{len(unread)} of {len(rows)} questions leave {name} no room to answer once its prompt stands before them, and count as wrong"
+        monitor.emit(Note(level="warning", text=f"{text}: {shown}; shorten the prompt or the rows, or choose a model with a longer context"))
 
 
 def _scored(row: Record, answer: Answer, task: TaskKind, out_of_scope: str | None) -> Scored:

@@ -74,4 +74,5 @@ class Answer(Noun):
     """Probability among the choices, or the mean token probability of a free answer; None where neither exists."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    finish: Literal["stop", "length", "choice", "constant"] = "stop"
+    finish: Literal["stop", "length", "choice", "constant", "too_long"] = "stop"
+    """`too_long`: the question leaves no room for an answer in the model's context; the text is empty."""

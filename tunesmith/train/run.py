@@ -251,12 +251,10 @@ def _tell(inputs: Inputs, rows: Tokenised, choices: tuple[Choice, ...], model: L
     for choice in choices:
         monitor.emit(Note(text=f"{choice.name} = {choice.value}: {choice.reason}"))
     if rows.truncated:
-        monitor.emit(
-            Note(
-                level="warning",
-                text=f"{rows.truncated} of {len(rows.rows)} training rows are longer than the limit and were cut; raise train.budget.max_length",
-            )
-        )
+        limit = int(next(c.value for c in choices if c.name == "max_length"))
+        fix = "raise train.budget.max_length" if limit < model.context else "choose a model with a longer context, or shorten the prompt or the rows"
+        text = f"{rows.truncated} of {len(rows.rows)} training rows are longer than {limit} tokens and were cut at the front of the question; {fix}"
+        monitor.emit(Note(level="warning", text=text))
     if rows.dropped:
         monitor.emit(Note(level="warning", text=f"{rows.dropped} training rows hold nothing to learn and were left out"))
     if isinstance(inputs.recipe.weights, Full) and model.local.parameters < SMALL_MODEL:
