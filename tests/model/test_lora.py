@@ -225,3 +225,78 @@ def test_output_and_gradients_are_the_formula_s(bias, dropout, shape):
     torch.testing.assert_close(out, expected)
     for got, wanted in zip(ours, torch.autograd.grad((expected * weight).sum(), leaves), strict=True):
         torch.testing.assert_close(got, wanted)
+
+
+# ——— layers of one input ———
+
+
+def grouped(model) -> list[list[str]]:
+    names = {layer: name.rsplit(".", 1)[-1] for name, layer in lora.adapters(model)}
+    groups = {id(layer.group): layer.group for layer in names}
+    return [[names[layer] for layer in group.layers] for group in groups.values()]
+
+
+def test_layers_that_are_given_the_same_input_are_computed_together(folder):
+    model = tiny.load(folder)
+    lora.inject(model.network, Lora(r=4, alpha=8), 0.0, seed=0)
+    assert grouped(model.network)[:4] == [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["gate_proj", "up_proj"], ["down_proj"]]
+    lora.remove(model.network)
+    lora.inject(model.network, Lora(r=4, alpha=8, targets=("q_proj", "v_proj")), 0.0, seed=0)
+    assert grouped(model.network)[0] == ["q_proj", "v_proj"]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("unused", [False, True])
+def test_a_group_is_its_layers_one_by_one(bias, dropout, unused):
+    torch.manual_seed(0)
+    layers = [LoraLinear(nn.Linear(6, n, bias=bias and n != 5), r, 3.0, dropout).double() for n, r in ((5, 2), (4, 3), (7, 1))]
+    group = lora.Group(layers)
+    for layer in layers:
+        layer.group = group
+        layer.lora_A.data.normal_()
+        layer.lora_B.data.normal_()
+        layer.inner.requires_grad_(False)
+    x = torch.randn(2, 3, 6, dtype=torch.float64, requires_grad=True)
+    leaves = [x, *(p for layer in layers for p in (layer.lora_A, layer.lora_B))]
+    torch.manual_seed(1)
+    outs = [layer(x) for layer in layers]
+    assert group.ready is None, "nothing is kept once every layer has its output"
+    used = outs[:2] if unused else outs
+    ours = torch.autograd.grad(sum(out.square().sum() for out in used), leaves)
+    torch.manual_seed(1)
+    drops = [draw(dropout) for _ in layers]
+    theirs = [plain(layer, x, drop.mask(x) * drop.scale if dropout else 1.0) for layer, drop in zip(layers, drops, strict=True)]
+    for out, expected in zip(outs, theirs, strict=True):
+        torch.testing.assert_close(out, expected)
+    wanted = torch.autograd.grad(sum(out.square().sum() for out in theirs[: len(used)]), leaves, allow_unused=True)
+    for got, expected in zip(ours, wanted, strict=True):
+        torch.testing.assert_close(got, torch.zeros_like(got) if expected is None else expected)
+
+
+def test_a_group_whose_layers_meet_different_inputs_is_right_all_the_same():
+    torch.manual_seed(0)
+    layers = [LoraLinear(nn.Linear(6, 5), 2, 3.0, 0.0) for _ in range(2)]
+    group = lora.Group(layers)
+    for layer in layers:
+        layer.group = group
+        layer.lora_B.data.normal_()
+    x, y = torch.randn(3, 6), torch.randn(3, 6)
+    torch.testing.assert_close(
+        [layers[0](x), layers[1](y), layers[0](y)], [plain(layers[0], x, 1.0), plain(layers[1], y, 1.0), plain(layers[0], y, 1.0)]
+    )
+    group.output(layers[0], x)
+    with torch.no_grad():
+        layers[0].lora_B.mul_(2)
+    torch.testing.assert_close(layers[0](x), plain(layers[0], x, 1.0))
+
+
+def test_weights_that_move_are_stacked_anew():
+    layer = LoraLinear(nn.Linear(6, 5), 2, 3.0, 0.0)
+    x = torch.randn(3, 6)
+    with torch.inference_mode():
+        layer(x)
+    layer.double()
+    torch.testing.assert_close(layer(x.double()), plain(layer, x.double(), 1.0))
+    layer.inner.weight.data = torch.randn(5, 6, dtype=torch.float64)
+    torch.testing.assert_close(layer(x.double()), plain(layer, x.double(), 1.0))

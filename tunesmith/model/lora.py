@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,48 +47,169 @@ class LoraLinear(nn.Module):
         device = inner.weight.device
         self.lora_A = nn.Parameter(torch.empty(r, inner.in_features, dtype=torch.float32, device=device))
         self.lora_B = nn.Parameter(torch.zeros(inner.out_features, r, dtype=torch.float32, device=device))
+        self.group = Group([self])
 
     def forward(self, x: Tensor) -> Tensor:
         """[…, in] → […, out]."""
-        drop = draw(self.dropout) if self.dropout and self.training else None
-        out: Tensor = _Adapted.apply(x, self.lora_A, self.lora_B, self.inner.weight, self.inner.bias, self.scale, drop)  # type: ignore[no-untyped-call]
+        return self.group.output(self, x)
+
+
+class Group:
+    """Adapted layers that take the same input (query, key and value; both halves of an MLP), computed as one.
+
+    Their frozen weights lie one under the other in one tensor, with room below for all A: one product gives every output and every A·x. It
+    is a third of the products of the layers one by one, and the small ones are those that waste time.
+    """
+
+    def __init__(self, layers: list[LoraLinear]) -> None:
+        self.layers = layers
+        self.weight: Tensor | None = None  # made at the first use: layers may be grouped anew before
+        self.ready: tuple[Tensor, dict[LoraLinear, Tensor]] | None = None
+
+    def output(self, layer: LoraLinear, x: Tensor) -> Tensor:
+        """The layer's output; the first layer of a group that is asked computes it for all."""
+        if self.ready is None or self.ready[0] is not x or layer not in self.ready[1]:
+            self.ready = (x, dict(zip(self.layers, self._compute(x), strict=True)))
+        outputs = self.ready[1]
+        out = outputs.pop(layer)
+        if not outputs:
+            self.ready = None
         return out
+
+    def _compute(self, x: Tensor) -> tuple[Tensor, ...]:
+        weight = self._stacked()
+        drops = None
+        if any(layer.dropout and layer.training for layer in self.layers):
+            drops = [draw(layer.dropout) if layer.dropout and layer.training else None for layer in self.layers]
+        spec = Stack([layer.inner.out_features for layer in self.layers], [layer.scale for layer in self.layers], weight, self._bias(), drops)
+        low = [part for layer in self.layers for part in (layer.lora_A, layer.lora_B)]
+        found: tuple[Tensor, ...] = _Adapted.apply(x, spec, *low)  # type: ignore[no-untyped-call]
+        return found
+
+    def _stacked(self) -> Tensor:
+        """[N + R, in] the frozen weights and below them room for all A; the layers' weights become views of it."""
+        if self.weight is None or any(layer.inner.weight.data_ptr() != place.data_ptr() for layer, place in self._places(self.weight)):
+            first = self.layers[0].inner.weight
+            total = sum(layer.inner.out_features + layer.lora_A.shape[0] for layer in self.layers)
+            with torch.inference_mode(False), torch.no_grad():
+                self.weight = torch.zeros(total, first.shape[1], dtype=first.dtype, device=first.device)
+                for layer, place in self._places(self.weight):
+                    place.copy_(layer.inner.weight.data)
+                    layer.inner.weight.data = place
+        return self.weight
+
+    def _places(self, weight: Tensor) -> Iterator[tuple[LoraLinear, Tensor]]:
+        start = 0
+        for layer in self.layers:
+            yield layer, weight[start : start + layer.inner.out_features]
+            start += layer.inner.out_features
+
+    def _bias(self) -> Tensor | None:
+        """[N] biases one after the other; None where no layer has one."""
+        if all(layer.inner.bias is None for layer in self.layers):
+            return None
+        return torch.cat(
+            [layer.inner.weight.new_zeros(layer.inner.out_features) if layer.inner.bias is None else layer.inner.bias for layer in self.layers]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """What a group's product is made of, beside its input and its adapters."""
+
+    sizes: list[int]
+    """Widths of the outputs; N is their sum."""
+    scales: list[float]
+    weight: Tensor
+    """[N + R, in] frozen weights, then room for all A."""
+    bias: Tensor | None
+    drops: list[Drop | None] | None
+    """One draw of dropout per layer; None: no dropout at all."""
 
 
 class _Adapted(torch.autograd.Function):
-    """x·Wᵀ + b + s·(x∘m)·Aᵀ·Bᵀ in one step: nothing of the input's size is kept but the input itself."""
+    """x·Wᵀ + b + s·(x∘m)·Aᵀ·Bᵀ for every layer of a group: nothing of the input's size is kept but the input itself."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, low_a: Tensor, low_b: Tensor, weight: Tensor, bias: Tensor | None, scale: float, drop: Drop | None) -> Tensor:
-        """[…, out] output; W and b are frozen."""
-        kept = x if drop is None else x * drop.mask(x)
-        low = functional.linear(kept, _rounded(low_a, drop, x))
-        out = functional.linear(x, weight, bias)
-        out.view(-1, out.shape[-1]).addmm_(low.view(-1, low.shape[-1]), (scale * low_b).to(x.dtype).T)
-        ctx.save_for_backward(x, low, low_a, low_b, weight)
-        ctx.scale, ctx.drop = scale, drop
-        return out
+    def forward(ctx: Any, x: Tensor, stack: Stack, *low: Tensor) -> tuple[Tensor, ...]:
+        """One […, out] output per layer. `low` holds A [r, in] and B [out, r] of each."""
+        flat, N = x.reshape(-1, x.shape[-1]), sum(stack.sizes)
+        downs = _downs(stack, low, x.dtype)
+        ups = _ups(stack, low, x.dtype)
+        if stack.drops is None:
+            stack.weight[N:] = downs
+            both = functional.linear(flat, stack.weight)
+            out, inner = both[:, :N], both[:, N:].contiguous()  # a copy: else the whole product would be kept for the backward pass
+        else:
+            out = functional.linear(flat, stack.weight[:N])
+            inner = torch.cat(
+                [functional.linear(_kept(flat, drop), down) for drop, down in zip(stack.drops, _parts(downs, _ranks(low), 0), strict=True)], 1
+            )
+        out.addmm_(inner, ups.T)
+        if stack.bias is not None:
+            out += stack.bias
+        ctx.save_for_backward(x, inner, *low)
+        ctx.stack = stack
+        return tuple(part.view(*x.shape[:-1], -1) for part in _parts(out, stack.sizes, 1))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of x, A and B."""
-        x, low, low_a, low_b, weight = ctx.saved_tensors
-        scale, drop = ctx.scale, ctx.drop
-        mask = None if drop is None else drop.mask(x).view(-1, x.shape[-1])
-        grad, flat = grads[0].reshape(-1, grads[0].shape[-1]), x.reshape(-1, x.shape[-1])
-        grad_low = grad @ (scale * low_b).to(x.dtype)
-        grad_b = (grad.T @ low.view(-1, low.shape[-1])).to(low_b.dtype).mul_(scale)
-        grad_a = (grad_low.T @ (flat if mask is None else flat * mask)).to(low_a.dtype).mul_(1.0 if drop is None else drop.scale)
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Gradients of x and of every A and B."""
+        x, inner, *low = ctx.saved_tensors
+        stack: Stack = ctx.stack
+        flat, N = x.reshape(-1, x.shape[-1]), sum(stack.sizes)
+        downs, ups = _downs(stack, low, x.dtype), _ups(stack, low, x.dtype)
+        both = flat.new_empty(flat.shape[0], N + downs.shape[0])  # gradients of the outputs, then of A·x
+        for grad, place in zip(grads, _parts(both[:, :N], stack.sizes, 1), strict=True):
+            place.copy_(grad.reshape(place.shape)) if grad is not None else place.zero_()
+        outer = both[:, :N]
+        both[:, N:] = outer @ ups
+        found: list[Tensor | None] = []
+        ranks = _ranks(low)
+        grad_ups = _parts(outer.T @ inner, stack.sizes, 0)
+        grad_downs = None if stack.drops is not None else _parts(both[:, N:].T @ flat, ranks, 0)
+        start = 0
+        for i, (rank, scale) in enumerate(zip(ranks, stack.scales, strict=True)):
+            drop = None if stack.drops is None else stack.drops[i]
+            down = grad_downs[i] if grad_downs is not None else both[:, N + start : N + start + rank].T @ _kept(flat, drop)
+            found.append(down.to(low[2 * i].dtype).mul_(1.0 if drop is None else drop.scale))
+            found.append(grad_ups[i][:, start : start + rank].to(low[2 * i + 1].dtype).mul_(scale))
+            start += rank
         if not ctx.needs_input_grad[0]:
-            return None, grad_a, grad_b, None, None, None, None
-        grad_x, rounded = grad @ weight, _rounded(low_a, drop, x)
-        grad_x = grad_x.addmm_(grad_low, rounded) if mask is None else grad_x.addcmul_(grad_low @ rounded, mask)
-        return grad_x.view_as(x), grad_a, grad_b, None, None, None, None
+            return (None, None, *found)
+        if stack.drops is None:
+            stack.weight[N:] = downs
+            grad_x = both @ stack.weight
+        else:
+            grad_x = outer @ stack.weight[:N]
+            for drop, inward, down in zip(stack.drops, _parts(both[:, N:], ranks, 1), _parts(downs, ranks, 0), strict=True):
+                grad_x = grad_x.addmm_(inward, down) if drop is None else grad_x.addcmul_(inward @ down, drop.mask(flat))
+        return (grad_x.view_as(x), None, *found)
 
 
-def _rounded(low_a: Tensor, drop: Drop | None, x: Tensor) -> Tensor:
-    """A with dropout's scale in it, in the activations' dtype."""
-    return (low_a if drop is None else low_a * drop.scale).to(x.dtype)
+def _parts(x: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
+    parts: tuple[Tensor, ...] = x.split(sizes, dim)  # type: ignore[no-untyped-call]
+    return parts
+
+
+def _ranks(low: Sequence[Tensor]) -> list[int]:
+    return [down.shape[0] for down in low[::2]]
+
+
+def _kept(flat: Tensor, drop: Drop | None) -> Tensor:
+    return flat if drop is None else flat * drop.mask(flat)
+
+
+def _downs(stack: Stack, low: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """[R, in] every A with its dropout's scale in it, in the activations' dtype."""
+    drops = stack.drops or [None] * len(stack.sizes)
+    return torch.cat([(down if drop is None else down * drop.scale).to(dtype) for down, drop in zip(low[::2], drops, strict=True)])
+
+
+def _ups(stack: Stack, low: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """[N, R] every scaled B on the diagonal, in the activations' dtype."""
+    blocks: Tensor = torch.block_diag(*((scale * up).to(dtype) for up, scale in zip(low[1::2], stack.scales, strict=True)))  # type: ignore[no-untyped-call]
+    return blocks
 
 
 def target_layers(model: Any, targets: tuple[str, ...]) -> list[str]:
@@ -120,6 +242,7 @@ def inject(model: nn.Module, spec: Lora, dropout: float, seed: int) -> None:
         parameter.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     _wrap(model, target_layers(model, spec.targets), spec, dropout, generator)
+    _group(model)
 
 
 def _wrap(model: nn.Module, names: list[str], spec: Lora, dropout: float, generator: torch.Generator) -> None:
@@ -131,6 +254,34 @@ def _wrap(model: nn.Module, names: list[str], spec: Lora, dropout: float, genera
         bound = 1 / math.sqrt(inner.in_features)  # Kaiming uniform with a = √5
         layer.lora_A.data.copy_(torch.empty(layer.lora_A.shape).uniform_(-bound, bound, generator=generator))
         setattr(parent, leaf, layer)
+
+
+@torch.no_grad()
+def _group(model: Any) -> None:
+    """Compute layers together that are given the same input, found out by looking at one short pass."""
+    given: dict[tuple[int, int], list[LoraLinear]] = {}
+    held = []
+
+    def look(layer: nn.Module, args: tuple[Any, ...]) -> None:
+        assert isinstance(layer, LoraLinear)
+        held.append(args[0])  # else another tensor could take its place in memory, and its id
+        given.setdefault((id(args[0]), layer.inner.in_features), []).append(layer)
+
+    hooks = [layer.register_forward_pre_hook(look) for _, layer in adapters(model)]
+    was_training = model.training
+    try:
+        model.eval()
+        model(input_ids=torch.tensor([[0, 1]], device=model.device), use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.train(was_training)
+    calls = [layer for layers in given.values() for layer in layers]
+    for layers in given.values():
+        if len(layers) > 1 and all(calls.count(layer) == 1 for layer in layers):  # a layer that is used twice stays alone
+            group = Group(layers)
+            for layer in layers:
+                layer.group = group
 
 
 def adapters(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
@@ -249,4 +400,5 @@ def load(model: Any, folder: Path) -> Lora:
         parameter.requires_grad_(False)
     _wrap(model, [name for name in target_layers(model, (ALL_LINEAR,)) if name in wanted], spec, spec.dropout or 0.0, torch.Generator())
     set_tensors(model, named, str(folder / WEIGHTS))
+    _group(model)
     return spec
