@@ -185,8 +185,10 @@ def test_eight_rows_at_once_are_one_row_eight_times(models, kind):
 @pytest.mark.parametrize("multiplier", [1.0, 0.25])
 @pytest.mark.parametrize("softcap", [None, 3.0])
 @pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)], ids=str)
-def test_the_chunked_loss_is_cross_entropy(monkeypatch, multiplier, softcap, bias, dtype, tolerance):
+def test_the_chunked_loss_is_cross_entropy(monkeypatch, multiplier, softcap, bias, uneven, dtype, tolerance):
+    """`uneven`: the tokens' losses count in different measure, as in preference tuning."""
     monkeypatch.setattr(losses, "CHUNK_TOKENS", 7)  # 20 tokens: two whole chunks and a part
     torch.manual_seed(0)
     hidden, weight = torch.randn(20, 6, dtype=dtype, requires_grad=True), torch.randn(11, 6, dtype=dtype, requires_grad=True)
@@ -196,16 +198,17 @@ def test_the_chunked_loss_is_cross_entropy(monkeypatch, multiplier, softcap, bia
 
     logits = torch.nn.functional.linear(hidden, weight, offset) * multiplier
     logits = logits if softcap is None else softcap * torch.tanh(logits / softcap)
-    expected = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
-    theirs = torch.autograd.grad(expected * 0.7, leaves)
+    each = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+    measure = torch.rand(20, dtype=dtype) if uneven else torch.tensor(0.7, dtype=dtype)
+    theirs = torch.autograd.grad((each * measure).sum(), leaves)
 
-    nll, correct = torch.empty(20), torch.empty(20, dtype=torch.bool)
-    total = cross_entropy(hidden, targets, Head(weight, offset, multiplier, softcap), nll, correct)
-    ours = torch.autograd.grad(total * 0.7, leaves)
+    correct = torch.empty(20, dtype=torch.bool)
+    nll = cross_entropy(hidden, targets, Head(weight, offset, multiplier, softcap), correct)
+    ours = torch.autograd.grad((nll * measure).sum(), leaves)
 
-    assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=tolerance)
+    assert float(nll.detach().sum()) == pytest.approx(float(each.detach().sum()), rel=tolerance)
     assert correct.tolist() == (logits.argmax(-1) == targets).tolist()
-    torch.testing.assert_close(nll, torch.nn.functional.cross_entropy(logits, targets, reduction="none").float().detach())
+    torch.testing.assert_close(nll, each, atol=tolerance * 10, rtol=tolerance * 10)
     for got, wanted in zip(ours, theirs, strict=True):
         torch.testing.assert_close(got, wanted, atol=tolerance, rtol=tolerance * 10)
 

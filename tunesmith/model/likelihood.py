@@ -34,8 +34,8 @@ class Loss:
     """Scalar: sum of cross-entropies (nats) over trained tokens, with its graph."""
     nll: Tensor
     """[K] each trained token's cross-entropy, no graph."""
-    correct: Tensor
-    """[K] True where the target is the most probable token."""
+    correct: Tensor | None
+    """[K] True where the target is the most probable token; None while gradients are computed, when nobody asks."""
     rows: Tensor
     """[K] row of each trained token."""
     computed: int
@@ -48,10 +48,9 @@ def supervised(model: LoadedModel, rows: Sequence[TargetRow]) -> Loss:
     sources, targets, owners = gather(forest, rows)
     device = forest.ids.device
     hidden = model.hidden(forest).index_select(0, torch.tensor(sources, device=device))
-    nll = torch.empty(len(targets), device=device)
-    correct = torch.empty(len(targets), dtype=torch.bool, device=device)
-    total = cross_entropy(hidden, torch.tensor(targets, device=device), model.head, nll, correct)
-    return Loss(total, nll, correct, torch.tensor(owners, device=device), model.computed(forest))
+    correct = None if torch.is_grad_enabled() else torch.empty(len(targets), dtype=torch.bool, device=device)
+    nll = cross_entropy(hidden, torch.tensor(targets, device=device), model.head, correct)
+    return Loss(nll.sum(), nll.detach(), correct, torch.tensor(owners, device=device), model.computed(forest))
 
 
 def gather(forest: Forest, rows: Sequence[TargetRow]) -> tuple[list[int], list[int], list[int]]:
@@ -70,64 +69,111 @@ def gather(forest: Forest, rows: Sequence[TargetRow]) -> tuple[list[int], list[i
     return sources, targets, owners
 
 
-def cross_entropy(hidden: Tensor, targets: Tensor, head: Head, nll: Tensor, correct: Tensor) -> Tensor:
-    """Sum over K of -log softmax(logits)[target], in chunks. Fills `nll` [K] and `correct` [K]."""
-    total: Tensor = _ChunkedCrossEntropy.apply(hidden, head.weight, head.bias, targets, head, nll, correct)  # type: ignore[no-untyped-call]
-    return total
+def cross_entropy(hidden: Tensor, targets: Tensor, head: Head, correct: Tensor | None = None) -> Tensor:
+    """[K] -log softmax(logits)[target] in at least float32, in chunks. Fills `correct` [K] where it is given."""
+    nll: Tensor = _ChunkedCrossEntropy.apply(hidden, head.weight, head.bias, targets, head, correct)  # type: ignore[no-untyped-call]
+    return nll
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
     """The gradient is computed in the forward pass, chunk by chunk, while the logits are there: they are never kept.
 
-    With z = cap(m·(h·Wᵀ + b)) and p = softmax(z): dL/dz = p - onehot(target), and dz/d(raw) = m·(1 - (z/c)²) under a soft cap c.
+    With z = cap(m·(h·Wᵀ + b)) and p = softmax(z): dL/dz = p - onehot(target), and dz/d(raw) = m·(1 - (z/c)²) under a soft cap c. A token's
+    hidden state gets its own loss's gradient, to be scaled by whatever asks for it; the output layer gets the sum over all tokens, so where
+    they are asked for in different measure, it is computed again.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, head: Head, nll: Tensor, correct: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, head: Head, correct: Tensor | None) -> Tensor:
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        grad_hidden = torch.empty_like(hidden) if needs_hidden else None
         exact = torch.promote_types(hidden.dtype, torch.float32)
-        grad_weight = torch.zeros_like(weight, dtype=exact) if needs_weight else None
-        grad_bias = torch.zeros_like(bias, dtype=exact) if bias is not None and needs_bias else None
-        total = hidden.new_zeros((), dtype=exact)
+        grads = Slopes.zeros(hidden if needs_hidden else None, weight if needs_weight else None, bias if needs_bias else None, exact)
+        nll = hidden.new_empty(len(targets), dtype=exact)
         for start in range(0, len(targets), CHUNK_TOKENS):
             part = slice(start, start + CHUNK_TOKENS)
-            raw = torch.nn.functional.linear(hidden[part], weight, bias)
-            logits = raw.to(exact) * head.multiplier
-            if head.softcap is not None:
-                logits = head.softcap * torch.tanh(logits / head.softcap)
-            norm = logits.logsumexp(-1)
-            wanted = logits.gather(1, targets[part, None])[:, 0]
-            nll[part] = norm - wanted
-            correct[part] = logits.argmax(-1) == targets[part]
-            total += (norm - wanted).sum()
-            if not (needs_hidden or needs_weight):
-                continue
-            slope = head.multiplier * (1 - (logits / head.softcap).square()) if head.softcap is not None else None
-            grad = logits.sub_(norm[:, None]).exp_()  # the logits' memory is reused
-            grad[torch.arange(len(grad), device=grad.device), targets[part]] -= 1
-            grad = grad * slope if slope is not None else grad.mul_(head.multiplier) if head.multiplier != 1 else grad
-            rounded = grad.to(hidden.dtype)
-            if grad_hidden is not None:
-                grad_hidden[part] = rounded @ weight
-            if grad_weight is not None:
-                grad_weight += rounded.T @ hidden[part]
-            if grad_bias is not None:
-                grad_bias += grad.sum(0)
-        ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
-        ctx.dtype = weight.dtype
-        return total
+            chances, slope, nll[part] = _chances(hidden[part], weight, bias, targets[part], head, None if correct is None else correct[part])
+            if grads.wanted:
+                grads.add(part, _slope(chances, slope, targets[part], head), hidden[part], weight)
+        ctx.save_for_backward(hidden, weight, bias, targets, grads.hidden, grads.weight, grads.bias)
+        ctx.head = head
+        return nll
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, bias = ctx.saved_tensors
-        scale = grads[0]
+        hidden, weight, bias, targets, *kept = ctx.saved_tensors
+        asked, found = grads[0], Slopes(*kept)
+        if len(asked) and bool((asked == asked[0]).all()):
+            summed = Slopes(None, *(None if x is None else x * asked[0] for x in (found.weight, found.bias)))
+        else:
+            summed = Slopes.zeros(None, None if found.weight is None else weight, None if found.bias is None else bias, asked.dtype)
+            for start in range(0, len(targets) if summed.wanted else 0, CHUNK_TOKENS):
+                part = slice(start, start + CHUNK_TOKENS)
+                chances, slope, _ = _chances(hidden[part], weight, bias, targets[part], ctx.head, None)
+                summed.add(part, _slope(chances, slope, targets[part], ctx.head).mul_(asked[part, None]), hidden[part], weight)
         return (
-            None if hidden is None else hidden * scale.to(hidden.dtype),
-            None if weight is None else (weight * scale).to(ctx.dtype),
-            None if bias is None else (bias * scale).to(ctx.dtype),
-            None,
+            None if found.hidden is None else found.hidden * asked[:, None].to(found.hidden.dtype),
+            None if summed.weight is None else summed.weight.to(weight.dtype),
+            None if summed.bias is None else summed.bias.to(weight.dtype),
             None,
             None,
             None,
         )
+
+
+@dataclass
+class Slopes:
+    """Gradients of the hidden states [K, D], and of the output layer's weight [V, D] and bias [V] in at least float32; None: not wanted."""
+
+    hidden: Tensor | None
+    weight: Tensor | None
+    bias: Tensor | None
+
+    @classmethod
+    def zeros(cls, hidden: Tensor | None, weight: Tensor | None, bias: Tensor | None, exact: torch.dtype) -> Slopes:
+        """Nothing yet, in the shapes of what is wanted."""
+        sums = [None if x is None else torch.zeros_like(x, dtype=exact) for x in (weight, bias)]
+        return cls(None if hidden is None else torch.empty_like(hidden), *sums)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is."""
+        return self.hidden is not None or self.weight is not None or self.bias is not None
+
+    def add(self, part: slice, slope: Tensor, hidden: Tensor, weight: Tensor) -> None:
+        """One chunk's share, from `slope` [k, V], the gradient of its logits."""
+        rounded = slope.to(hidden.dtype)
+        if self.hidden is not None:
+            self.hidden[part] = rounded @ weight
+        if self.weight is not None:
+            self.weight += rounded.T @ hidden
+        if self.bias is not None:
+            self.bias += slope.sum(0)
+
+
+def _chances(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, head: Head, correct: Tensor | None
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """(probabilities [k, V], dz/d(raw) [k, V] under a soft cap, nll [k]); every pass over [k, V] counts here, so there are few."""
+    raw = torch.nn.functional.linear(hidden, weight, bias)
+    exact = torch.promote_types(raw.dtype, torch.float32)
+    slope = None
+    if head.multiplier != 1 or head.softcap is not None:
+        raw = raw.to(exact) * head.multiplier
+    if head.softcap is not None:
+        raw = torch.tanh(raw / head.softcap)
+        slope = head.multiplier * (1 - raw.square())
+        raw = raw * head.softcap
+    if correct is not None:
+        correct.copy_(raw.argmax(-1) == targets)
+    shifted = torch.sub(raw, raw.amax(-1, keepdim=True).to(exact))
+    wanted = shifted.gather(1, targets[:, None])[:, 0]
+    total = shifted.exp_().sum(-1)
+    return shifted.mul_(total.reciprocal()[:, None]), slope, total.log() - wanted
+
+
+def _slope(chances: Tensor, slope: Tensor | None, targets: Tensor, head: Head) -> Tensor:
+    """[k, V] gradient of the sum of nll with respect to the raw logits; `chances` is used up."""
+    chances[torch.arange(len(chances), device=chances.device), targets] -= 1
+    if slope is not None:
+        return chances.mul_(slope)
+    return chances.mul_(head.multiplier) if head.multiplier != 1 else chances

@@ -159,6 +159,7 @@ def evaluate_rows(
     for group in micro_batches(rows, tokens_per_batch, model.shares_prefixes):
         result = loss(model, [rows[i] for i in group])
         total += float(result.total)
+        assert result.correct is not None
         wrong: Tensor = result.rows[~result.correct]
         exact += len(group) - len(set(wrong.tolist()))
     model.network.train(was_training)
