@@ -42,7 +42,7 @@ from tunesmith.store.ledger import Ledger
 from tunesmith.store.steps import StageDone, Step
 from tunesmith.store.work import Work
 
-VERSION = 2
+VERSION = 3
 """Part of every report's key; raised when the same measurements would give another report or page."""
 
 

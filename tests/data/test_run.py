@@ -187,6 +187,22 @@ def test_groups_stay_together(tmp_path):
     assert all(len(splits) == 1 for splits in sides.values())
 
 
+def test_rows_that_share_a_cluster_say_so(tmp_path):
+    rows = [*good_rows(60), (question(7) + "s", "pin"), (question(7) + " !", "pin")]
+    table(tmp_path / "a.csv", rows)
+    go(tmp_path)
+    found = {row.origin.line: row for split in SPLITS for row in read_rows(tmp_path / "out", split)}
+    together = {line: row.cluster for line, row in found.items() if row.cluster is not None}
+    assert together == dict.fromkeys((9, 62, 63), found[9].id)
+
+
+def test_groups_are_clusters_too(tmp_path):
+    table(tmp_path / "a.csv", [(q, a, f"g{i % 12}") for i, (q, a) in enumerate(good_rows(120))], ("text", "label", "who"))
+    go(tmp_path, Source(file="a.csv", input="text", label="label", group="who"))
+    rows = [row for split in SPLITS for row in read_rows(tmp_path / "out", split)]
+    assert len({(row.group, row.cluster) for row in rows}) == len({row.cluster for row in rows}) == 12
+
+
 def test_a_test_file_keeps_its_rows_and_training_gives_way(tmp_path):
     table(tmp_path / "a.csv", good_rows())
     table(

@@ -258,3 +258,23 @@ def test_different_rows_are_refused(judge: Judge) -> None:
 def test_the_same_rows_give_the_same_verdict(judge: Judge) -> None:
     patterns = {"tuned": (mix(150, 200), "o" * 30), "prompt-plain": (mix(140, 200, shift=9), "o" * 20 + "-" * 10)}
     assert judge(patterns, metric="macro_f1").model_dump_json() == judge(patterns, metric="macro_f1").model_dump_json()
+
+
+def test_one_family_of_near_duplicates_decides_nothing_and_is_warned_of(
+    dataset: Callable[..., Dataset], project: Callable[..., Project], answers: Callable[..., list[Scored]], finalist: Callable[..., Finalist]
+) -> None:
+    patterns = {"tuned": "+" * 15, "prompt-plain": "-" * 13 + "++"}
+    rows = {
+        name: [row.model_copy(update={"cluster": "family"}) if k < 13 else row for k, row in enumerate(answers(pattern))]
+        for name, pattern in patterns.items()
+    }
+    found = conclude([finalist(name, kept) for name, kept in rows.items()], rows, project(), dataset(), 1)
+    assert (found.decision, found.winner) == ("cannot tell", None)
+    assert "15 rows in 3 clusters are too few to say" in found.headline
+    (warning,) = (reason for reason in found.reasons if "near duplicates" in reason)
+    assert warning.startswith("13 of these 15 test rows are near duplicates of one another or of one group.")
+    assert "the 15 rows count as 3 clusters" in warning
+    apart = {name: answers(pattern) for name, pattern in patterns.items()}
+    alone = conclude([finalist(name, kept) for name, kept in apart.items()], apart, project(), dataset(), 1)
+    assert alone.decision == "fine-tune"
+    assert not any("near duplicates" in reason for reason in alone.reasons)

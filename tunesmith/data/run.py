@@ -32,7 +32,7 @@ from tunesmith.spec.task import TaskKind
 
 __all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
 
-VERSION = 2
+VERSION = 3
 AT_LEAST_ROWS = 10
 MAX_ROUNDS = 20
 
@@ -84,7 +84,7 @@ def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokeni
         side = np.full(len(facts), DROPPED, np.int8)
         side[kept.rows] = division.side
         watched = [row for c in kept.conflicts[:MAX_CONFLICTS] for row in c.rows[: c.answers]]
-        written = write_splits(spool, side, folder, kind, Lengths.of(tokenizer), watched, monitor)
+        written = write_splits(spool, side, shared_clusters(facts, kept, side), folder, kind, Lengths.of(tokenizer), watched, monitor)
         for row, keeper in division.leaks:
             removed.add(leaked(spool, facts, int(kept.rows[row]), int(kept.rows[keeper])))
         profile = scene.profile(
@@ -111,6 +111,15 @@ def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokeni
         profile=profile,
         leak_proof=proof,
     )
+
+
+def shared_clusters(facts: Facts, kept: Selection, side: Side) -> dict[int, str]:
+    """Row → the id of the first row of its cluster, for the rows in a split that share their cluster with another one there."""
+    rows = kept.rows[side[kept.rows] >= 0]
+    roots = kept.clusters.roots()[rows]
+    _, first, inverse, sizes = np.unique(roots, return_index=True, return_inverse=True, return_counts=True)
+    together = np.flatnonzero(sizes[inverse] > 1)
+    return {int(rows[i]): f"{int(facts.ids[rows[first[inverse[i]]]]):016x}" for i in together.tolist()}
 
 
 @dataclass(frozen=True)

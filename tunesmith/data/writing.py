@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,9 +63,16 @@ def short(text: str) -> str:
 
 
 def write_splits(
-    spool: Spool, side: NDArray[np.int8], folder: Path, kind: TaskKind, lengths: Lengths, watched: Sequence[int], monitor: Monitor
+    spool: Spool,
+    side: NDArray[np.int8],
+    clusters: Mapping[int, str],
+    folder: Path,
+    kind: TaskKind,
+    lengths: Lengths,
+    watched: Sequence[int],
+    monitor: Monitor,
 ) -> Written:
-    """The three files, in the order of the sources; `side` holds each row's split, -1 for rows that are left out."""
+    """The three files, in the order of the sources; `side` holds each row's split, -1 for rows that are left out; `clusters` those of rows not alone."""
     seen = Written(lengths)
     wanted = set(watched)
     with ExitStack() as stack:
@@ -80,8 +87,11 @@ def write_splits(
                 seen.answers[row] = answered(record)[:ANSWER_CHARACTERS]
             if at < 0:
                 continue
+            missing: dict[str, str] = {"cluster": clusters[row]} if row in clusters else {}
             if kind == "classify" and record.label is None:  # where a source names a label, it is the answer already
-                record = record.model_copy(update={"label": answered(record)})
+                missing["label"] = answered(record)
+            if missing:
+                record = record.model_copy(update=missing)
                 line = record.model_dump_json(exclude_none=True).encode() + b"\n"
             files[at].write(line)
             seen.see(record, SPLITS[at])

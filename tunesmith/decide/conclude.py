@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tunesmith.decide.evidence import PROMPTING, Evidence, pairs_of, weigh, worst_loss
@@ -9,7 +10,9 @@ from tunesmith.decide.wording import (
     SUBJECTS,
     achieves,
     capital,
+    cluster_words,
     comparison_words,
+    counted,
     gap,
     goal_words,
     looks_words,
@@ -17,6 +20,7 @@ from tunesmith.decide.wording import (
     shown,
 )
 from tunesmith.measure.comparison import compare, correct
+from tunesmith.measure.quantities import clusters_of, rows_of
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Metric, Scored
@@ -26,6 +30,9 @@ from tunesmith.spec.verdict import Decision, Finalist, Verdict
 
 BLIND = 0.15
 """Where only a gain above this could be seen over the majority answer, "nothing helps" would claim too much."""
+
+CROWDED = 0.2
+"""A cluster with a larger share of the test rows is warned of."""
 
 
 def conclude(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], project: Project, dataset: Dataset, looks: int) -> Verdict:
@@ -164,7 +171,7 @@ def open_question(evidence: Evidence) -> str:
     name = unsettled[0]
     found = evidence.primary[name]
     return (
-        f"Cannot tell: {tuned}, {SUBJECTS[evidence.remedies[name]]} {value(evidence, name)}, and {found.difference.n} rows are too few to say "
+        f"Cannot tell: {tuned}, {SUBJECTS[evidence.remedies[name]]} {value(evidence, name)}, and {counted(found.difference)} {'is' if found.difference.n == 1 else 'are'} too few to say "
         f"whether that is more than chance; {rows_words(found.rows_to_settle)}."
     )
 
@@ -204,9 +211,17 @@ def reasons(evidence: Evidence, chosen: str, met: bool | None, looks: int) -> li
             found += [sentence] if (sentence := trade(evidence, rival)) else []
     return (
         found
-        + [sentence for sentence in (margin_words(evidence, chosen), *missing_words(evidence)) if sentence]
+        + [sentence for sentence in (crowding(evidence), margin_words(evidence, chosen), *missing_words(evidence)) if sentence]
         + ([looks_words(looks)] if looks > 1 else [])
     )
+
+
+def crowding(evidence: Evidence) -> str | None:
+    """The warning that one cluster holds a large part of the rows that decide; None where none does."""
+    _, rows = rows_of(evidence.metric, evidence.answers[evidence.tuned])
+    clusters = Counter(clusters_of(rows) or ())
+    largest = max(clusters.values(), default=0)
+    return cluster_words(largest, len(rows), len(clusters)) if largest > CROWDED * len(rows) else None
 
 
 def margin_words(evidence: Evidence, chosen: str) -> str | None:

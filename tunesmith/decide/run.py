@@ -27,7 +27,7 @@ from tunesmith.spec.trial import Remedy, Trial
 
 __all__ = ["VERSION", "Finalists", "best_of", "conclude", "next_step", "planned"]
 
-VERSION = 1
+VERSION = 2
 """Part of every key this stage's results stand under; raised when the same history would lead to another step or verdict."""
 
 FINAL_ORDER: tuple[Remedy, ...] = ("fine-tune", "prompt", "few-shot", "classifier", "majority")

@@ -54,7 +54,21 @@ def gap(metric: MetricName, difference: float) -> str:
 def measured(metric: MetricName, found: Metric, confidence: float) -> str:
     """A value with its interval and rows: `81.6 % (95 % interval 77.7 to 84.9 %, 450 rows)`."""
     low = shown(metric, found.low).removesuffix(" %")
-    return f"{shown(metric, found.value)} ({100 * confidence:g} % interval {low} to {shown(metric, found.high)}, {found.n} rows)"
+    return f"{shown(metric, found.value)} ({100 * confidence:g} % interval {low} to {shown(metric, found.high)}, {counted(found)})"
+
+
+def counted(found: Metric) -> str:
+    """The rows that a number rests on, and how many independent pieces of evidence they are: `15 rows in 3 clusters`."""
+    rows = f"{found.n} row" if found.n == 1 else f"{found.n} rows"
+    return rows if found.clusters is None else f"{rows} in {found.clusters} cluster" + ("" if found.clusters == 1 else "s")
+
+
+def cluster_words(largest: int, rows: int, clusters: int) -> str:
+    """What it means that many rows are alike."""
+    return (
+        f"{largest} of these {rows} test rows are near duplicates of one another or of one group. Rows that are alike are one piece of evidence: "
+        f"the {rows} rows count as {clusters} cluster{'' if clusters == 1 else 's'}. More rows of different kinds would show more than more of these."
+    )
 
 
 def achieves(metric: MetricName, value: float, scope: bool) -> str:
@@ -86,7 +100,7 @@ def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence:
     text = (
         f"{capital(first)} against {second} ({NOUNS[found.metric]}{rows}): {found.outcome}, {gap(found.metric, found.difference.value)} "
         f"({100 * confidence:g} % interval {low} to {gap(found.metric, found.difference.high)}, "
-        f"{found.difference.n} rows, {p_words(found.p_adjusted)}{corrected})"
+        f"{counted(found.difference)}, {p_words(found.p_adjusted)}{corrected})"
     )
     if found.outcome != "cannot tell":
         return text + "."

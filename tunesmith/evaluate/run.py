@@ -97,6 +97,7 @@ def _scored(row: Record, answer: Answer, task: TaskKind, out_of_scope: str | Non
         scores=score(task, answer.text, reference, out_of_scope=out_of_scope),
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
+        cluster=row.cluster,
     )
 
 

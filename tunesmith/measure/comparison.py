@@ -1,7 +1,7 @@
 """Answers of several candidates to the same rows → paired comparisons that say "better" only when two tests agree.
 
 "better" and "worse" need both: the BCa interval of the paired difference excludes 0, and the p-value (exact McNemar for right/wrong
-scores, paired permutation for everything else), adjusted by Holm for the number of comparisons, is below 1 − confidence.
+scores, paired permutation for everything else, of whole clusters where rows share them), adjusted by Holm for the number of comparisons, is below 1 − confidence.
 Anything else is "cannot tell", with the number of further rows that would settle it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tunesmith.errors import BadData, NotEnoughData, Problem
-from tunesmith.measure.quantities import Quantity, difference_of, measurable, quantity, rows_of
+from tunesmith.measure.quantities import Quantity, clusters_of, difference_of, measurable, quantity, rows_of
 from tunesmith.measure.statistics import holm, mcnemar_exact, minimum_detectable, paired_difference, paired_permutation, rows_to_settle, variance_of
 from tunesmith.spec.report import Comparison, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
@@ -89,15 +89,17 @@ def comparison(
             f"{metric} cannot be compared", where=f"{better} and {rival}", got=what, expected="at least one", fix="choose another goal.metric"
         )
     first, second = quantity(metric, first_rows), quantity(metric, second_rows)
-    p_value, test = p_value_of(first, second, seed=seed)
+    clusters = clusters_of(first_rows)
+    p_value, test = p_value_of(first, second, clusters, seed=seed)
     difference = difference_of(first, second)
-    variance = variance_of(difference, confidence=confidence)
+    units = difference.grouped(clusters)
+    variance = variance_of(units, confidence=confidence) * (len(first_rows) / len(units.columns))  # per row, so that variance / rows is right
     alone = Comparison(
         better=better,
         rival=rival,
         metric=metric,
         rows=which,
-        difference=paired_difference(first, second, confidence=confidence, seed=seed),
+        difference=paired_difference(first, second, confidence=confidence, seed=seed, groups=clusters),
         p_value=p_value,
         p_adjusted=p_value,
         test=test,
@@ -108,8 +110,13 @@ def comparison(
     return alone
 
 
-def p_value_of(first: Quantity, second: Quantity, *, seed: int) -> tuple[float, str]:
-    """The p-value of the pair and the name of its test: exact McNemar where all scores are right or wrong, else permutation of pairs."""
+def p_value_of(first: Quantity, second: Quantity, clusters: Sequence[str] | None, *, seed: int) -> tuple[float, str]:
+    """The p-value of the pair and the name of its test: exact McNemar where all scores are right or wrong, else permutation of pairs.
+
+    Where rows share clusters, all pairs of a cluster are exchanged together.
+    """
+    if clusters is not None:
+        return paired_permutation(first.grouped(clusters), second.grouped(clusters), seed=seed), "permutation of clusters"
     if is_right_or_wrong(first) and is_right_or_wrong(second):
         mine, theirs = first.columns[:, 0], second.columns[:, 0]
         return mcnemar_exact(int((mine > theirs).sum()), int((theirs > mine).sum())), "mcnemar exact"

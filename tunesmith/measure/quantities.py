@@ -104,6 +104,12 @@ def rows_of(metric: MetricName, rows: Sequence[Scored]) -> tuple[Which, list[Sco
     return which, [row for row in rows if row.out_of_scope == (which == "out of scope")]
 
 
+def clusters_of(rows: Sequence[Scored]) -> tuple[str, ...] | None:
+    """The cluster of each row, its own where it stands alone; None where no two rows share one: then rows are the units of every interval and test."""
+    named = tuple(f"cluster {row.cluster}" if row.cluster is not None else f"row {row.id}" for row in rows)
+    return named if len(set(named)) < len(rows) else None
+
+
 def measurable(metric: MetricName, rows: Sequence[Scored]) -> bool:
     """True if `rows` (those that `metric` rests on) carry what it needs; False where there are none."""
     match metric:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.errors import BadProject
-from tunesmith.measure.quantities import PER_ROW, measurable, quantity, rows_of
-from tunesmith.measure.statistics import interval, wilson
+from tunesmith.measure.quantities import PER_ROW, clusters_of, mean_of, measurable, quantity, rows_of
+from tunesmith.measure.statistics import effective_rows, interval, wilson
 from tunesmith.measure.text import bleu, chrf, is_json, normalise, rouge_l, same_json, spread_json, token_f1
 from tunesmith.spec.report import Metric, Scored
 from tunesmith.spec.task import Goal, MetricName, TaskKind
@@ -101,10 +101,11 @@ def metric_of(metric: MetricName, rows: Sequence[Scored], *, confidence: float, 
         return None
     if metric == "out_of_scope_precision":
         used = [row for row in used if row.scores["refused"] == 1]
-        return proportion([float(row.out_of_scope) for row in used], confidence) if used else None
+        return proportion([float(row.out_of_scope) for row in used], confidence, clusters_of(used)) if used else None
+    clusters = clusters_of(used)
     if metric in PER_ROW and is_binary(values := [row.scores[PER_ROW[metric]] for row in used]):
-        return proportion(values, confidence)
-    return interval(quantity(metric, used), confidence=confidence, seed=seed)
+        return proportion(values, confidence, clusters)
+    return interval(quantity(metric, used), confidence=confidence, seed=seed, groups=clusters)
 
 
 def is_binary(values: Sequence[float]) -> bool:
@@ -112,10 +113,15 @@ def is_binary(values: Sequence[float]) -> bool:
     return bool(np.isin(values, (0.0, 1.0)).all())
 
 
-def proportion(values: Sequence[float], confidence: float) -> Metric:
-    """The share of ones among zeros and ones, with its Wilson interval."""
-    low, high = wilson(sum(values), len(values), confidence)
-    return Metric(value=sum(values) / len(values), low=low, high=high, n=len(values), method="wilson")
+def proportion(values: Sequence[float], confidence: float, clusters: Sequence[str] | None = None) -> Metric:
+    """The share of ones among zeros and ones, with its Wilson interval; where rows share clusters, over as many rows as they are worth."""
+    share = sum(values) / len(values)
+    if clusters is None:
+        low, high = wilson(sum(values), len(values), confidence)
+        return Metric(value=share, low=low, high=high, n=len(values), method="wilson")
+    worth = effective_rows(mean_of(values), clusters)
+    low, high = wilson(share * worth if share < 1 else worth, worth, confidence)
+    return Metric(value=share, low=low, high=high, n=len(values), clusters=len(set(clusters)), method="wilson")
 
 
 def confusion(rows: Sequence[Scored]) -> dict[str, dict[str, int]]:
@@ -128,7 +134,10 @@ def confusion(rows: Sequence[Scored]) -> dict[str, dict[str, int]]:
 
 def per_label(rows: Sequence[Scored], *, confidence: float) -> dict[str, Metric]:
     """Recall of each reference label, with its Wilson interval."""
-    hits: dict[str, list[float]] = defaultdict(list)
+    having: dict[str, list[Scored]] = defaultdict(list)
     for row in rows:
-        hits[row.reference.strip()].append(float(row.answer.strip() == row.reference.strip()))
-    return {label: proportion(values, confidence) for label, values in sorted(hits.items())}
+        having[row.reference.strip()].append(row)
+    return {
+        label: proportion([float(row.answer.strip() == label) for row in found], confidence, clusters_of(found))
+        for label, found in sorted(having.items())
+    }

@@ -24,6 +24,8 @@ DRAWS = 100_000_000
 """Most row draws in one bootstrap (2 s); beyond 10,000 rows the resamples are cut, at most to a tenth: such an interval is narrow."""
 CHUNK = 2_000_000
 """Row draws held in memory at a time: 16 MB."""
+FEWEST_CLUSTERS = 20
+"""Below this a design effect cannot be estimated; the worst one is taken."""
 FEWEST_ROWS = 5
 """Below this a bootstrap says nothing; the interval is the whole range of the metric."""
 MOST_EXACT = 16
@@ -40,7 +42,7 @@ def critical(confidence: float) -> float:
     return NORMAL.inv_cdf(0.5 + confidence / 2)
 
 
-def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """The Wilson score interval of a proportion, inside [0, 1] and never of zero width; (0, 1) for n = 0.
 
     >>> [round(x, 4) for x in wilson(8, 10)]
@@ -54,6 +56,27 @@ def wilson(successes: float, n: int, confidence: float = 0.95) -> tuple[float, f
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
     return (0.0 if successes <= 0 else middle - half), (1.0 if successes >= n else middle + half)
+
+
+def effective_rows(quantity: Quantity, groups: Sequence[object]) -> float:
+    """How many independent rows say as much about a proportion as these rows in their clusters: rows / design effect, at most all rows.
+
+    The design effect is the clusters' variance over that of as many independent rows, at least 1. With fewer than 20 clusters (counted
+    after Kish: rows² / Σ size²), or where all rows agree, it cannot be estimated, and each cluster counts as if all its rows said the same.
+
+    >>> from tunesmith.measure.quantities import mean_of
+    >>> effective_rows(mean_of([1, 1, 1, 1, 0, 0]), "aaaabb")
+    1.8
+
+    Source: Kish 1965, "Survey Sampling"; the design effect of a cluster sample, with the factor G / (G − 1) for few clusters.
+    """
+    units, n = quantity.grouped(groups).columns, len(quantity.columns)
+    count, share = len(units), quantity.value()
+    independent = n * n / float((units[:, 1] ** 2).sum())
+    if independent < FEWEST_CLUSTERS or not 0 < share < 1:
+        return independent
+    between = count / (count - 1) * float(((units[:, 0] - share * units[:, 1]) ** 2).sum()) / (n * n)
+    return min(float(n), max(independent, share * (1 - share) / between)) if between > 0 else float(n)
 
 
 def interval(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0, groups: Sequence[object] | None = None) -> Metric:
@@ -70,7 +93,8 @@ def interval(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0, gro
         low, high, method = *found, "bca"
     else:
         low, high, method = *agreeing(units, confidence), "wilson"
-    return Metric(value=value, low=min(low, value), high=max(high, value), n=len(quantity.columns), method=method)
+    clusters = n if groups is not None else None
+    return Metric(value=value, low=min(low, value), high=max(high, value), n=len(quantity.columns), clusters=clusters, method=method)
 
 
 def agreeing(quantity: Quantity, confidence: float) -> tuple[float, float]:

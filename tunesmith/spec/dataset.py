@@ -91,6 +91,8 @@ class Record(Noun):
     """A document without roles."""
     label: str | None = None
     group: str | None = None
+    cluster: str | None = None
+    """The same for all rows that may not be torn apart (near duplicates, equal questions, one group): the id of one of them; None: it stands alone."""
     origin: Origin
 
 

@@ -18,6 +18,8 @@ class Metric(Noun):
     high: float
     n: int
     """Rows it rests on."""
+    clusters: int | None = None
+    """Into how many independent clusters they fall; None: every row stands alone."""
     method: str
     """How the interval was made: `wilson`, `bca`, or `exact` where there is nothing to estimate."""
 
@@ -36,6 +38,8 @@ class Scored(Noun):
     scores: dict[str, float]
     prompt_tokens: int
     completion_tokens: int
+    cluster: str | None = None
+    """Rows with the same one (near duplicates, one group) are no independent evidence; None: the row stands alone."""
 
 
 class Report(Noun):
@@ -84,7 +88,7 @@ class Comparison(Noun):
     p_adjusted: float
     """Holm over all rivals."""
     test: str
-    """`mcnemar exact` or `paired permutation`."""
+    """`mcnemar exact`, `paired permutation`, or `permutation of clusters` where rows share clusters."""
     outcome: Literal["better", "worse", "cannot tell"]
     minimum_detectable: float
     """The smallest difference these rows could show with 80 % power."""
