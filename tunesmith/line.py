@@ -22,10 +22,11 @@ from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import SPLITS, Dataset, Record, SplitName
-from tunesmith.spec.job import Monitor, Note
+from tunesmith.spec.job import Monitor, Note, Progress, Reading, StageFinished, StageStarted
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Asked, Report
+from tunesmith.spec.task import EXACT
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
@@ -39,6 +40,23 @@ class Fitted(Noun):
     dataset: str
     strength: float
     reason: str
+
+
+@dataclass(frozen=True)
+class WithoutMatch:
+    """The monitor of a training whose task other things than exact answers decide: readings pass without the share of exact answers."""
+
+    monitor: Monitor
+
+    def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
+        """Pass an event on."""
+        if isinstance(event, Reading):
+            event = event.model_copy(update={"values": {name: value for name, value in event.values.items() if name != "dev_metric"}})
+        self.monitor.emit(event)
+
+    def stopping(self) -> bool:
+        """True once the user wants a stop."""
+        return self.monitor.stopping()
 
 
 @dataclass
@@ -94,8 +112,19 @@ class Line:
             deciding_metric(self.project.task.kind, self.project.goal)
 
     @cached_property
+    def continued(self) -> str | None:
+        """The checkpoint whose rows may not judge: the one that is continued."""
+        return self.footing.parent[0].name if self.footing.parent else None
+
+    def ancestors(self) -> list[Artifact]:
+        """The data sets that the continued model and those before it were tuned with, by name."""
+        lineage = self.store.lineage(self.continued) if self.continued else []
+        return sorted((artifact for artifact in lineage if artifact.kind == "dataset"), key=lambda artifact: artifact.name)
+
+    @cached_property
     def dataset(self) -> tuple[Artifact, Dataset]:
         """The prepared rows."""
+        from tunesmith.data.ancestry import Ancestor
         from tunesmith.data.run import VERSION as DATA_VERSION
         from tunesmith.data.run import prepare
 
@@ -109,9 +138,16 @@ class Line:
             "tokenizer": base.files.get("tokenizer.json"),
             "context": base.context,
         }
+        ancestors = self.ancestors()
+        if ancestors:
+            inputs["ancestors"] = [artifact.name for artifact in ancestors]
 
         def make(work: Work) -> Dataset:
-            made = prepare(self.project, self.path.parent, work.path, self.monitor, tokenizer if tokenizer.exists() else None, base.context)
+            for artifact in ancestors:
+                artifact.verify()
+            seen = [Ancestor(artifact.name, artifact.path) for artifact in ancestors]
+            words = tokenizer if tokenizer.exists() else None
+            made = prepare(self.project, self.path.parent, work.path, self.monitor, words, base.context, seen)
             changed = [name for name, digest in made.sources.items() if digest != self.sources[name]]
             if changed:
                 raise BadData("changed while it was read", where=", ".join(changed), fix="run the command again")
@@ -148,7 +184,14 @@ class Line:
         }
         title = f"fine-tune {base.id}" + (f" from {parent}" if parent else "")
         step = Step("train", title, "checkpoint", inputs, (artifact.name, *([parent] if parent else [])), dataset.rows["train"])
-        return self.steps.do(step, self._train, _checkpoint_words, Checkpoint)
+        return self.steps.do(step, self._train, lambda found: _checkpoint_words(found, self._is_exact), Checkpoint)
+
+    @property
+    def _is_exact(self) -> bool:
+        """True if it is exact answers that decide: only then is the share of them on dev worth a word."""
+        from tunesmith.measure.scorers import deciding_metric
+
+        return deciding_metric(self.dataset[1].task, self.project.goal) in EXACT
 
     def _train(self, work: Work) -> Checkpoint:
         from tunesmith.model.device import place
@@ -163,7 +206,8 @@ class Line:
             for note in _inherited(artifact.name, parent, self.dataset[1]):
                 self.monitor.emit(note)
         inputs = Inputs(self.rows("train"), self.rows("dev"), self.dataset[0].name, self.prompt(), self.footing.recipe, start)
-        return train(inputs, work.path, work.scratch, place(settings()), self.monitor, settings().memory_bytes)
+        monitor = self.monitor if self._is_exact else WithoutMatch(self.monitor)
+        return train(inputs, work.path, work.scratch, place(settings()), monitor, settings().memory_bytes)
 
     @cached_property
     def bench(self) -> Any:
@@ -290,6 +334,8 @@ def _dataset_words(found: Dataset) -> str:
     return f"{sum(found.rows.values())} of {found.profile.rows_read} rows: " + ", ".join(f"{found.rows[split]} {split}" for split in SPLITS)
 
 
-def _checkpoint_words(found: Checkpoint) -> str:
-    best = f", dev exact match {found.best_dev_metric:.3f}" if found.best_dev_metric is not None else ""
+def _checkpoint_words(found: Checkpoint, is_exact: bool) -> str:
+    best = f", dev loss {found.best_dev_loss:.3f}" if found.best_dev_loss is not None else ""
+    if is_exact and found.best_dev_metric is not None:
+        best = f", dev exact match {found.best_dev_metric:.3f}"
     return f"{found.steps} of {found.planned_steps} steps, best after {found.best_step}{best}"

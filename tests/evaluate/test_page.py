@@ -669,6 +669,15 @@ def test_a_page_without_training_says_nothing_about_it():
     assert "ahead beyond doubt" in words_of(html)
 
 
+def test_exact_answers_on_dev_are_shown_only_where_they_decide(router_html):
+    assert "dev exact match" in words_of(router_html)
+    text = words_of(page(*faq()))
+    assert "dev loss" in text
+    assert "xact match on dev" not in text
+    assert "dev exact match" not in text
+    assert "84.5 % exact match" not in text
+
+
 def test_no_goal_no_winner_and_several_looks_are_said():
     text = words_of(page(*faq()))
     assert "No goal was set" in text

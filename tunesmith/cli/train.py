@@ -17,6 +17,8 @@ from tunesmith.cli.options import Json, NoWait, ProjectPath, Sets
 from tunesmith.cli.project_file import read_project
 from tunesmith.cli.screen import clean, open_screen
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.dataset import Dataset
+from tunesmith.spec.task import DECIDING, EXACT
 
 app = typer.Typer(add_completion=False)
 
@@ -48,11 +50,13 @@ def train(
     if json:
         screen.result({"name": result["checkpoint"], "model": result.get("model"), "checkpoint": checkpoint.model_dump(mode="json")})
     else:
-        show_checkpoint(screen.console, str(result["checkpoint"]), checkpoint, result.get("model"))
+        task = store.get(checkpoint.dataset, "dataset").load(Dataset).task
+        is_exact = (file.project.goal.metric or DECIDING[task]) in EXACT
+        show_checkpoint(screen.console, str(result["checkpoint"]), checkpoint, result.get("model"), is_exact=is_exact)
 
 
-def show_checkpoint(console: Console, name: str, checkpoint: Checkpoint, model: str | None) -> None:
-    """Print what training did, what was chosen for the user and why, and what to try next."""
+def show_checkpoint(console: Console, name: str, checkpoint: Checkpoint, model: str | None, *, is_exact: bool = True) -> None:
+    """Print what training did, what was chosen for the user and why, and what to try next; `is_exact`: it is exact answers that decide."""
     console.print(Text.assemble((name, "bold"), clean(f"  {checkpoint.kind} on {checkpoint.base}", "dim")))
     if checkpoint.parent:
         console.print(clean(f"continued from {checkpoint.parent}, with its prompt, template and adapter settings"))
@@ -61,7 +65,7 @@ def show_checkpoint(console: Console, name: str, checkpoint: Checkpoint, model: 
             f"best at step {whole(checkpoint.best_step)}; {whole(checkpoint.steps)} of {whole(checkpoint.planned_steps)} steps: {checkpoint.stop_reason}"
         )
     )
-    for title, values, last in curves(checkpoint):
+    for title, values, last in curves(checkpoint, is_exact=is_exact):
         console.print(Text.assemble((f"  {title:<11}", "dim"), f"{sparkline(values, 30):<31} {last}"))
     saved = checkpoint.logical_tokens / checkpoint.computed_tokens if checkpoint.computed_tokens else 1.0
     console.print(
@@ -78,10 +82,10 @@ def show_checkpoint(console: Console, name: str, checkpoint: Checkpoint, model: 
     console.print(Text.assemble(("try  ", "dim"), clean(f"tunesmith chat {model or name}", "cyan")))
 
 
-def curves(checkpoint: Checkpoint) -> list[tuple[str, list[float], str]]:
-    """Title, values and last value of each curve that was measured."""
+def curves(checkpoint: Checkpoint, *, is_exact: bool = True) -> list[tuple[str, list[float], str]]:
+    """Title, values and last value of each curve that was measured; exact answers on dev only where it is those that decide."""
     found = []
-    for title, name in (("train loss", "train_loss"), ("dev loss", "dev_loss"), ("dev match", "dev_metric")):
+    for title, name in (("train loss", "train_loss"), ("dev loss", "dev_loss"), *((("dev match", "dev_metric"),) if is_exact else ())):
         values = [v for point in checkpoint.curve if (v := getattr(point, name)) is not None]
         if values:
             found.append((title, values, number(values[-1], "exact_match") if name == "dev_metric" else f"{values[-1]:.3f}"))

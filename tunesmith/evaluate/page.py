@@ -23,7 +23,7 @@ from tunesmith.evaluate import plots
 from tunesmith.spec.candidate import Answer, Prompted, Tuned
 from tunesmith.spec.dataset import Spread
 from tunesmith.spec.report import Scored
-from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
+from tunesmith.spec.task import EXACT, LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Decision, Finalist, LineReport, Measured
 
 DECISIONS: dict[Decision, str] = {
@@ -205,7 +205,9 @@ def _training(report: LineReport) -> dict[str, Any] | None:
         plots.Line("train loss", tuple((p.step, p.train_loss) for p in found.curve if p.train_loss is not None), "first"),
         plots.Line("dev loss", tuple((p.step, p.dev_loss) for p in found.curve if p.dev_loss is not None), "second"),
     ]
-    metric = [plots.Line("dev exact match", tuple((p.step, p.dev_metric) for p in found.curve if p.dev_metric is not None), "second")]
+    is_exact = report.verdict.metric in EXACT  # elsewhere a share of exact answers says nothing
+    exact = tuple((p.step, p.dev_metric) for p in found.curve if p.dev_metric is not None and is_exact)
+    metric = [plots.Line("dev exact match", exact, "second")]
     titles = ("Loss, nats per token", "Exact match on dev rows")
     drawn = [
         (titles[0], plots.curves(losses, ident="plot-loss", title=titles[0], axis=lambda v: f"{v:g}", best=found.best_step)),
@@ -219,7 +221,7 @@ def _training(report: LineReport) -> dict[str, Any] | None:
             f"{words.count(found.steps)} of {words.count(found.planned_steps)} planned; the weights of step {words.count(found.best_step)} were kept",
         ),
         ("Ended", f"{'early' if found.stopped == 'early' else 'as planned'}: {found.stop_reason}"),
-        ("Best on dev", _best(found.best_dev_metric, found.best_dev_loss)),
+        ("Best on dev", _best(found.best_dev_metric if is_exact else None, found.best_dev_loss)),
         ("Rows seen", f"{words.count(found.trained_rows)}, repeats included; {words.count(found.trained_tokens)} tokens with a loss on them"),
         ("Truncated", words.plural(found.truncated_rows, "row") if found.truncated_rows else ""),
     ]

@@ -17,7 +17,7 @@ from tunesmith.measure.quantities import PER_ROW, clusters_of, mean_of, measurab
 from tunesmith.measure.statistics import effective_rows, interval, wilson
 from tunesmith.measure.text import bleu, chrf, is_json, normalise, rouge_l, same_json, spread_json, token_f1
 from tunesmith.spec.report import Metric, Scored
-from tunesmith.spec.task import Goal, MetricName, TaskKind
+from tunesmith.spec.task import DECIDING, Goal, MetricName, TaskKind
 
 DECLINING: tuple[MetricName, ...] = ("out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate")
 KIND_METRICS: Mapping[TaskKind, tuple[MetricName, ...]] = {
@@ -26,8 +26,6 @@ KIND_METRICS: Mapping[TaskKind, tuple[MetricName, ...]] = {
     "generate": ("exact_match", "token_f1", "rouge_l", "chrf", "bleu", *DECLINING, "perplexity"),
 }
 """What is reported for each kind of task. The first three about declining need an out-of-scope answer, perplexity needs log-likelihoods."""
-
-DECIDING: Mapping[TaskKind, MetricName] = {"classify": "exact_match", "extract": "exact_match", "generate": "token_f1"}
 
 
 @dataclass(frozen=True)

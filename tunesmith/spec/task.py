@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -25,6 +26,10 @@ MetricName = Literal[
 ]
 LOWER_IS_BETTER: frozenset[MetricName] = frozenset({"perplexity", "false_refusal_rate"})
 ABOUT_OUT_OF_SCOPE: frozenset[MetricName] = frozenset({"out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate"})
+EXACT: frozenset[MetricName] = frozenset({"exact_match", "accuracy", "macro_f1"})
+"""An answer counts where it is exactly right: the share of exact answers on dev says how such a task is coming on."""
+DECIDING: Mapping[TaskKind, MetricName] = {"classify": "exact_match", "extract": "exact_match", "generate": "token_f1"}
+"""What decides where the goal names no metric."""
 UNBOUNDED: frozenset[MetricName] = frozenset({"perplexity"})
 """Every other metric is a share between 0 and 1."""
 

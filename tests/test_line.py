@@ -1,0 +1,42 @@
+"""What the line says of a training: exact answers on dev only where it is exact answers that decide."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import checkpoint
+from tunesmith.cli.train import curves
+from tunesmith.line import WithoutMatch, _checkpoint_words
+from tunesmith.spec.job import Event, Note, Reading
+from tunesmith.spec.task import DECIDING, EXACT
+
+
+class Ears:
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.heard.append(event)
+
+    def stopping(self) -> bool:
+        return True
+
+
+def test_a_reading_passes_without_the_share_of_exact_answers() -> None:
+    ears = Ears()
+    monitor = WithoutMatch(ears)
+    monitor.emit(Reading(step=4, values={"train_loss": 2.0, "dev_loss": 2.5, "dev_metric": 0.0}))
+    monitor.emit(Note(text="half way"))
+    assert ears.heard == [Reading(step=4, values={"train_loss": 2.0, "dev_loss": 2.5}), Note(text="half way")]
+    assert monitor.stopping()
+
+
+def test_a_finished_training_is_told_in_the_number_that_matters() -> None:
+    found = checkpoint("dataset-0")
+    assert _checkpoint_words(found, True).endswith(f", dev exact match {found.best_dev_metric:.3f}")
+    assert _checkpoint_words(found, False).endswith(f", dev loss {found.best_dev_loss:.3f}")
+    assert "exact match" not in _checkpoint_words(found, False)
+    assert [title for title, _, _ in curves(found)] == ["train loss", "dev loss", "dev match"]
+    assert [title for title, _, _ in curves(found, is_exact=False)] == ["train loss", "dev loss"]
+
+
+def test_free_text_is_not_decided_by_exact_answers() -> None:
+    assert {task for task, metric in DECIDING.items() if metric in EXACT} == {"classify", "extract"}
