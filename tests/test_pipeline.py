@@ -225,6 +225,20 @@ def test_a_process_stops_where_its_stage_does(store: Store, folder: Path) -> Non
     assert [{"data"}, {"rivals"}, {"train"}, {"test"}, {"report"}] == [stage for stage in stages if stage]
 
 
+def test_a_continued_model_brings_its_ancestors_data_into_the_key(store: Store, folder: Path) -> None:
+    done(store, folder)
+    (first,) = store.artifacts("dataset")
+    (begin,) = store.artifacts("checkpoint")
+    made = []
+    for start in (None, begin.name):
+        line = opened({"project": str(folder / "project.toml")}, store, Silent())
+        line.__dict__ |= {"steps": Doubles(store, Silent()), "continued": start}
+        made.append((line.ancestors(), line.dataset[0].name))
+    assert made[0] == ([], first.name)
+    assert [artifact.name for artifact in made[1][0]] == [first.name]
+    assert made[1][1] != first.name
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(store: Store, folder: Path) -> None:
     line = opened({"project": str(folder / "project.toml")}, store, Silent())
     assert line.sources

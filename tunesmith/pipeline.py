@@ -107,7 +107,9 @@ def evaluate_only(line: Line, name: str) -> dict[str, Any]:
     candidate: Candidate
     try:
         found = line.store.get(name, "checkpoint")
-        candidate = Tuned(name=name, checkpoint=found.name, prompt=found.load(Checkpoint).prompt)
+        checkpoint = found.load(Checkpoint)
+        candidate = Tuned(name=name, checkpoint=found.name, prompt=checkpoint.prompt)
+        line.continued = checkpoint.parent or line.continued  # so that its dev rows are those that it was trained beside
     except NotFound:
         model = local(line.store.models, name)
         candidate = Prompted(name=model.id, model=model.id, prompt=tuned_prompt(line.project.task, line.dataset[1]))

@@ -90,10 +90,16 @@ def leaks(dataset: Dataset) -> Text:
     proof = dataset.leak_proof
     found = proof.exact_pairs + proof.near_pairs
     sign = ("✓ ", "green") if not found else ("! ", "yellow")
+    before = (
+        f"\n  {whole(proof.kept_in_train)} rows are close to the {whole(proof.ancestor_rows)} that the continued model was trained on: not in dev or test"
+        if proof.ancestor_rows
+        else ""
+    )
     return Text.assemble(
         sign,
         f"{whole(found)} rows of one split found again in another ",
         (f"({whole(proof.pairs_compared)} pairs compared; {one_line(proof.method, 120)})", "dim"),
+        before,
     )
 
 

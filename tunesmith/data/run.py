@@ -7,11 +7,13 @@ rows kept plus rows in rejected.jsonl.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tunesmith.data.ancestry import Ancestor, Known, seen_before
 from tunesmith.data.intake import Removed, look, plans, refuse_if_too_few, take_in
 from tunesmith.data.kind import task_kind
 from tunesmith.data.labels import MAX_CONFLICTS, no_such_answer, ordered
@@ -59,11 +61,19 @@ def source_digests(project: Project, root: Path) -> dict[str, str]:
     return found
 
 
-def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokenizer: Path | None, context: int | None = None) -> Dataset:
+def prepare(
+    project: Project,
+    root: Path,
+    folder: Path,
+    monitor: Monitor,
+    tokenizer: Path | None,
+    context: int | None = None,
+    ancestors: Sequence[Ancestor] = (),
+) -> Dataset:
     """The data set of a project; `folder` receives train.jsonl, dev.jsonl, test.jsonl and rejected.jsonl.
 
     `root` is the folder of the project file; lengths are counted with the tokenizer.json at `tokenizer`, in words without one. Rows of more than
-    `context` tokens are rejected.
+    `context` tokens are rejected. What a continued model has seen, in the data sets of its `ancestors`, does not judge it.
 
     Raises: BadData, BadProject, NotEnoughData with every problem that can be told at once; Interrupted.
     """
@@ -80,13 +90,19 @@ def prepare(project: Project, root: Path, folder: Path, monitor: Monitor, tokeni
         outside = scene.out_of_scope()
         kept = select(spool, facts, texts, scene.rank(), project.cleaning, removed, monitor)
         scene.refuse_what_teaches_nothing(kept, kind, rows_read)
-        division, proof = scene.divide(kept, kind)
+        similarity = project.cleaning.near_duplicate_similarity
+        seen = seen_before(spool, facts, kept.rows, ancestors, similarity, folder / "seen", monitor) if ancestors else None
+        division, proof = scene.divide(kept, kind, seen)
         side = np.full(len(facts), DROPPED, np.int8)
         side[kept.rows] = division.side
         watched = [row for c in kept.conflicts[:MAX_CONFLICTS] for row in c.rows[: c.answers]]
         written = write_splits(spool, side, shared_clusters(facts, kept, side), folder, kind, Lengths.of(tokenizer), watched, monitor)
         for row, keeper in division.leaks:
             removed.add(leaked(spool, facts, int(kept.rows[row]), int(kept.rows[keeper])))
+        for row in sorted(division.seen):
+            removed.add(leaked(spool, facts, int(kept.rows[row])))
+        if seen is not None:
+            monitor.emit(Note(text=seen.note(proof.kept_in_train)))
         profile = scene.profile(
             kept,
             kind,
@@ -186,8 +202,10 @@ class _Scene:
                 fix='check which column holds the label (`label`); free text belongs under `output`, with task.kind = "generate"',
             )
 
-    def divide(self, kept: Selection, kind: TaskKind) -> tuple[Division, LeakProof]:
+    def divide(self, kept: Selection, kind: TaskKind, seen: Known | None = None) -> tuple[Division, LeakProof]:
         """(the split of each kept row, the proof that nothing leaks); clusters that MinHash left apart are joined and split again.
+
+        No cluster with a row that the continued model has `seen` stands where it would judge.
 
         Raises: BadData if a label stands only in a dev or test source; NotEnoughData.
         """
@@ -198,7 +216,8 @@ class _Scene:
             look(self.monitor, "splitting and proving", rounds - 1, None, "rounds")
             roots = kept.clusters.roots()[kept.rows]
             unit = np.unique(roots, return_inverse=True)[1]
-            rows = Rows(unit, stratum[kept.rows], self.facts.is_outside[kept.rows], self.rank()[kept.rows], self.facts.ids[kept.rows])
+            highest = seen.highest if seen else None
+            rows = Rows(unit, stratum[kept.rows], self.facts.is_outside[kept.rows], self.rank()[kept.rows], self.facts.ids[kept.rows], highest)
             division = split(rows, self.project.split)
             side = np.full(len(self.facts), DROPPED, np.int8)
             side[kept.rows] = division.side
@@ -206,7 +225,8 @@ class _Scene:
             compared += leaks.compared
             if not leaks.near and not leaks.exact:
                 self.refuse_untrained_labels(kept, kind, division)
-                return division, Leaks((), (), compared).proof(similarity, rounds)
+                proof = Leaks((), (), compared).proof(similarity, rounds)
+                return division, seen.proven(proof, unit) if seen else proof
             for first, second in (*leaks.near, *leaks.exact):
                 kept.clusters.join(first, second)
         raise AssertionError(f"the splits still leak after {MAX_ROUNDS} rounds")

@@ -115,6 +115,9 @@ def _problem(spool: Spool, facts: Facts, conflict: Contradiction) -> Problem:
     )
 
 
-def leaked(spool: Spool, facts: Facts, row: int, keeper: int) -> Rejected:
-    """A row that stands too close to a row of a dev or test source."""
+def leaked(spool: Spool, facts: Facts, row: int, keeper: int | None = None) -> Rejected:
+    """A row that stands too close to a row of a dev or test source, or, without one, to a row that a continued model has seen."""
+    if keeper is None:
+        message = "cannot judge the model that is continued: it was tuned with this row or a near duplicate of it"
+        return Rejected(origin=spool.origin(facts, row), reason="leak", message=message)
     return duplicate_of(spool.origin(facts, row), spool.origin(facts, keeper), "leak", "would leak into another split: it belongs together with")

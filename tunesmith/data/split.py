@@ -20,6 +20,8 @@ from tunesmith.errors import BadProject, NotEnoughData
 from tunesmith.spec.dataset import SplitRule
 
 TRAIN, DEV, TEST, DROPPED = 0, 1, 2, -1
+ENOUGH = 0.5
+"""Of the test rows asked for: with fewer than this share left unseen by a continued model, the split is refused."""
 Side = NDArray[np.int8]
 
 
@@ -35,6 +37,9 @@ class Rows:
     fixed: Side
     """The split that the row's source asks for; -1: none."""
     ids: U64
+    highest: Side | None = None
+    """The highest split that each row may stand in, where a continued model has seen rows: TRAIN (it was trained on it), DEV (choices were made by it)
+    or TEST (it never saw it). None: it saw none."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Units:
     sizes: I64
     stratum: I64
     out_of_scope: NDArray[np.bool_]
+    highest: I64
+    """The highest split that each cluster may stand in: the lowest of its rows'."""
 
     def rows(self, unit: int) -> I64:
         """The rows of one cluster, which are placed together."""
@@ -70,7 +77,10 @@ class Units:
         members = np.lexsort((rows.ids, rows.out_of_scope != outside[rows.unit], rows.unit))
         starts = np.r_[0, np.cumsum(sizes)[:-1]]
         order = np.lexsort((smallest, mix(smallest ^ salt)))
-        return cls(members, starts[order], sizes[order], rows.stratum[members[starts]][order], outside[order])
+        highest = np.full(count, TEST, np.int64)
+        if rows.highest is not None:
+            np.minimum.at(highest, rows.unit, rows.highest)
+        return cls(members, starts[order], sizes[order], rows.stratum[members[starts]][order], outside[order], highest[order])
 
 
 @dataclass
@@ -80,6 +90,8 @@ class Division:
     side: Side
     leaks: list[tuple[int, int]] = field(default_factory=list)
     """(dropped row, the row of a dev or test source that it is too close to)."""
+    seen: list[int] = field(default_factory=list)
+    """Dropped rows of a dev or test source that a continued model has seen."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -138,6 +150,11 @@ def _place_fixed(rows: Rows, units: Units, done: Division) -> list[int]:
         members = np.sort(units.rows(unit))
         claimed = rows.fixed[members]
         highest = int(claimed.max())
+        if highest > units.highest[unit]:  # what was seen cannot judge, and what the user keeps from training is not trained on
+            held = claimed > TRAIN
+            done.side[members[~held]] = TRAIN
+            done.seen += members[held].tolist()
+            continue
         if highest < 0:
             free.append(unit)
             continue
@@ -149,6 +166,8 @@ def _place_fixed(rows: Rows, units: Units, done: Division) -> list[int]:
         done.notes.append(
             f"{len(done.leaks):,} rows were left out (reason `leak`): they are equal or near duplicates of rows in a dev or test source, which keep their split"
         )
+    if done.seen:
+        done.notes.append(f"{len(done.seen):,} rows of dev or test sources were left out (reason `leak`): the model that is continued has seen them")
     return free
 
 
@@ -167,7 +186,7 @@ class _Placing:
     """Units that are being divided among test, dev and train; what is not taken stays in `left`, by stratum."""
 
     def __init__(self, units: Units, done: Division, which: str, members: list[int]) -> None:
-        self.units, self.done, self.which = units, done, which
+        self.units, self.done, self.which, self.members = units, done, which, members
         self.left: defaultdict[int, list[int]] = defaultdict(list)
         for unit, stratum in zip(members, units.stratum[members].tolist(), strict=True):
             self.left[stratum].append(unit)
@@ -186,13 +205,15 @@ class _Placing:
         quotas = {side: shares(sizes, target) for side, target in targets.items()}
         taken = {TEST: 0, DEV: 0}
         for stratum, members in self.left.items():
-            rest, spare = members[:-1], members[-1:]  # the last one stays for training whatever happens
+            spare = max(members, key=lambda unit: (-self.units.highest[unit], unit))  # the last one stays for training whatever happens
+            rest = [unit for unit in members if unit != spare]
             for side in (TEST, DEV):
                 rest, count = self._take(rest, quotas[side][stratum], side)
                 taken[side] += count
-            self.left[stratum] = rest + spare
+            self.left[stratum] = [*rest, spare]
         for side, name in ((TEST, "test"), (DEV, "dev")):
             taken[side] += self._make_up(targets[side] - taken[side], side)
+            self._refuse_seen(name, side, taken[side], targets[side])
             if targets[side] and not taken[side]:
                 taken[side] = self._take_smallest(side, name)
             self._note(name, taken[side], targets[side])
@@ -206,8 +227,10 @@ class _Placing:
     def _take(self, members: list[int], quota: int, side: int) -> tuple[list[int], int]:
         """(units not taken, rows taken): in order, whatever still fits."""
         rest, count = [], 0
-        for unit in members:
-            if count + self.units.sizes[unit] <= quota:
+        for unit in (
+            sorted(members, key=lambda unit: (self.units.highest[unit], unit)) if side == DEV else members
+        ):  # dev first takes what test cannot
+            if self.units.highest[unit] >= side and count + self.units.sizes[unit] <= quota:
                 count += self._put(unit, side)
             else:
                 rest.append(unit)
@@ -220,7 +243,7 @@ class _Placing:
             if count == missing:
                 break
             members = self.left[int(self.units.stratum[unit])]
-            if len(members) > 1 and count + self.units.sizes[unit] <= missing:
+            if len(members) > 1 and self.units.highest[unit] >= side and count + self.units.sizes[unit] <= missing:
                 members.remove(unit)
                 count += self._put(unit, side)
         return count
@@ -230,7 +253,7 @@ class _Placing:
 
         Raises: NotEnoughData if there is none.
         """
-        spare = [u for members in self.left.values() if len(members) > 1 for u in members]
+        spare = [u for members in self.left.values() if len(members) > 1 for u in members if self.units.highest[u] >= side]
         if not spare:
             largest = max(int(self.units.sizes[u]) for members in self.left.values() for u in members)
             raise NotEnoughData(
@@ -244,10 +267,29 @@ class _Placing:
         self.left[int(self.units.stratum[unit])].remove(unit)
         return self._put(unit, side)
 
+    def _refuse_seen(self, name: str, side: int, taken: int, target: int) -> None:
+        """Nothing, if a continued model leaves enough rows that it has not seen.
+
+        Raises: NotEnoughData.
+        """
+        seen = self.units.size(unit for unit in self.members if self.units.highest[unit] < side)
+        if not seen or taken >= (ENOUGH * target if side == TEST else min(1, target)):
+            return
+        least = f", or lower `split.{name}` to {taken}" if taken else ""
+        raise NotEnoughData(
+            f"too few {self.which}rows are left for {name}: the model that is continued has seen the others",
+            where="split",
+            got=f"{taken:,} unseen {self.which}rows for {target:,} {name} rows; {seen:,} rows are equal or near duplicates of rows it was tuned with",
+            expected=f"at least {max(1, math.ceil(ENOUGH * target)) if side == TEST else 1:,}",
+            fix=f"add rows that it has not seen{least}, or start from the base with `model` instead of `start`",
+        )
+
     def _note(self, name: str, taken: int, target: int) -> None:
         """Say so where a split did not get what was asked for."""
         got = f"{name} has {taken:,} {self.which}rows instead of {target:,}"
-        if taken < target:
+        if taken < target and (self.units.highest < TEST).any():
+            self.done.notes.append(f"{got}: the model that is continued has seen others, and those stay in train")
+        elif taken < target:
             self.done.notes.append(f"{got}: near duplicates and groups stay together, and each label keeps a row to train on")
         elif taken > target:
             self.done.notes.append(f"{got}: its smallest group of rows that must stay together is that large")

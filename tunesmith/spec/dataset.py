@@ -164,6 +164,10 @@ class LeakProof(Noun):
     pairs_compared: int
     """Candidate pairs whose similarity was computed."""
     method: str
+    ancestor_rows: int = 0
+    """Rows that the continued model and its ancestors were trained on, each compared with every row of these data; 0: nothing is continued."""
+    kept_in_train: int = 0
+    """Rows of these data that are equal or near duplicates of such a row, or stand in a cluster with one that is: none of them is in dev or test."""
 
 
 class Dataset(Noun):
