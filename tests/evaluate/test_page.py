@@ -615,6 +615,64 @@ def test_without_confidences_the_lowest_scores_come_first_and_halves_right_are_n
     assert found == sorted(score for row in answers["tuned"] if (score := row.scores["token_f1"]) < 0.5)
 
 
+def test_free_text_shows_the_worst_answers_of_the_tuned_model_and_of_the_best_rival_beside_their_references():
+    report, measured, answers = faq()
+    html = page(report, measured, answers)
+    tuned, rival = html.index('id="answers"'), html.index('id="answers-2"')
+    assert tuned < rival
+    for start, end, name in ((tuned, rival, "tuned"), (rival, html.index('id="data"'), "prompt-careful")):
+        part = html[start:end]
+        assert f"Where <em>{name}</em> is wrong" in part
+        lowest = sorted(answers[name], key=lambda row: row.scores["token_f1"])[:10]
+        assert [f"faq.jsonl:{row.origin.line}" for row in lowest] == re.findall(r"<code>(faq\.jsonl:\d+)</code>", part)
+        assert [f"score {100 * row.scores['token_f1']:.1f}" for row in lowest] == [
+            text.replace("\u00a0%", "") for text in re.findall(r"score [\d.]+", part)
+        ]
+        assert part.count("names are bound to objects") >= 10
+        assert "the lowest Token-F1 first" in part
+
+
+def test_good_free_text_shows_its_worst_answers_too():
+    report, measured, answers = faq()
+    better = {
+        name: [row.model_copy(update={"scores": {"token_f1": 0.7 + row.scores["token_f1"] / 5}}) for row in rows] for name, rows in answers.items()
+    }
+    assert page(report, measured, better).count('class="wrong"') == 20
+
+
+def test_hostile_answers_of_free_text_are_inert():
+    report, measured, answers = faq()
+    bad = {
+        name: [row.model_copy(update={"answer": HOSTILE, "question": HOSTILE, "reference": HOSTILE}) for row in rows]
+        for name, rows in answers.items()
+    }
+    html = page(report, measured, bad)
+    test_it_asks_nothing_of_any_network(html)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") >= 60
+
+
+def test_where_a_rival_wins_the_registered_model_is_looked_into_first():
+    report, measured, answers = router()
+    verdict = report.verdict.model_copy(update={"decision": "a classifier does it", "winner": "minilm-logistic"})
+    html = page(report.model_copy(update={"verdict": verdict}), measured, answers)
+    reader = read(html)
+    ids = [ident for ident in reader.names("section", "id") if ident.startswith("answers")]
+    assert ids == ["answers", "answers-2"]
+    for ident, name in zip(ids, ("tuned-smollm2", "minilm-logistic"), strict=True):
+        part = html[html.index(f'id="{ident}"') :].split("</section>")[0]
+        assert f"Where <em>{name}</em> is wrong" in part
+        assert "Worst mistakes" in part
+        assert "Labels that are mixed up more than once" in part
+        assert f"Right labels and answers of {name}" in part
+        wrong = page_tables.mistakes(answers[name], "exact_match")
+        assert [f"bank.csv:{row.origin.line}" for row in wrong] == re.findall(r"<code>(bank\.csv:\d+)</code>", part)
+    assert f"registered as {report.model}" in html
+    assert "serve it with no other" in html
+    test_ids_are_unique_and_every_reference_to_one_resolves(html)
+    test_every_link_of_the_contents_leads_to_a_section_that_is_there(html)
+
+
 def test_labels_stand_worst_first():
     report = router()[0].finalists[0].report
     rows = page_tables.recalls(report).rows

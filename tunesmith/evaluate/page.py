@@ -33,6 +33,8 @@ DECISIONS: dict[Decision, str] = {
     "cannot tell": "Cannot tell",
     "nothing helps": "Nothing helps",
 }
+GRADED = 10
+"""Worst answers shown of each candidate where answers are texts: they are long."""
 CONTENTS = {
     "rivals": "Rivals",
     "training": "Training",
@@ -55,24 +57,27 @@ def page(
 
     Seconds are looked up in `measured.costs` under `train` and, per finalist, under `page_tables.step_of(name)`.
     """
-    looked_into = tables.subject(report)
     cost = {
         "tokens": tables.tokens(report),
         "seconds": tables.seconds(measured),
         "machine": tables.pairs("Machine", ("Fact", "Value"), measured.machine),
     }
     parts: dict[str, Any] = {
-        "rivals": _rivals(report, measured, looked_into),
+        "rivals": _rivals(report, measured),
         "training": _training(report),
-        "answers": _answers(report, looked_into, answers),
+        "answers": _answers(report, answers),
         "data": _data(report),
-        "prompt": _prompt(looked_into),
+        "prompt": _prompts(report),
         "questions": questions,
         "cost": cost if any(cost.values()) else None,
         "again": _again(report),
     }
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     links = [(part, title) for part, title in CONTENTS.items() if parts[part]]
+    more = [(one["ident"], f"Mistakes of {words.clip(one['name'], 40)}") for one in parts["answers"]]
+    if len(more) > 1:
+        at = links.index(("answers", CONTENTS["answers"]))
+        links[at : at + 1] = more
     text = template().render(
         report=report, measured=measured, verdict=_verdict(report), style=Markup(style()), style_digest=digest, links=links, **parts
     )
@@ -156,7 +161,7 @@ def _figures(report: LineReport) -> list[dict[str, str]]:
     ]
 
 
-def _rivals(report: LineReport, measured: Measured, looked_into: Finalist | None) -> dict[str, Any] | None:
+def _rivals(report: LineReport, measured: Measured) -> dict[str, Any] | None:
     """Everything that sets the candidates side by side; None where nothing was measured."""
     if not report.finalists and not report.trials:
         return None
@@ -171,7 +176,7 @@ def _rivals(report: LineReport, measured: Measured, looked_into: Finalist | None
         "plots": [(title, plot) for title, plot in panels if plot],
         "comparisons": tables.comparisons(report),
         "trials": tables.trials(report),
-        "every": tables.every_metric(report, looked_into) if looked_into else None,
+        "every": [tables.every_metric(report, finalist) for finalist in tables.looked_into(report)],
         "makings": [(words.REMEDY_TITLES[f.remedy], f.candidate.name, words.describe(f.candidate)) for f in tables.ranked(report)],
     }
 
@@ -237,33 +242,42 @@ def _best(metric: float | None, loss: float | None) -> str:
     return ", ".join([*parts, f"loss {loss:.3f}"] if loss is not None else parts)
 
 
-def _answers(report: LineReport, looked_into: Finalist | None, answers: Mapping[str, Sequence[Scored]]) -> dict[str, Any] | None:
-    """What one finalist got wrong and right; None where there is nothing to look into."""
-    if looked_into is None:
-        return None
-    found, rows = looked_into.report, answers.get(looked_into.candidate.name, ())
+def _answers(report: LineReport, answers: Mapping[str, Sequence[Scored]]) -> list[dict[str, Any]]:
+    """What each finalist that the page looks into got wrong and right, the tuned model first; those with nothing to show are left out."""
+    found = [_wrongs(report, finalist, answers.get(finalist.candidate.name, ())) for finalist in tables.looked_into(report)]
+    return [one | {"ident": "answers" if i == 0 else f"answers-{i + 1}"} for i, one in enumerate(one for one in found if one is not None)]
+
+
+def _wrongs(report: LineReport, finalist: Finalist, rows: Sequence[Scored]) -> dict[str, Any] | None:
+    """What one finalist got wrong and right; None where there is nothing to show."""
+    found, metric = finalist.report, report.verdict.metric
     matrix = ""
     if plots.confusions(found.confusion):
-        matrix = plots.confusion(found.confusion, report.dataset.labels, ident="plot-confusion", title="Right labels and answers")
-    wrong = tables.mistakes(rows, report.verdict.metric)
+        ident = f"plot-confusion-{finalist.remedy}"
+        matrix = plots.confusion(found.confusion, report.dataset.labels, ident=ident, title=f"Right labels and answers of {finalist.candidate.name}")
+    graded = tables.is_graded(rows, metric)
+    wrong = tables.worst(rows, metric, limit=GRADED) if graded else tables.mistakes(rows, metric)
     if not (found.per_label or wrong or matrix):
         return None
     return {
-        "name": looked_into.candidate.name,
+        "name": finalist.candidate.name,
+        "what": f"The tuned model{f', registered as {report.model}' if report.model else ''}" if finalist.remedy == "fine-tune" else "The best rival",
+        "graded": graded,
+        "metric": tables.metric_title(metric, report),
         "matrix": matrix,
         "large": len(found.confusion) > plots.MATRIX_LABELS,
         "confusions": tables.top_confusions(found),
         "recalls": tables.recalls(found),
-        "mistakes": [_mistake(row, report.verdict.metric) for row in wrong],
+        "mistakes": [_mistake(row, metric, graded) for row in wrong],
         "sure": any(row.confidence is not None for row in wrong),
     }
 
 
-def _mistake(row: Scored, metric: MetricName) -> dict[str, Any]:
+def _mistake(row: Scored, metric: MetricName, graded: bool) -> dict[str, Any]:
     """One wrong answer, its cost in words: how sure the model was, and how much of it was right after all."""
     score = tables.score_of(row, metric)
     about = [f"confidence {words.value_of('accuracy', row.confidence)}"] if row.confidence is not None else []
-    about += [f"score {words.value_of('accuracy', score)}"] if score else []
+    about += [f"score {words.value_of('accuracy', score)}"] if score is not None and (score or graded) else []
     return {
         "question": row.question,
         "answer": row.answer,
@@ -307,12 +321,14 @@ def _lengths(spread: Spread) -> str:
     return f"half up to {words.count(spread.p50)}, 90 % up to {words.count(spread.p90)}, 99 % up to {words.count(spread.p99)}, longest {words.count(spread.max)}; mean {spread.mean:.1f}"
 
 
-def _prompt(looked_into: Finalist | None) -> dict[str, Any] | None:
-    """The prompt of the candidate that the page looks into; None where it has none, or an empty one."""
-    candidate = looked_into.candidate if looked_into else None
-    if not isinstance(candidate, Tuned | Prompted) or (candidate.prompt.system is None and not candidate.prompt.examples):
-        return None
-    return {"name": candidate.name, "prompt": candidate.prompt, "tuned": isinstance(candidate, Tuned)}
+def _prompts(report: LineReport) -> list[dict[str, Any]]:
+    """The prompts of the candidates that the page looks into, the tuned model's first; without those that have none, or an empty one."""
+    asked = [finalist.candidate for finalist in tables.looked_into(report)]
+    return [
+        {"name": candidate.name, "prompt": candidate.prompt, "tuned": isinstance(candidate, Tuned)}
+        for candidate in asked
+        if isinstance(candidate, Tuned | Prompted) and (candidate.prompt.system is not None or candidate.prompt.examples)
+    ]
 
 
 def _again(report: LineReport) -> dict[str, Any]:

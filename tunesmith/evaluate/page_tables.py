@@ -108,6 +108,21 @@ def subject(report: LineReport) -> Finalist | None:
     return next(iter(winner + tuned + order), None)
 
 
+def looked_into(report: LineReport) -> list[Finalist]:
+    """The finalists whose answers the page shows: the tuned model first, then the best rival where the tuned model is not the whole story.
+
+    That is where a rival was recommended or is ahead, where nothing is clear, and for free text, which is judged by reading it.
+    """
+    order = ranked(report)
+    tuned = [f for f in order if f.remedy == "fine-tune"]
+    winner = [f for f in order if f.candidate.name == report.verdict.winner]
+    others = [f for f in winner + order if f.remedy not in ("fine-tune", "majority")]
+    if not tuned:
+        return (winner + others + order)[:1]
+    plain = report.verdict.decision == "fine-tune" and report.dataset.task != "generate"
+    return tuned[:1] + ([] if plain else others[:1])
+
+
 def rivals(report: LineReport, measured: Measured) -> Table:
     """The finalists side by side on test."""
     deciding = report.verdict.metric
@@ -225,6 +240,18 @@ def mistakes(rows: Sequence[Scored], metric: MetricName, limit: int = 20) -> lis
     wrong = [(row, score) for row, score in scored if score is not None and score < 0.5]
     wrong.sort(key=lambda pair: (-(pair[0].confidence if pair[0].confidence is not None else -1.0), pair[1], pair[0].id))
     return [row for row, _ in wrong[:limit]]
+
+
+def worst(rows: Sequence[Scored], metric: MetricName, limit: int = 20) -> list[Scored]:
+    """The answers with the lowest scores, those that are not altogether right; of equal ones the most confident first."""
+    scored = [(row, score) for row in rows if (score := score_of(row, metric)) is not None and score < 1]
+    scored.sort(key=lambda pair: (pair[1], -(pair[0].confidence if pair[0].confidence is not None else -1.0), pair[0].id))
+    return [row for row, _ in scored[:limit]]
+
+
+def is_graded(rows: Sequence[Scored], metric: MetricName) -> bool:
+    """True if answers can be partly right on the deciding metric."""
+    return any(score not in (None, 0.0, 1.0) for row in rows if (score := score_of(row, metric)) is not None)
 
 
 def top_confusions(report: Report, limit: int = 12) -> Table:
