@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+from sqlalchemy import update
 
 from tunesmith.errors import Busy, NotFound
-from tunesmith.jobs.queue import holder
+from tunesmith.jobs.queue import TTL_S, holder
+from tunesmith.store.tables import JOBS
 
 ME = holder(os.getpid())
 ELSEWHERE = "another-host:1"
@@ -85,6 +88,24 @@ def test_a_stale_heartbeat_means_interrupted_and_waking_up_takes_it_back(queue):
     assert queue.list()[0].status == "interrupted"
     assert queue.heartbeat(job.id, ELSEWHERE)
     assert (queue.get(job.id).status, queue.get(job.id).error) == ("running", None)
+
+
+def test_a_killed_job_ended_at_its_last_heartbeat_however_late_somebody_looks(queue, dead):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, dead)
+    begun = time.time() - 321
+    with queue.database.write() as connection:  # leased 321 s ago, its last heartbeat 8 s later
+        connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(started_at=begun, lease_until=begun + 8 + TTL_S))
+    found = queue.get(job.id)
+    assert found.status == "interrupted"
+    assert found.finished_at - found.started_at == pytest.approx(8, abs=1e-3)
+
+
+def test_a_job_that_was_killed_before_its_first_heartbeat_took_no_time(queue, dead):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, dead, ttl_s=1)
+    found = queue.get(job.id)
+    assert found.finished_at == found.started_at
 
 
 def test_a_heartbeat_after_losing_the_job_is_refused(queue):

@@ -159,7 +159,7 @@ class Queue:
             return _job(_row(connection, job_id))
 
     def mend(self) -> None:
-        """Write back as interrupted every running job whose holder is dead."""
+        """Write back as interrupted every running job whose holder is dead; it ended at its last sign of life, not when somebody looked."""
         now = time.time()
         with self.database.read() as connection:
             dead = [row for row in connection.execute(select(JOBS).where(JOBS.c.status == "running")) if not is_alive(row, now)]
@@ -168,7 +168,7 @@ class Queue:
             # The holder stays: should it only have been asleep, its next heartbeat takes the verdict back.
             unchanged = (JOBS.c.id == row.id) & (JOBS.c.status == "running") & (JOBS.c.holder == row.holder) & (JOBS.c.lease_until == row.lease_until)
             with self.database.write() as connection:
-                connection.execute(update(JOBS).where(unchanged).values(status="interrupted", finished_at=now, error=error))
+                connection.execute(update(JOBS).where(unchanged).values(status="interrupted", finished_at=last_sign(row, now), error=error))
 
 
 def died(job_id: str, holder: str) -> Interrupted:
@@ -189,6 +189,12 @@ def is_alive(row: Row[Any], now: float) -> bool:
     if host != socket.gethostname():
         return True
     return _is_running(int(pid))
+
+
+def last_sign(row: Row[Any], now: float) -> float:
+    """When the holder of a job was last heard of (Unix time): its last heartbeat, never before the job's start nor after `now`."""
+    heard = row.lease_until - TTL_S if row.lease_until is not None else now
+    return min(now, max(heard, row.started_at or heard))
 
 
 def _is_running(pid: int) -> bool:
