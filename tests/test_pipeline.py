@@ -17,9 +17,9 @@ from tests import tiny
 from tests.cli.conftest import checkpoint, dataset, line_report, share
 from tunesmith import settings as settings_module
 from tunesmith.errors import BadData, NotFound
-from tunesmith.pipeline import Conclusion, opened, run
+from tunesmith.pipeline import Conclusion, opened, run, run_job
 from tunesmith.spec.candidate import Answer, Decoding
-from tunesmith.spec.job import Event
+from tunesmith.spec.job import Event, Job
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.report import Asked, Report
 from tunesmith.store.artifacts import Artifact, Store
@@ -130,6 +130,15 @@ def test_the_first_run_does_everything_and_the_second_nothing(store: Store, fold
     assert done(store, folder) == EVERYTHING
     assert set() == done(store, folder)
     assert list(store.registered()) == ["tiny"]
+
+
+def test_the_report_says_when_the_job_began_and_not_its_last_process(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = opened({"project": str(folder / "project.toml")}, store, Silent())
+    line.__dict__["steps"] = Doubles(store, Silent())
+    monkeypatch.setattr("tunesmith.pipeline.opened", lambda *_: line)
+    monkeypatch.setattr(Conclusion, "keep", lambda self: {"started": self.started})
+    job = Job(id="job-1", kind="run", status="running", title="run tiny", payload={}, created_at=90.0, started_at=100.0)
+    assert run_job(job, store, Silent()) == {"started": 100.0}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
             case "evaluate":
                 return evaluate_only(line, str(job.payload["candidate"]))
             case "run":
-                return run(line)
+                return run(line, job.started_at)
             case _:
                 raise BadProject("is not work for the line", where="job", got=job.kind)
     except StageDone:
@@ -117,11 +117,11 @@ def evaluate_only(line: Line, name: str) -> dict[str, Any]:
     return {"evaluation": artifact.name}
 
 
-def run(line: Line) -> dict[str, Any]:
-    """The whole line."""
+def run(line: Line, since: float | None = None) -> dict[str, Any]:
+    """The whole line; `since` is when the job began: each stage has a process of its own, and the last one writes the report."""
     from tunesmith.decide.run import next_step
 
-    started = time.time()
+    started = time.time() if since is None else since
     dataset, train_rows = line.dataset[1], line.rows("train")
     base, inherited = line.footing.base.id, line.footing.parent[1].prompt if line.footing.parent else None
     if line.project.rivals.classifier and len(dataset.labels) > 1:
