@@ -117,3 +117,27 @@ def test_an_array_on_one_line_is_not_held_in_memory(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000  # the file has 20 MB
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"messages": [{"role": "user", "content": "a"}', 'delimiter at column 47, near ""content": "a"}"; fix: the text ends too early'),
+        ('{"a": 1 "b": 2}\n', 'delimiter at column 9, near "{"a": 1 "b": 2}"; fix: mend it there'),
+        ('{"a": "x}', "Unterminated string starting at column 7, near"),
+        ('{"a": "x\n"}', "Invalid control character at column 9"),
+        ("{'a': 1}\n", "at column 2"),
+    ],
+)
+def test_the_column_is_that_of_the_fault(line, words):
+    with pytest.raises(RowFault) as caught:
+        decode(line)
+    assert words in str(caught.value)
+
+
+def test_a_fault_at_the_end_of_a_line_of_an_array_is_told_on_that_line(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('[\n  {"a": 1\n   "b": 2}\n]\n')
+    with pytest.raises(BadData, match="at column 10, near") as caught:
+        list(json_array(path, "utf-8", "a.json"))
+    assert caught.value.problems[0].where == "a.json line 2"

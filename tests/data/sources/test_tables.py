@@ -32,7 +32,9 @@ def test_a_ragged_row_shows_counts_and_values(tmp_path):
     (_, good), (line, fault), (_, few) = rows(tmp_path, "q,a\nx,1\nwhere, is my card,lost\nonly\n")
     assert good == {"q": "x", "a": "1"}
     assert line == 3
-    assert str(fault) == 'has 3 cells where the header has 2 ("q", "a"): "where", " is my card", "lost"; quote the field that holds the delimiter'
+    assert (
+        str(fault) == 'has 3 cells where the header has 2 ("q", "a"): "where", " is my card", "lost"; fix: quote the field that holds the delimiter'
+    )
     assert "has 1 cells where the header has 2" in str(few)
 
 
@@ -44,7 +46,41 @@ def test_quotes_out_of_order(tmp_path):
         (4, "bad_quotes"),
     ]
     assert "text follows a closing quote" in str(found[0][1])
-    assert "never closed" in str(found[2][1])
+    assert str(found[2][1]) == 'a quote opened on line 4 is never closed; fix: close the quote, or write "" for a quote inside a quoted field'
+
+
+SWALLOWED = {
+    "to the end": (
+        '"two\nlines",1\n"open,2\n' + "y,3\n" * 30,
+        4,
+        "a quote opened on line 4 is never closed",
+        "swallowed the 30 lines after it, up to line 34",
+    ),
+    "to the next quote": (
+        'x,1\n"open,2\ny,3\n"z, too",4\nw,5\n',
+        3,
+        "a quote opened on line 3 is closed only on line 5, in front of text",
+        "swallowed the 2 lines after",
+    ),
+    "into one cell": ('x,1\n"open,2\ny,3\n"\nw,5\n', 3, "has 1 cells", "the quote opened on line 3 swallowed the 2 lines after it, up to line 5"),
+    "in the second cell": ('x,"a ""b""\n', 2, "a quote opened on line 2 is never closed", ""),
+    "behind a field of two lines": (
+        '"a\nb","c\nd,e\n',
+        2,
+        "a quote opened on line 3 is never closed",
+        "swallowed the line after it, up to line 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SWALLOWED)
+def test_an_open_quote_says_where_it_opened_and_what_it_took(tmp_path, case):
+    text, line, *words = SWALLOWED[case]
+    found = [row for row in rows(tmp_path, "q,a\n" + text) if isinstance(row[1], RowFault)]
+    assert len(found) == 1
+    assert found[0][0] == line
+    assert [word for word in words if word not in str(found[0][1])] == []
+    assert "; fix: close the quote" in str(found[0][1])
 
 
 def test_an_open_quote_does_not_swallow_a_large_file(tmp_path, monkeypatch):

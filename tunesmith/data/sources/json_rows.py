@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import FIX, RowFault, excerpt
 from tunesmith.data.sources.lines import MAX_LINE_CHARACTERS, Position, has_surrogate, read_lines
 from tunesmith.errors import BadData
 
@@ -48,15 +48,32 @@ def decode(text: str) -> Any:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise RowFault(
-            "bad_json", f"is not JSON: {error.msg} at column {error.colno}, near {excerpt(text[max(0, error.pos - 15) : error.pos + 25])}"
-        ) from None
+        raise RowFault("bad_json", not_json(error, text)[0]) from None
     except RecursionError:
         raise RowFault("bad_json", f"is nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:  # an integer of thousands of digits
         raise RowFault("bad_json", f"cannot be read: {str(error)[:80]}") from None
     _check_value(value, text)
     return value
+
+
+def not_json(error: json.JSONDecodeError, text: str) -> tuple[str, int]:
+    """(what is wrong, with the column in its line and a fix; where the fault is in `text`).
+
+    The decoder skips white space before it misses something, and so points at the beginning of the next line: the fault is behind the last character
+    that it could read.
+    """
+    read = text[: error.pos].rstrip(" \t\r\n")
+    at = len(read) if "\n" in text[len(read) : error.pos] or not text[error.pos :].strip() else error.pos
+    column = at - text.rfind("\n", 0, at)
+    near = excerpt(text[max(0, at - 15) : at + 25].strip("\r\n"))
+    ends = not text[at:].strip()
+    fix = (
+        "the text ends too early: close every quote, bracket and brace"
+        if ends
+        else "mend it there; texts stand in double quotes, parts are separated by commas"
+    )
+    return f"is not JSON: {error.msg.removesuffix(' at')} at column {column}, near {near}; fix: {fix}", at
 
 
 def _check_value(value: Any, text: str) -> None:
@@ -99,7 +116,7 @@ def json_lines(path: Path, codec: str, where: str, position: Position | None = N
             yield line.number, RowFault("encoding", f"holds bytes that are not UTF-8, in {excerpt(line.text)}")
         elif not line.text.isspace():
             try:
-                yield line.number, as_row(decode(line.text))
+                yield line.number, as_row(decode(line.text.rstrip("\r\n")))
             except RowFault as fault:
                 yield line.number, fault
 
@@ -174,7 +191,7 @@ def json_array(path: Path, codec: str, where: str, position: Position | None = N
         if window.next_mark():
             raise broken("has text after the array's end", window.line)
     except RowFault as fault:
-        raise broken(fault.message, window.line) from None
+        raise broken(fault.message.partition(FIX)[0], window.line) from None
 
 
 def _element(window: _Window) -> dict[str, Any] | RowFault:
@@ -188,9 +205,9 @@ def _element(window: _Window) -> dict[str, Any] | RowFault:
             value, end = _decode_at(window.text, window.at)
         except json.JSONDecodeError as error:
             if window.ended or size > MAX_LINE_CHARACTERS:
-                window.line += window.text.count("\n", window.at, error.pos)
-                near = excerpt(window.text[max(0, error.pos - 15) : error.pos + 25])
-                raise RowFault("bad_json", f"is not JSON: {error.msg}, near {near}") from None
+                message, at = not_json(error, window.text)
+                window.line += window.text.count("\n", window.at, at)
+                raise RowFault("bad_json", message) from None
         except RecursionError:
             raise RowFault("bad_json", f"is nested more than {MAX_DEPTH} levels deep") from None
         else:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from tunesmith.data.sources.detection import Detection, Shape, detect, known_format, raw_rows
 from tunesmith.data.sources.documents import pieces
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import RowFault, excerpt, with_fix
 from tunesmith.data.sources.lines import Position, read_lines
 from tunesmith.data.sources.rows import parse_row
 from tunesmith.errors import BadData, Problem
@@ -215,5 +215,5 @@ def content_id(conversation: Conversation | None, rejected: Sequence[Message] | 
 
 
 def rejected(origin: Origin, fault: RowFault) -> Rejected:
-    """The row as one that is not used."""
-    return Rejected(origin=origin, reason=fault.reason, message=fault.message)
+    """The row as one that is not used, with what mends it."""
+    return Rejected(origin=origin, reason=fault.reason, message=with_fix(fault.reason, fault.message))

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import FIXES, RowFault, excerpt
 from tunesmith.data.sources.json_rows import Row
 from tunesmith.data.sources.lines import MAX_LINE_CHARACTERS, Line, Position, has_surrogate, read_lines
 from tunesmith.errors import BadData
@@ -30,29 +30,35 @@ csv.field_size_limit(MAX_LINE_CHARACTERS)  # the module's own limit, 131,072, is
 class _Feed:
     """Lines for the csv module, with a bound on how many one row may take: an open quote would swallow the rest of the file."""
 
-    def __init__(self, lines: Iterator[Line], where: str) -> None:
+    def __init__(self, lines: Iterator[Line], where: str, delimiter: str) -> None:
+        self.delimiter = delimiter
         self.lines, self.where = lines, where
-        self.row_line, self.taken = 1, 0
+        self.row_line = 1
+        self.row: list[str] = []
+        """The lines of the row that is being read."""
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         line = next(self.lines)
-        self.taken += 1
+        self.row.append(line.text)
         if line.fault == "too_long":
             raise BadData(
                 f"a line is longer than {MAX_LINE_CHARACTERS:,} characters", where=f"{self.where} line {line.number}", fix="is this file a table?"
             )
-        if self.taken > MAX_ROW_LINES:
-            message = f"a quote opened in the row that begins here is not closed within {MAX_ROW_LINES:,} lines"
+        if len(self.row) > MAX_ROW_LINES:
             raise BadData(
-                message,
-                where=f"{self.where} line {self.row_line}",
+                f"a quote opened on this line is not closed within {MAX_ROW_LINES:,} lines",
+                where=f"{self.where} line {self.opened()}",
                 expected='quotes in pairs; inside a quoted field write "" for "',
                 fix="close the quote",
             )
         return line.text
+
+    def opened(self) -> int:
+        """The line on which the quote opened that swallowed the end of this row."""
+        return self.row_line + last_opening(self.row, self.delimiter)
 
 
 def csv_rows(path: Path, codec: str, where: str, delimiter: str, position: Position | None = None) -> Iterator[Row]:
@@ -60,16 +66,16 @@ def csv_rows(path: Path, codec: str, where: str, delimiter: str, position: Posit
 
     Raises: BadData for a header that cannot be used.
     """
-    feed = _Feed(read_lines(path, codec, where, position), where)
+    feed = _Feed(read_lines(path, codec, where, position), where, delimiter)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
         line = reader.line_num + 1
-        feed.row_line, feed.taken = line, 0
+        feed.row_line, feed.row = line, []
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield line, RowFault("bad_quotes", quoting_fault(str(error), line, reader.line_num))
+            yield line, RowFault("bad_quotes", quoting_fault(str(error), feed.opened(), reader.line_num))
             continue
         if cells is None:
             return
@@ -78,17 +84,52 @@ def csv_rows(path: Path, codec: str, where: str, delimiter: str, position: Posit
         if header is None:
             header = checked_header(cells, f"{where} line {line}")
         else:
-            yield line, _row(header, cells)
+            yield line, _row(header, cells, swallowed(feed.opened(), reader.line_num) if len(cells) != len(header) else "")
 
 
-def quoting_fault(error: str, first: int, last: int) -> str:
+def last_opening(lines: list[str], delimiter: str) -> int:
+    """How many lines into a row the quote opened that is never closed, or closed in front of text, or else the last one that opened.
+
+    >>> last_opening(['"a', 'b",c,"d', 'e,f'], ",")
+    1
+    """
+    opened, inside, at_start = 0, False, True
+    for number, line in enumerate(lines):
+        i = 0
+        while i < len(line):
+            c = line[i]
+            if inside and c == '"':
+                if line[i + 1 : i + 2] == '"':
+                    i += 1
+                elif line[i + 1 : i + 2] not in ("", delimiter, "\r", "\n"):
+                    return opened
+                else:
+                    inside = False
+            elif not inside and c == '"' and at_start:
+                inside, opened = True, number
+            at_start = not inside and c in (delimiter, "\r", "\n")
+            i += 1
+    return opened
+
+
+def swallowed(opened: int, last: int) -> str:
+    """How many lines a quote took with it; nothing where it took none."""
+    if last <= opened:
+        return ""
+    count = last - opened
+    return f"; the quote opened on line {opened} swallowed the {f'{count:,} lines' if count > 1 else 'line'} after it, up to line {last}"
+
+
+def quoting_fault(error: str, opened: int, last: int) -> str:
     """What the csv module meant, in the words of the file."""
-    span = f" (lines {first} to {last} were taken as one row)" if last > first else ""
+    fix = FIXES["bad_quotes"]
     if "unexpected end" in error:
-        return f'a quote opened in this row is never closed{span}: close it, or write "" for a quote inside a quoted field'
+        return f"a quote opened on line {opened} is never closed{swallowed(opened, last)}; fix: {fix}"
     if "expected after" in error:
-        return f'text follows a closing quote{span}: write "" for a quote inside a quoted field'
-    return f"cannot be read as a row: {error}{span}"
+        if last > opened:
+            return f"a quote opened on line {opened} is closed only on line {last}, in front of text{swallowed(opened, last)}; fix: {fix}"
+        return 'text follows a closing quote; fix: write "" for a quote inside a quoted field'
+    return f"cannot be read as a row: {error}{swallowed(opened, last)}"
 
 
 def checked_header(cells: list[str], where: str) -> list[str]:
@@ -109,12 +150,14 @@ def checked_header(cells: list[str], where: str) -> list[str]:
     return names
 
 
-def _row(header: list[str], cells: list[str]) -> dict[str, Any] | RowFault:
+def _row(header: list[str], cells: list[str], swallowed: str) -> dict[str, Any] | RowFault:
     if len(cells) != len(header):
         values = ", ".join(excerpt(cell, 30) for cell in cells[:6]) + (" …" if len(cells) > 6 else "")
         hint = "quote the field that holds the delimiter" if len(cells) > len(header) else "add the missing cells"
+        hint = FIXES["bad_quotes"] if swallowed else hint
         return RowFault(
-            "ragged_row", f"has {len(cells)} cells where the header has {len(header)} ({', '.join(map(excerpt, header[:6]))}): {values}; {hint}"
+            "ragged_row",
+            f"has {len(cells)} cells where the header has {len(header)} ({', '.join(map(excerpt, header[:6]))}): {values}{swallowed}; fix: {hint}",
         )
     bad = next((cell for cell in cells if not cell.isascii() and has_surrogate(cell)), None)
     if bad is not None:

@@ -183,7 +183,7 @@ def check_turns(turns: Sequence[Message], key: str) -> None:
         raise RowFault("no_answer", f"`{key}` has no assistant's turn; there is nothing to learn from it")
     if turns[-1].role != "assistant":
         raise RowFault(
-            "unanswered", f"the last of `{key}` is of role {turns[-1].role}; a row ends with the assistant's answer: remove the turns after it"
+            "unanswered", f"the last of `{key}` is of role {turns[-1].role}; a row ends with the assistant's answer; fix: remove the turns after it"
         )
     if not any(m.weight != 0 for m in answers):
         raise RowFault("no_answer", f"every assistant's turn of `{key}` has weight 0; there is nothing to learn from it")
