@@ -23,7 +23,7 @@ class Ears:
 def test_a_reading_passes_without_the_share_of_exact_answers() -> None:
     ears = Ears()
     monitor = WithoutMatch(ears)
-    monitor.emit(Reading(step=4, values={"train_loss": 2.0, "dev_loss": 2.5, "dev_metric": 0.0}))
+    monitor.emit(Reading(step=4, values={"train_loss": 2.0, "dev_loss": 2.5, "dev_exact_match": 0.0}))
     monitor.emit(Note(text="half way"))
     assert ears.heard == [Reading(step=4, values={"train_loss": 2.0, "dev_loss": 2.5}), Note(text="half way")]
     assert monitor.stopping()

@@ -22,7 +22,7 @@ from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import SPLITS, Dataset, Record, SplitName
-from tunesmith.spec.job import Monitor, Note, Progress, Reading, StageFinished, StageStarted
+from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Progress, Reading, StageFinished, StageStarted
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Asked, Report
@@ -51,7 +51,7 @@ class WithoutMatch:
     def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
         """Pass an event on."""
         if isinstance(event, Reading):
-            event = event.model_copy(update={"values": {name: value for name, value in event.values.items() if name != "dev_metric"}})
+            event = event.model_copy(update={"values": {name: value for name, value in event.values.items() if name != DEV_MATCH}})
         self.monitor.emit(event)
 
     def stopping(self) -> bool:

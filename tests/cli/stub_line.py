@@ -58,7 +58,7 @@ class StubLine:
         """Works until somebody asks it to stop, for ten seconds at most."""
         for step in range(1000):
             monitor.emit(Progress(label="training", done=step, total=1000, unit="steps"))
-            monitor.emit(Reading(step=step, values={"train_loss": 3 - step / 1000, "dev_loss": 3.0, "dev_metric": step / 1000}))
+            monitor.emit(Reading(step=step, values={"train_loss": 3 - step / 1000, "dev_loss": 3.0, "dev_exact_match": step / 1000}))
             if monitor.stopping():
                 raise Interrupted("stopped after step", fix="go on")
             time.sleep(0.01)

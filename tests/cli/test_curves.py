@@ -20,7 +20,7 @@ def drawn(curves: Curves, width: int) -> list[str]:
 def falling(steps: int = 40) -> Curves:
     curves = Curves(total_steps=50)
     for step in range(steps):
-        values = {"train_loss": 4 - step / 10} | ({"dev_loss": 4 - step / 12, "dev_metric": step / steps} if step % 8 == 0 else {})
+        values = {"train_loss": 4 - step / 10} | ({"dev_loss": 4 - step / 12, "dev_exact_match": step / steps} if step % 8 == 0 else {})
         curves.add(Reading(step=step, values=values))
     return curves
 
@@ -72,7 +72,7 @@ def test_one_reading_is_no_curve_yet():
 def test_a_first_step_beyond_the_planned_ones_still_fits():
     curves = Curves(total_steps=1)
     for step in (5, 9):
-        curves.add(Reading(step=step, values={"train_loss": float(step), "dev_metric": 0.5}))
+        curves.add(Reading(step=step, values={"train_loss": float(step), "dev_exact_match": 0.5}))
     assert "step 9" in "\n".join(drawn(curves, 100))
 
 

@@ -50,6 +50,23 @@ def test_nothing_learnt_is_a_loss_that_stands_still():
     assert alarms.nothing_learnt([2.0 - 0.03 * i for i in range(30)], 1e-5) is None
 
 
+def test_a_few_steps_are_too_few_to_say_that_nothing_was_learnt():
+    assert alarms.nothing_learnt([2.0, 2.1, 2.0, 2.2], 1e-5) is None
+    assert alarms.nothing_learnt([2.0] * 9, 1e-5) is None
+    assert alarms.nothing_learnt([2.0] * 10, 1e-5) is not None
+
+
+def test_what_got_better_on_dev_was_learnt():
+    def read(*dev: tuple[float, float]) -> list[CurvePoint]:
+        return [CurvePoint(step=6 * i, epoch=0.0, dev_loss=loss, dev_metric=metric) for i, (loss, metric) in enumerate(dev, 1)]
+
+    flat = [2.0] * 12
+    assert alarms.nothing_learnt(flat, 1e-5, read((1.0, 0.5), (0.9, 0.5))) is None
+    assert alarms.nothing_learnt(flat, 1e-5, read((1.0, 0.5), (1.0, 0.6))) is None
+    for same in (read((1.0, 0.5)), read((1.0, 0.5), (0.999, 0.5)), read((1.0, 0.5), (1.1, 0.4))):
+        assert alarms.nothing_learnt(flat, 1e-5, same) is not None
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

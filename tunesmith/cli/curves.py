@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tunesmith.cli.figures import number
-from tunesmith.spec.job import Reading
+from tunesmith.spec.job import DEV_MATCH, Reading
 
 Point = tuple[float, float]
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -63,13 +63,13 @@ class Curves:
 
     def is_empty(self) -> bool:
         """True while there is nothing to draw."""
-        return not any(len(self.series.get(name, ())) > 1 for name in ("train_loss", "dev_loss", "dev_metric"))
+        return not any(len(self.series.get(name, ())) > 1 for name in ("train_loss", "dev_loss", DEV_MATCH))
 
     def charts(self, width: int) -> Table:
         """Loss and, where there is one, the dev metric, side by side in `width` columns (below each other under 70)."""
-        beside = width >= 70 and bool(self.series.get("dev_metric"))
+        beside = width >= 70 and bool(self.series.get(DEV_MATCH))
         each = (width - 2) // 2 if beside else width
-        charts = [self._losses(each)] + ([self._metric(each)] if self.series.get("dev_metric") else [])
+        charts = [self._losses(each)] + ([self._metric(each)] if self.series.get(DEV_MATCH) else [])
         grid = Table.grid(padding=(0, 2, 0, 0))
         if beside:
             grid.add_row(*charts)
@@ -81,10 +81,10 @@ class Curves:
     def summary(self) -> list[str]:
         """A line for each curve, to leave on the screen when the charts go."""
         parts = []
-        for name, words in (("train_loss", "train loss"), ("dev_loss", "dev loss"), ("dev_metric", "dev match")):
+        for name, words in (("train_loss", "train loss"), ("dev_loss", "dev loss"), (DEV_MATCH, "dev match")):
             values = [v for _, v in self.series.get(name, [])]
             if values:
-                ends = [number(v, "exact_match") if name == "dev_metric" else f"{v:.3f}" for v in (values[0], values[-1])]
+                ends = [number(v, "exact_match") if name == DEV_MATCH else f"{v:.3f}" for v in (values[0], values[-1])]
                 parts.append(f"{words:<10} {ends[0]:>7} {sparkline(values, 24):<24} {ends[1]:>7}")
         return parts
 
@@ -97,7 +97,7 @@ class Curves:
         return chart(head, self.series.get("train_loss", []), self.series.get("dev_loss", []), width, self.total_steps, "{:.2f}".format)
 
     def _metric(self, width: int) -> Text:
-        points = self.series["dev_metric"]
+        points = self.series[DEV_MATCH]
         best = max(v for _, v in points)
         head = Text.assemble(
             ("dev match", "bold"), (f"  {MARK} {number(points[-1][1], 'exact_match')}", "magenta"), (f"  best {number(best, 'exact_match')}", "dim")

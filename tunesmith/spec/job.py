@@ -24,6 +24,10 @@ class Progress(Noun):
     unit: str = "rows"
 
 
+DEV_MATCH = "dev_exact_match"
+"""The reading that says which share of the dev rows is answered exactly right."""
+
+
 class Reading(Noun):
     """Named numbers at a step, for live curves."""
 

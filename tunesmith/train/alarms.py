@@ -10,6 +10,8 @@ from tunesmith.spec.checkpoint import CurvePoint
 
 WINDOW = 8
 """Steps that are averaged before a trend is believed."""
+FEWEST_STEPS = 10
+"""With fewer, a loss that stands still says nothing: batches differ by more than a few steps can gain."""
 
 
 def check_number(loss: float, norm: float, step: int, lr: float, dtype: str) -> None:
@@ -57,11 +59,14 @@ def overfitting(curve: Sequence[CurvePoint]) -> str | None:
     return None
 
 
-def nothing_learnt(losses: Sequence[float], lr: float) -> str | None:
-    """A warning if the loss at the end is that of the beginning."""
-    part = max(1, min(WINDOW, len(losses) // 3))
-    if len(losses) < 3:
+def nothing_learnt(losses: Sequence[float], lr: float, curve: Sequence[CurvePoint] = ()) -> str | None:
+    """A warning if the loss at the end is that of the beginning; silent on fewer than 10 steps, and where the dev rows of `curve` got better.
+
+    A continued model begins where another one ended: its training loss has little room to fall, and batches differ by more than that.
+    """
+    if len(losses) < FEWEST_STEPS or _is_better_on_dev(curve):
         return None
+    part = max(1, min(WINDOW, len(losses) // 3))
     first, last = sum(losses[:part]) / part, sum(losses[-part:]) / part
     if last > 0.98 * first:
         return (
@@ -69,6 +74,13 @@ def nothing_learnt(losses: Sequence[float], lr: float) -> str | None:
             f"Fix: a higher train.optimiser.lr (it was {lr:.2g}), more steps, or look whether answers follow from questions at all"
         )
     return None
+
+
+def _is_better_on_dev(curve: Sequence[CurvePoint]) -> bool:
+    """True if some dev reading is better than the first one, by 1 % of the loss or in answers exactly right; False with fewer than two."""
+    losses = [point.dev_loss for point in curve if point.dev_loss is not None]
+    matches = [point.dev_metric for point in curve if point.dev_metric is not None]
+    return (len(losses) > 1 and min(losses) < 0.99 * losses[0]) or (len(matches) > 1 and max(matches) > matches[0])
 
 
 def out_of_memory(error: BaseException, tokens: int) -> Alarm:

@@ -18,7 +18,7 @@ from tunesmith.errors import Interrupted
 from tunesmith.model.likelihood import Loss
 from tunesmith.model.load import LoadedModel
 from tunesmith.spec.checkpoint import CurvePoint
-from tunesmith.spec.job import Monitor, Note, Progress, Reading
+from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Progress, Reading
 from tunesmith.spec.recipe import Recipe
 from tunesmith.train import alarms
 from tunesmith.train.batches import Order, TokenRow, micro_batches, step_seed
@@ -126,7 +126,7 @@ def _evaluate(run: Run, state: RunState) -> RunState:
     if not run.dev:
         return state.model_copy(update={"best_step": state.step})
     loss, metric = evaluate_rows(run.model, run.loss, run.dev, run.plan.tokens_per_batch)
-    run.monitor.emit(Reading(step=state.step, values={"dev_loss": loss, "dev_exact_match": metric}))
+    run.monitor.emit(Reading(step=state.step, values={"dev_loss": loss, DEV_MATCH: metric}))
     read = state.curve[-1].model_copy(update={"dev_loss": loss, "dev_metric": metric})
     best = state.best_dev_loss is None or state.best_dev_metric is None or (metric, -loss) > (state.best_dev_metric, -state.best_dev_loss)
     waited = 0 if best else state.evaluations_without_better + 1

@@ -151,7 +151,7 @@ def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ..
     """Put the best weights in, write them, and describe them."""
     assert run.recipe.optimiser.lr is not None
     run.weights.set_values(state.read_best(run.folder, final) if run.dev else run.weights.values())
-    warning = alarms.nothing_learnt(final.losses, run.recipe.optimiser.lr)
+    warning = alarms.nothing_learnt(final.losses, run.recipe.optimiser.lr, final.curve)
     if warning is not None:
         run.monitor.emit(Note(level="warning", text=warning))
     start = inputs.start
