@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import sys
 
 import pytest
 from rich.console import Console
 
+from tests.cli.conftest import against
 from tunesmith.cli.findings import read_finding
-from tunesmith.cli.verdict import show_verdict
+from tunesmith.cli.verdict import compared, show_verdict
+from tunesmith.spec.report import Metric
 
 SHOWN = "\\x1b[2J\\x07[red]x[/red][link=http://evil]y[/link]"
 
@@ -53,6 +56,27 @@ def test_the_verdict_says_which_how_sure_and_what_now(line, show):
     assert f"report  {line.path / 'page.html'}" in text
     assert "model   router" in text
     assert "tunesmith chat router" in text
+
+
+def test_a_long_headline_is_wrapped_in_a_pipe_too(line, store):
+    finding = read_finding(store, "latest")
+    words = " ".join(f"word{k}" for k in range(60))
+    verdict = finding.report.verdict.model_copy(update={"headline": words})
+    finding = dataclasses.replace(finding, report=finding.report.model_copy(update={"verdict": verdict}))
+    console = Console(file=io.StringIO(), width=120, soft_wrap=True, markup=False, emoji=False, highlight=False)
+    show_verdict(console, finding)
+    framed = [text for text in console.file.getvalue().splitlines() if text.startswith("│")]  # type: ignore[attr-defined]
+    assert len(framed) == 4
+    assert " ".join(text.strip("│ ") for text in framed) == words
+
+
+def test_an_interval_without_0_that_the_test_does_not_confirm_says_which_way_it_leans():
+    difference = Metric(value=-0.375, low=-0.625, high=-0.188, n=16, method="bca")
+    found = against("classifier", "cannot tell", -0.375, 1).model_copy(update={"difference": difference, "rows": "all", "p_adjusted": 0.094})
+    assert compared(found).plain == (
+        "? tuned against classifier: leans to worse, but 16 rows do not rule out chance, -37.5 points [-62.5, -18.8] exact match, p = 0.094"
+    )
+    assert found.model_copy(update={"metric": "perplexity"}).leans == "better"
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -75,9 +75,34 @@ def test_a_classifier_that_is_better_does_it(judge: Judge) -> None:
 def test_a_classifier_that_cannot_be_told_apart_does_it_and_nobody_wins(judge: Judge) -> None:
     found = judge({"tuned": mix(160, 200), "prompt-plain": mix(40, 200), "classifier": mix(158, 200, shift=25), "majority": mix(7, 200)})
     assert (found.decision, found.winner) == ("a classifier does it", None)
-    assert "these rows show no clear difference from the tuned model (80.0 %)" in found.headline
+    assert found.headline == (
+        "A classifier does it: it gets 79.0 % of the questions exactly right and costs far less to run; "
+        "200 rows do not show that the tuned model (80.0 %) is better."
+    )
     (open_one,) = [comparison for comparison in found.comparisons if comparison.outcome == "cannot tell"]
     assert open_one.rival == "classifier"
+
+
+def test_few_rows_on_the_classifiers_side_say_what_is_known_and_every_kind_of_rival_has_its_line(judge: Judge) -> None:
+    found = judge(
+        {
+            "tuned": "+" * 10 + "-" * 6,
+            "prompt-plain": "-" * 14 + "++",
+            "few-shot": "-" * 12 + "++++",
+            "classifier": "+" * 16,
+            "majority": "+" + "-" * 15,
+        }
+    )
+    assert found.decision == "a classifier does it"
+    assert found.headline == (
+        "A classifier does it: it gets 100.0 % of the questions exactly right and costs far less to run; "
+        "it is no worse than the tuned model (62.5 %), as far as 16 rows can tell."
+    )
+    (against,) = (one for one in found.comparisons if one.rival == "classifier")
+    assert (against.outcome, against.leans) == ("cannot tell", "worse")
+    for rival in ("the classifier", "the best written prompt", "the prompt with examples"):
+        assert sum(reason.startswith(f"The tuned model against {rival} (exact match): ") for reason in found.reasons) == 1
+    assert "The interval leaves out no difference, but on so few rows the test does not rule out chance" in found.reasons[0]
 
 
 def test_a_classifier_that_declines_far_less_does_not_do_it(judge: Judge) -> None:

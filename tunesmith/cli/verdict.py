@@ -46,7 +46,7 @@ def show_verdict(console: Console, finding: Finding) -> None:
     report = finding.report
     width = console.width if console.is_terminal else 10_000  # a pipe gets whole lines
     console.print()
-    console.print(headline(report))
+    console.print(headline(report), soft_wrap=False)  # in a pipe too: a frame that is not wrapped is cut
     for reason in report.verdict.reasons:
         console.print(hanging(Text.assemble("· ", clean(reason)), 2, width))
     console.print()
@@ -130,10 +130,23 @@ def compared(comparison: Comparison) -> Text:
             return Text.assemble(("✓ ", "green"), (names, "bold"), ": better beyond doubt, ", numbers)
         case "worse":
             return Text.assemble(("✗ ", "red"), (names, "bold"), ": worse beyond doubt, ", numbers)
+        case "cannot tell" if comparison.leans is not None:
+            rest = f": leans to {comparison.leans}, but {plural_rows(comparison.difference)} do not rule out chance, "
+            return Text.assemble(("? ", "yellow"), (names, "bold"), rest, numbers)
         case "cannot tell":
             more = comparison.rows_to_settle
-            settle = "no realistic number of rows would settle it" if more is None else f"about {whole(more)} more rows would settle it"
+            settle = (
+                "no realistic number of rows would settle it"
+                if more is None
+                else f"about {whole(more)} more row{'' if more == 1 else 's'} would settle it"
+            )
             return Text.assemble(("? ", "yellow"), (names, "bold"), ": cannot tell, ", numbers, (f"; {settle}", "dim"))
+
+
+def plural_rows(metric: Metric) -> str:
+    """The rows that a number rests on: `16 rows`, `15 rows in 3 clusters`."""
+    inside = "" if metric.clusters is None else f" in {whole(metric.clusters)} cluster{'' if metric.clusters == 1 else 's'}"
+    return f"{whole(metric.n)} row{'' if metric.n == 1 else 's'}{inside}"
 
 
 def goal(report: LineReport) -> Text:

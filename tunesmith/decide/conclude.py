@@ -18,6 +18,7 @@ from tunesmith.decide.wording import (
     looks_words,
     rows_words,
     shown,
+    standing_words,
 )
 from tunesmith.measure.comparison import compare, correct
 from tunesmith.measure.quantities import clusters_of, rows_of
@@ -134,8 +135,12 @@ def headline(evidence: Evidence, decision: Decision, chosen: str) -> str:
             chance = ", and chance does not explain that" if evidence.primary[rival].outcome == "better" else ""
             first = f"Fine-tune: the tuned model {tuned}; {SUBJECTS[evidence.remedies[rival]]} {does(evidence, rival)}{chance}."
         case "a classifier does it":
-            how = "better than" if evidence.standing(chosen) == "behind" else "these rows show no clear difference from"
-            first = f"A classifier does it: it {does(evidence, chosen)}, {how} the tuned model ({value(evidence, evidence.tuned)}), and costs far less to run."
+            mine, theirs = value(evidence, evidence.tuned), value(evidence, chosen)
+            if evidence.standing(chosen) == "behind":
+                first = f"A classifier does it: it {does(evidence, chosen)}, better than the tuned model ({mine}), and costs far less to run."
+            else:
+                known = standing_words(evidence.primary[chosen], theirs, mine)
+                first = f"A classifier does it: it {does(evidence, chosen)} and costs far less to run; {known}."
         case "prompting is enough":
             subject = SUBJECTS[evidence.remedies[chosen]]
             first = f"Prompting is enough: {subject} {does(evidence, chosen)}; the tuned model ({value(evidence, evidence.tuned)}) adds nothing that matters."
@@ -198,11 +203,11 @@ def reasons(evidence: Evidence, chosen: str, met: bool | None, looks: int) -> li
     found: list[str] = []
     if evidence.goal.at_least is not None:
         found.append(goal_words(evidence.goal, evidence.metric, evidence.metrics[chosen], SUBJECTS[evidence.remedies[chosen]], met))
-    kinds: tuple[frozenset[Remedy], ...] = (frozenset({"classifier"}), PROMPTING, frozenset({"majority"}))
+    kinds: tuple[Remedy, ...] = ("classifier", "prompt", "few-shot", "majority")
     for kind in kinds:
-        for rival in evidence.rivals(kind)[:1]:
+        for rival in evidence.rivals(frozenset({kind}))[:1]:
             first, second = evidence.primary[rival], evidence.secondary.get(rival)
-            if "majority" in kind and first.outcome == "better":
+            if kind == "majority" and first.outcome == "better":
                 continue  # it goes without saying
             found.append(comparison_words(first, evidence.remedies, confidence, family))
             found += (

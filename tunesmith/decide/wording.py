@@ -88,7 +88,7 @@ def rows_words(more: int | None) -> str:
     """How many more rows would settle an open question."""
     if more is None:
         return "no realistic number of rows would settle it"
-    return f"about {more:,} more rows like these would settle it"
+    return f"about {more:,} more rows like these would settle it" if more > 1 else "about one more row like these would settle it"
 
 
 def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence: float, family: int) -> str:
@@ -104,6 +104,8 @@ def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence:
     )
     if found.outcome != "cannot tell":
         return text + "."
+    if found.leans is not None:
+        return f"{text}. The interval leaves out no difference, but on so few rows the test does not rule out chance; more rows would show it."
     smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
     return f"{text}. Taken alone, such a comparison shows differences of {smallest} or more; {rows_words(found.rows_to_settle)}."
 
@@ -121,6 +123,14 @@ def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met:
             return f"{head}is not met: {value}."
         case None:
             return f"{head}cannot be judged with these rows: {value}, and the goal lies inside that interval."
+
+
+def standing_words(found: Comparison, rival: str, tuned: str) -> str:
+    """How an open rival stands to the tuned model, as far as it is known; `rival` and `tuned` are their values."""
+    rows = counted(found.difference)
+    if rival == tuned or (found.difference.value < 0) != (found.metric in LOWER_IS_BETTER):
+        return f"it is no worse than the tuned model ({tuned}), as far as {rows} can tell"
+    return f"{rows} {'does' if found.difference.n == 1 else 'do'} not show that the tuned model ({tuned}) is better"
 
 
 def looks_words(looks: int) -> str:

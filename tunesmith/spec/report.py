@@ -7,7 +7,7 @@ from typing import Literal
 from tunesmith.spec.candidate import Answer, Candidate, Decoding
 from tunesmith.spec.dataset import Origin, SplitName
 from tunesmith.spec.noun import Noun
-from tunesmith.spec.task import MetricName, TaskKind
+from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, TaskKind
 
 
 class Metric(Noun):
@@ -94,6 +94,13 @@ class Comparison(Noun):
     """The smallest difference these rows could show with 80 % power."""
     rows_to_settle: int | None
     """For `cannot tell`: how many more rows like these would settle it; None: no realistic number would."""
+
+    @property
+    def leans(self) -> Literal["better", "worse"] | None:
+        """Where it cannot be told although the interval excludes 0: the side it lies on. The test, on these few rows, does not rule out chance."""
+        if self.outcome != "cannot tell" or self.difference.low <= 0 <= self.difference.high:
+            return None
+        return "better" if (self.difference.low > 0) != (self.metric in LOWER_IS_BETTER) else "worse"
 
 
 class Asked(Noun):
