@@ -13,9 +13,9 @@ from tokenizers.models import BPE
 from tunesmith.data.room import Room
 from tunesmith.data.run import prepare, read_rows
 from tunesmith.data.sources.fault import RowFault
-from tunesmith.errors import NotEnoughData
+from tunesmith.errors import BadData, NotEnoughData
 from tunesmith.spec.chat import Conversation, Message
-from tunesmith.spec.dataset import SPLITS, Origin, Record, Source
+from tunesmith.spec.dataset import SPLITS, Cleaning, Origin, Record, Source
 from tunesmith.spec.job import Silent
 from tunesmith.spec.project import Project
 
@@ -50,6 +50,9 @@ def test_long_rows_are_listed_and_the_rest_is_used(tmp_path, tokenizer):
     lines[7] = f"{'word ' * 99},a"
     (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(lines))
     project = Project(name="p", sources=(Source(file="a.csv"),))
+    with pytest.raises(BadData, match=r"a.csv line 9: has 495 tokens\n  expected at most 100, the model's context\n  fix: shorten"):
+        prepare(project, tmp_path, tmp_path, Silent(), tokenizer, 100)
+    project = project.model_copy(update={"cleaning": Cleaning(skip_faulty=True)})
     found = prepare(project, tmp_path, tmp_path, Silent(), tokenizer, 100)
     assert (found.profile.removed, sum(found.rows.values())) == ({"too_long": 1}, 39)
     (listed,) = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]

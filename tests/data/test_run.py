@@ -241,6 +241,7 @@ CELL = st.one_of(
             "drop_near_duplicates": st.booleans(),
             "conflicts": st.sampled_from(["keep", "drop"]),
             "repair_text": st.booleans(),
+            "skip_faulty": st.just(True),
         }
     ),
 )
@@ -357,9 +358,36 @@ def test_one_bad_line_of_many_is_listed_and_the_rest_is_used(tmp_path):
     rows = [json.dumps(chat(question(i), LABELS[i % 3])) for i in range(60)]
     rows[30] = rows[30][:-5]
     write(tmp_path, "a.jsonl", "\n".join(rows))
-    found = go(tmp_path, Source(file="a.jsonl"))
+    found = go(tmp_path, Source(file="a.jsonl"), cleaning={"skip_faulty": True})
     assert found.profile.removed == {"bad_json": 1}
     assert rejected(tmp_path)[0]["origin"] == {"file": "a.jsonl", "line": 31}
+
+
+def test_faulty_rows_stop_the_run_and_each_is_told_with_its_line_and_fix(tmp_path):
+    rows = [json.dumps(chat(question(i), LABELS[i % 3])) for i in range(60)]
+    rows[30] = rows[30][:-1]
+    rows[40] = json.dumps(chat("who?", "me")).replace("assistant", "bot")
+    rows[50] = json.dumps(chat(" ", "nothing is asked: cleaning removes it"))
+    write(tmp_path, "a.jsonl", "\n".join(rows))
+    table(tmp_path / "b.csv", [(f"b {q}", a) for q, a in good_rows(20)] + [("no label", ""), ("too", "many", "cells")])
+    with pytest.raises(BadData) as caught:
+        go(tmp_path, Source(file="a.jsonl"), Source(file="b.csv", input="text", label="label"))
+    first, *rest = caught.value.problems
+    assert first.message == "4 of 82 rows cannot be used"
+    assert (first.where, first.got) == ("a.jsonl, b.csv", "1 bad_json, 1 unknown_role, 1 no_answer, 1 ragged_row")
+    assert "--set cleaning.skip_faulty=true" in first.fix
+    assert [problem.where for problem in rest] == ["a.jsonl line 31", "a.jsonl line 41", "b.csv line 22", "b.csv line 23"]
+    assert [problem.message for problem in rest if not problem.fix] == []
+    assert (rest[1].message, rest[1].expected.split(",")[0]) == ('`messages[1].role` is "bot"', "one of system")
+    assert rest[1].fix == 'rename_roles = { "bot" = "assistant" } in this source'
+
+
+def test_of_many_faulty_rows_the_first_are_shown_with_the_count(tmp_path):
+    table(tmp_path / "a.csv", [*good_rows(60), *[(f"unlabelled {q}", "") for q, _ in good_rows(30)]])
+    with pytest.raises(BadData) as caught:
+        go(tmp_path, Source(file="a.csv", input="text", label="label"))
+    assert caught.value.problems[0].message == "30 of 90 rows cannot be used, the first 20 of them below"
+    assert len(caught.value.problems) == 21
 
 
 def test_out_of_scope_must_be_an_answer(tmp_path):

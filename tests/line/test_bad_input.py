@@ -223,7 +223,7 @@ def test_a_label_that_is_only_in_the_test_file_is_refused_with_its_line(desk):
     )
 
 
-def test_bad_rows_are_listed_with_their_lines_and_the_rest_goes_on(desk, trained, tmp_path, monkeypatch):
+def test_bad_rows_are_listed_with_their_lines_and_the_rest_goes_on_only_where_the_user_says_so(desk, trained, tmp_path, monkeypatch):
     monkeypatch.setenv("TUNESMITH_HOME", str(tmp_path / "other"))  # here something is stored
     settings.cache_clear()
     lines = [turns(f"{text} über", label).encode() for text, label in GOOD]
@@ -239,7 +239,13 @@ def test_bad_rows_are_listed_with_their_lines_and_the_rest_goes_on(desk, trained
     for number, (line, _, _) in sorted(bad.items()):
         lines.insert(number - 1, line)
     desk.write("a.jsonl", b"\xef\xbb\xbf" + b"\r\n".join(line.rstrip(b"\n") for line in lines) + b"\r\n\r\n")
-    done = desk.say("data", "prepare", desk.project("a.jsonl"), "--json")
+    first, *faults = desk.say("data", "prepare", desk.project("a.jsonl"), "--json").problems()
+    assert (first["message"], first["where"]) == ("6 of 71 rows cannot be used", "a.jsonl")
+    assert "--set cleaning.skip_faulty=true" in first["fix"]
+    assert [fault["where"] for fault in faults] == [f"a.jsonl line {number}" for number, (_, reason, _) in bad.items() if reason != "empty"]
+    assert [fault for fault in faults if not fault["fix"]] == []
+    assert [artifact.name for artifact in Store.open(tmp_path / "other").artifacts()] == []
+    done = desk.say("data", "prepare", desk.project("a.jsonl"), "--set", "cleaning.skip_faulty=true", "--json")
     assert (done.status, done.json()["dataset"]["profile"]["rows_kept"]) == (0, len(GOOD))
     listed = {row["origin"]["line"]: row for row in done.json()["rejected"]}
     assert {number: reason for number, (_, reason, _) in bad.items()} == {number: row["reason"] for number, row in listed.items()}
@@ -256,7 +262,7 @@ def test_hostile_rows_are_shown_escaped_everywhere(desk, tmp_path, monkeypatch):
         turns(f"x{row}", row).replace("assistant", row[:3]) for row in hostile[:3]
     ]
     desk.write("a.jsonl", "".join(lines))
-    project = desk.project("a.jsonl", rest="[cleaning]\nrepair_text = false\nnear_duplicate_similarity = 1")
+    project = desk.project("a.jsonl", rest="[cleaning]\nskip_faulty = true\nrepair_text = false\nnear_duplicate_similarity = 1")
     for said in (desk.say("data", "prepare", project), desk.say("data", "show"), desk.say("data", "show", "--json")):
         assert (said.status, CONTROL.search(said.out + said.err)) == (0, None)
     shown = desk.say("data", "show").out

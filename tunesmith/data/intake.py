@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from tunesmith.data.clean import clean
 from tunesmith.data.room import Room
-from tunesmith.data.sources.fault import RowFault
+from tunesmith.data.sources.fault import EXPECTED, FIX, RowFault
 from tunesmith.data.sources.reading import Plan, Position, plan, read_plan, rejected
 from tunesmith.data.spool import Spool
 from tunesmith.errors import BadData, Interrupted, NotEnoughData, Problem
@@ -17,6 +17,9 @@ from tunesmith.spec.dataset import Cleaning, Origin, Record, Rejected, Source
 from tunesmith.spec.job import Monitor, Progress
 
 ROWS_PER_LOOK = 500
+MAX_PROBLEMS = 20
+CLEANED = frozenset({"empty", "duplicate", "near_duplicate", "conflict", "leak"})
+"""Reasons of rows that cleaning removes; a row with any other reason is faulty."""
 
 
 def look(monitor: Monitor, label: str, done: float, total: float | None, unit: str = "rows") -> None:
@@ -36,11 +39,15 @@ class Removed:
         self._file = file
         self.counts: Counter[str] = Counter()
         self.first: dict[str, Rejected] = {}
+        self.faulty: list[Rejected] = []
+        """The first rows that cannot be read or used."""
 
     def add(self, row: Rejected) -> None:
         """One row that is not used."""
         self.counts[row.reason] += 1
         self.first.setdefault(row.reason, row)
+        if row.reason not in CLEANED and len(self.faulty) < MAX_PROBLEMS:
+            self.faulty.append(row)
         self._file.write(row.model_dump_json(exclude_none=True).encode() + b"\n")
 
     def problems(self) -> list[Problem]:
@@ -50,6 +57,29 @@ class Removed:
             for reason, n in self.counts.most_common()
             for first in (self.first[reason],)
         ]
+
+    def faults(self, rows_read: int) -> list[Problem]:
+        """What is wrong with the rows that cannot be read or used: how many there are and how to go on without them, then each, in order."""
+        tally = [(reason, n) for reason, n in self.counts.most_common() if reason not in CLEANED]
+        if not tally:
+            return []
+        count = sum(n for _, n in tally)
+        shown = f", the first {len(self.faulty)} of them below" if count > len(self.faulty) else ""
+        summary = Problem(
+            f"{count:,} of {rows_read:,} rows cannot be used{shown}",
+            ", ".join(dict.fromkeys(row.origin.file for row in self.faulty)),
+            ", ".join(f"{n:,} {reason}" for reason, n in tally),
+            "rows that can all be read",
+            "mend them as said below, or go on without them: --set cleaning.skip_faulty=true (in the project: [cleaning] skip_faulty = true)",
+        )
+        return [summary, *map(fault, self.faulty)]
+
+
+def fault(row: Rejected) -> Problem:
+    """A row that cannot be used, as a problem: the parts of its message in their places."""
+    message, _, fix = row.message.partition(FIX)
+    message, _, expected = message.partition(EXPECTED)
+    return Problem(message, f"{row.origin.file} line {row.origin.line}", expected=expected, fix=fix)
 
 
 def plans(sources: Sequence[Source], root: Path) -> list[Plan]:
@@ -74,9 +104,10 @@ def plans(sources: Sequence[Source], root: Path) -> list[Plan]:
 
 
 def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, removed: Removed, monitor: Monitor) -> tuple[int, Counter[str]]:
-    """(rows read, rows changed by each rule): all records cleaned into the spool, but for those that the model has no room for.
+    """(rows read, rows changed by each rule): all records cleaned into the spool, but for those that cannot be used.
 
-    Raises: BadData with what is wrong with the files as a whole, all files at once; NotEnoughData if they hold no examples.
+    Raises: BadData with what is wrong with the files as a whole and, unless `skip_faulty`, with their rows, all at once; NotEnoughData if they hold no
+    examples.
     """
     rows, documents = 0, 0
     repaired: Counter[str] = Counter()
@@ -93,7 +124,7 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, 
         except BadData as error:
             problems += error.problems
     if problems:
-        raise BadData(problems=problems)
+        raise BadData(problems=[*problems, *([] if rules.skip_faulty else removed.faults(rows))])
     if documents and not len(spool):
         raise NotEnoughData(
             "documents without questions and answers cannot be trained on",
@@ -116,6 +147,8 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, 
                 *removed.problems(),
             ],
         )
+    if not rules.skip_faulty and (faults := removed.faults(rows)):
+        raise BadData(problems=faults)
     return rows, repaired
 
 
@@ -123,11 +156,7 @@ def _keep_or_remove(row: Record | Rejected, rules: Cleaning, room: Room, spool: 
     if isinstance(row, Rejected):
         removed.add(row)
     elif row.text is not None:
-        removed.add(
-            Rejected(
-                origin=row.origin, reason="no_answer", message="is a document without a question and an answer; only rows with both are trained on"
-            )
-        )
+        removed.add(rejected(row.origin, RowFault("no_answer", "is a document without a question and an answer; only rows with both are trained on")))
     else:
         try:
             mended = clean(row, rules, repaired)

@@ -43,6 +43,8 @@ class Source(Noun):
 class Cleaning(Noun):
     """Which pure rules run over every row. Each removal is counted and listed with its line."""
 
+    skip_faulty: bool = False
+    """Leave rows out that cannot be read or used (broken JSON, an unknown role, no answer, too long …), counted and listed with their lines. Off: any such row stops the run, and all of them are listed."""
     repair_text: bool = True
     """Mend mojibake and HTML entities (ftfy), then Unicode NFC; control characters other than newline and tab are dropped."""
     drop_exact_duplicates: bool = True
@@ -54,7 +56,7 @@ class Cleaning(Noun):
     conflicts: Literal["keep", "drop", "refuse"] = "keep"
     """Same input, different answer: keep and report, drop all of them, or refuse to go on."""
     max_characters: Annotated[int, Field(ge=1)] = 200_000
-    """A longer row is rejected and listed."""
+    """A longer row cannot be used."""
 
 
 class SplitRule(Noun):

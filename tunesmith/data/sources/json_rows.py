@@ -67,12 +67,12 @@ def not_json(error: json.JSONDecodeError, text: str) -> tuple[str, int]:
     at = len(read) if "\n" in text[len(read) : error.pos] or not text[error.pos :].strip() else error.pos
     column = at - text.rfind("\n", 0, at)
     near = excerpt(text[max(0, at - 15) : at + 25].strip("\r\n"))
-    ends = not text[at:].strip()
-    fix = (
-        "the text ends too early: close every quote, bracket and brace"
-        if ends
-        else "mend it there; texts stand in double quotes, parts are separated by commas"
-    )
+    if error.msg.startswith("Unterminated"):
+        fix = "the text that begins there is never closed: close its quote, and what stands open around it"
+    elif not text[at:].strip():
+        fix = "the text ends too early: close every quote, bracket and brace"
+    else:
+        fix = "mend it there; texts stand in double quotes, parts are separated by commas"
     return f"is not JSON: {error.msg.removesuffix(' at')} at column {column}, near {near}; fix: {fix}", at
 
 
