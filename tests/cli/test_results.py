@@ -9,10 +9,11 @@ import sys
 import pytest
 from rich.console import Console
 
-from tests.cli.conftest import against
+from tests.cli.conftest import against, keep
 from tunesmith.cli.findings import read_finding
 from tunesmith.cli.verdict import compared, show_verdict
 from tunesmith.spec.report import Metric
+from tunesmith.store.ledger import Ledger
 
 SHOWN = "\\x1b[2J\\x07[red]x[/red][link=http://evil]y[/link]"
 
@@ -68,6 +69,18 @@ def test_a_long_headline_is_wrapped_in_a_pipe_too(line, store):
     framed = [text for text in console.file.getvalue().splitlines() if text.startswith("│")]  # type: ignore[attr-defined]
     assert len(framed) == 4
     assert " ".join(text.strip("│ ") for text in framed) == words
+
+
+def test_a_look_at_the_test_rows_names_its_candidates(line, store, show, cli):
+    report = read_finding(store, "latest").report
+    known = report.finalists[0]
+    keep(store, "test", "evaluation", known.report)
+    digests = [known.candidate.content_digest(), "0" * 64]
+    Ledger(store).open_test("dataset-1", digests, rows="f" * 64)
+    (told,) = (text for text in show("ledger").splitlines() if "\tlook\t" in text)
+    assert told.endswith(f"split: test, rows: ffffffffffff…, candidates: 000000000000…, {known.candidate.name}")
+    (entry,) = (entry for entry in cli("ledger", "--json").json()["entries"] if entry["action"] == "look")
+    assert entry["detail"]["candidates"] == sorted(digests)
 
 
 def test_an_interval_without_0_that_the_test_does_not_confirm_says_which_way_it_leans():

@@ -595,6 +595,24 @@ def test_comparisons_show_the_difference_the_p_value_and_the_rows_that_would_set
     assert rows[0][1].small.startswith("[+")
 
 
+def test_rows_in_clusters_and_differences_that_lean_are_said():
+    report, _, _ = router()
+    found = report.verdict.comparisons[0].model_copy(
+        update={
+            "outcome": "cannot tell",
+            "difference": Metric(value=0.2, low=0.05, high=0.4, n=15, clusters=6, method="bca"),
+            "test": "permutation of clusters",
+            "rows_to_settle": 9,
+        }
+    )
+    report = report.model_copy(update={"verdict": report.verdict.model_copy(update={"comparisons": (found,)})})
+    cells = page_tables.comparisons(report).rows[0]
+    assert cells[2].small == "permutation of whole clusters"
+    assert (cells[3].text, cells[3].small) == ("◆ cannot tell", "leans to better; chance is not ruled out")
+    assert page_tables.rows_cell(found.difference) == page_tables.Cell("15", "in 6 clusters")
+    assert page_tables.rows_cell(report.finalists[0].report.metrics["exact_match"]).small == ""
+
+
 def test_settling_that_no_number_of_rows_would_do_is_said():
     report, _, _ = router()
     hopeless = report.verdict.comparisons[0].model_copy(update={"rows_to_settle": None})

@@ -27,6 +27,7 @@ METHODS = {
     "exact": "exact, nothing to estimate",
     "mcnemar exact": "exact McNemar",
     "paired permutation": "paired permutation",
+    "permutation of clusters": "permutation of whole clusters",
 }
 OUTCOMES = {"better": "▲ better", "worse": "▼ worse", "cannot tell": "◆ cannot tell"}
 
@@ -74,6 +75,13 @@ def step_of(candidate: str) -> str:
 def metric_cell(name: MetricName, metric: Metric | None) -> Cell:
     """A metric with its interval; a dash where it was not measured."""
     return Cell(words.value_of(name, metric.value), words.bounds_of(name, metric)) if metric else Cell()
+
+
+def rows_cell(metric: Metric | None) -> Cell:
+    """The rows that a metric rests on and, where rows are alike, in how many independent clusters they are."""
+    if metric is None:
+        return Cell()
+    return Cell(words.count(metric.n), "" if metric.clusters is None else f"in {words.plural(metric.clusters, 'cluster')}")
 
 
 def used(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Column, ...], tuple[tuple[Cell, ...], ...]]:
@@ -150,7 +158,7 @@ def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName
     return (
         Cell(words.REMEDY_TITLES[finalist.remedy], name),
         metric_cell(deciding, metric),
-        Cell(words.count(metric.n)) if metric else Cell(),
+        rows_cell(metric),
         *(metric_cell(other, found.metrics.get(other)) for other in others),
         Cell(words.count(round(tokens, 1))),
         Cell(words.duration(cost.seconds / found.rows)) if cost and found.rows else Cell(),
@@ -165,7 +173,7 @@ def every_metric(report: LineReport, finalist: Finalist) -> Table:
         (
             Cell(metric_title(name, report), "lower is better" if name in LOWER_IS_BETTER else ""),
             metric_cell(name, m),
-            Cell(words.count(m.n)),
+            rows_cell(m),
             Cell(METHODS.get(m.method, m.method)),
         )
         for name, m in finalist.report.metrics.items()
@@ -201,7 +209,7 @@ def _comparison(found: Comparison, report: LineReport) -> tuple[Cell, ...]:
         ),
         Cell(words.signed(found.metric, gap.value) + unit, f"[{words.signed(found.metric, gap.low)}, {words.signed(found.metric, gap.high)}]"),
         Cell(words.p_text(found.p_adjusted), METHODS.get(found.test, found.test)),
-        Cell(OUTCOMES[found.outcome]),
+        Cell(OUTCOMES[found.outcome], f"leans to {found.leans}; chance is not ruled out" if found.leans else ""),
         Cell(detectable),
         settle,
     )
@@ -280,7 +288,7 @@ def recalls(report: Report) -> Table:
             Cell(label),
             metric_cell("accuracy", m),
             Cell(share_bar(m.value, m.low, m.high)),
-            Cell(words.count(m.n)),
+            rows_cell(m),
             Cell(taken_for(report.confusion.get(label, {}), label)),
         )
         for label, m in order
