@@ -11,7 +11,7 @@ import pytest
 
 from tests import tiny
 from tests.cli.conftest import checkpoint
-from tunesmith.catalogue.footing import Footing, refuse, refuse_unsound
+from tunesmith.catalogue.footing import Footing, refuse, refuse_unsound, to_continue
 from tunesmith.errors import BadData, BadProject, DamagedWeights, NotFound
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.project import Project, parse_project
@@ -111,6 +111,26 @@ def test_a_project_that_continues_itself_is_told_what_to_write(store: Store, fol
     with pytest.raises(BadProject, match="cannot start from its own result") as caught:
         _ = footing(store, folder, 'start = "a"\n' + SMALL).base
     assert f'write start = "{name}"' == caught.value.problems[0].fix
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m-instruct", "HuggingFaceTB/SmolLM2-135M-Instruct", "base"])
+def test_a_base_model_cannot_be_continued_and_the_way_to_begin_with_it_is_told(
+    store: Store, folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned(store, folder, Lora())
+    monkeypatch.chdir(folder)
+    with pytest.raises(NotFound, match="is a base model, not a tuned one") as caught:
+        to_continue(name, store)
+    assert f'model = "{name}"' in caught.value.problems[0].fix
+    with pytest.raises(NotFound, match="is a base model, not a tuned one"):
+        _ = footing(store, folder, f'start = "{name}"\n' + SMALL).base
+
+
+def test_a_name_of_nothing_is_said_to_be_none(store: Store, folder: Path) -> None:
+    name = tuned(store, folder, Lora())
+    assert name == to_continue("mine", store).name
+    with pytest.raises(NotFound, match="is called so"):
+        to_continue("nothing-like-it", store)
 
 
 def test_what_cannot_answer_is_told_by_name_before_anything_is_loaded(store: Store, folder: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tunesmith.catalogue import manifest
 from tunesmith.catalogue.manifest import model_id, read_manifest
 from tunesmith.catalogue.pull import pull
-from tunesmith.catalogue.read import entries, find, installed, local, verify
+from tunesmith.catalogue.read import entries, find, installed, local, unknown, verify
 from tunesmith.errors import DamagedWeights, NotFound, UnsafeWeights
 from tunesmith.spec.job import Silent
 
@@ -103,6 +103,11 @@ def test_a_model_that_is_not_here_says_how_to_get_it(name, stored):
 def test_a_misspelt_local_name_names_the_nearest(stored):
     with pytest.raises(NotFound, match="did you mean tiny"):
         local(stored, "tinyy")
+
+
+def test_a_model_that_is_pulled_and_in_the_catalogue_is_named_once():
+    error = unknown("smollm2-135m-instrukt", ["smollm2-135m-instruct", *(entry.id for entry in entries())])
+    assert error.problems[0].fix.count("smollm2-135m-instruct") == 1
 
 
 def test_an_empty_machine_has_no_models(tmp_path):

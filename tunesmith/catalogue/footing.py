@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-from tunesmith.catalogue.read import local, verify
+from tunesmith.catalogue.read import find, local, verify
 from tunesmith.errors import BadProject, DamagedWeights, NotFound, TunesmithError
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.model import LocalModel
@@ -37,7 +37,7 @@ class Footing:
         """
         if self.project.start is None:
             return None
-        artifact = self.store.get(self.project.start, "checkpoint")
+        artifact = to_continue(self.project.start, self.store)
         if self.project.start == self.project.name:
             raise BadProject(
                 "a project cannot start from its own result: every run would go on from the last one", where="start", got=self.project.start,
@@ -113,6 +113,33 @@ class Footing:
             return self._sound(name).digest == model.digest
         except NotFound:
             return False
+
+
+def to_continue(name: str, store: Store) -> Artifact:
+    """The checkpoint that `name` means.
+
+    Raises: NotFound; for the name of a base model it says how to begin with that.
+    """
+    try:
+        return store.get(name, "checkpoint")
+    except NotFound:
+        if not is_base(name, store.models):
+            raise
+    raise NotFound(
+        "is a base model, not a tuned one that could be continued", where=name, expected="a checkpoint or a registered model",
+        fix=f'to begin with it, write model = "{name}" in the project (or --set model={name}), without `start` and --from',
+    )  # fmt: skip
+
+
+def is_base(name: str, models: Path) -> bool:
+    """True if the name is that of a base model, on this machine or in the catalogue."""
+    for look in (lambda: local(models, name), lambda: find(name)):
+        try:
+            look()
+        except TunesmithError:
+            continue
+        return True
+    return False
 
 
 def refuse_unsound(name: str, store: Store) -> None:

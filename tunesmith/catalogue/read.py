@@ -104,7 +104,7 @@ def memory_of(folder: Path, models: Path | None) -> Path | None:
 
 def unknown(name: str, candidates: list[str]) -> NotFound:
     """The error that names the nearest known models."""
-    near = get_close_matches(name.lower(), candidates, n=3, cutoff=0.4)
+    near = get_close_matches(name.lower(), list(dict.fromkeys(candidates)), n=3, cutoff=0.4)  # a pulled model is in the catalogue too
     hint = f"did you mean {', '.join(near)}? " if near else ""
     fix = f"{hint}`tunesmith models list` shows all"
     return NotFound("no such model", where=name[:120], expected="a catalogue id, a hub id owner/name, a folder or a GGUF file", fix=fix)

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tunesmith.catalogue.footing import to_continue
 from tunesmith.cli.curves import sparkline
 from tunesmith.cli.examples import examples
 from tunesmith.cli.figures import number, whole
@@ -42,7 +43,7 @@ def train(
     screen = open_screen(json)
     file = read_project(project, sets)
     store = open_store()
-    begin = store.get(start, "checkpoint").name if start else None
+    begin = to_continue(start, store).name if start else None
     words = ("tunesmith", "train", *file.arguments(), *(("--from", start) if start else ()))
     payload: dict[str, Any] = file.payload() | {"start": begin}
     result = carry_out(screen, store, Order("train", f"train {file.project.name}", payload, words), wait=not no_wait)

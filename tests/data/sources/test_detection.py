@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 
 import pyarrow as pa
@@ -122,7 +123,9 @@ def test_a_written_project_is_read_back(tmp_path):
     assert (source.file, source.input, source.label, source.delimiter, project.name) == ("data/My tickets.csv", 'q "x"', "intent", ";", "my-tickets")
     assert (project.task.kind, project.task.out_of_scope, project.model) == ("classify", "other", "qwen3-0.6b")
     assert "# named `intent`" in text
-    assert len(text.splitlines()) <= 20
+    assert len(text.splitlines()) <= 24
+    with_goal = parse_project(re.sub(r"^# (?=\[goal|metric|at_least)", "", text, flags=re.MULTILINE), "project.toml")
+    assert (project.goal.at_least, with_goal.goal.metric, with_goal.goal.at_least) == (None, "exact_match", 0.8)
 
 
 def test_other_formats_are_written_too(tmp_path):

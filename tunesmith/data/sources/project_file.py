@@ -32,8 +32,15 @@ def write_project(detection: Detection, *, file: str | None = None, name: str | 
     if detection.delimiter and detection.delimiter != ",":
         lines.append(f"delimiter = {quoted(detection.delimiter)}")
     lines += ["", "[task]", *task_lines(detection)]
+    lines += ["", *goal_lines(detection)]
     lines += ["", "[split]", "dev = 0.1  # for choices: prompts, early stopping", "test = 0.1  # locked until the verdict", ""]
     return "\n".join(lines)
+
+
+def goal_lines(detection: Detection) -> list[str]:
+    """What to reach, for the user to decide: a value that is worth having, commented out."""
+    metric, at_least = ("token_f1", 0.5) if detection.label is None else ("exact_match", 0.8)
+    return ["# [goal]  # the verdict says whether the model reaches this", f'# metric = "{metric}"', f"# at_least = {at_least}"]
 
 
 def task_lines(detection: Detection) -> list[str]:
