@@ -74,13 +74,16 @@ def test_a_long_headline_is_wrapped_in_a_pipe_too(line, store):
 def test_a_look_at_the_test_rows_names_its_candidates(line, store, show, cli):
     report = read_finding(store, "latest").report
     known = report.finalists[0]
-    keep(store, "test", "evaluation", known.report)
+    kept = keep(store, "test", "evaluation", known.report)
     digests = [known.candidate.content_digest(), "0" * 64]
     Ledger(store).open_test("dataset-1", digests, rows="f" * 64)
     (told,) = (text for text in show("ledger").splitlines() if "\tlook\t" in text)
     assert told.endswith(f"split: test, rows: ffffffffffff…, candidates: 000000000000…, {known.candidate.name}")
     (entry,) = (entry for entry in cli("ledger", "--json").json()["entries"] if entry["action"] == "look")
     assert entry["detail"]["candidates"] == sorted(digests)
+    (kept.path / "manifest.json").chmod(0o600)
+    (kept.path / "manifest.json").write_text("{}")
+    assert f"candidates: 000000000000…, {digests[0][:12]}…" in show("ledger")
 
 
 def test_an_interval_without_0_that_the_test_does_not_confirm_says_which_way_it_leans():

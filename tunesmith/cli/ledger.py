@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from tunesmith.cli.follow import open_store
 from tunesmith.cli.listing import listing
 from tunesmith.cli.options import Json
 from tunesmith.cli.screen import one_line, open_screen
+from tunesmith.errors import TunesmithError
 from tunesmith.spec.report import Report
 from tunesmith.store.artifacts import Store
 from tunesmith.store.ledger import Ledger
@@ -40,8 +42,12 @@ def ledger(
 
 def candidate_names(store: Store) -> dict[str, str]:
     """Digest of a candidate → its name, for every candidate whose answers are in the store: a look is recorded by digests."""
-    found = (artifact.load(Report).candidate for artifact in store.artifacts("evaluation"))
-    return {candidate.content_digest(): candidate.name for candidate in found}
+    names = {}
+    for artifact in store.artifacts("evaluation"):
+        with suppress(TunesmithError):  # erased or damaged: the record is shown all the same, with digits for the name
+            candidate = artifact.load(Report).candidate
+            names[candidate.content_digest()] = candidate.name
+    return names
 
 
 def detail(values: Mapping[str, Any], names: Mapping[str, str] = MappingProxyType({})) -> str:
