@@ -105,6 +105,48 @@ def test_all_problems_are_told_at_once_with_the_nearest_key() -> None:
     assert by_message["`name`"]["expected"].startswith("Lower-case letters")
 
 
+def test_what_pydantic_would_hide_is_told_with_the_rest() -> None:
+    found = problems('name = "A b"\nqestions = []\nmodel = "a"\nstart = "b"\n[[sources]]\nfile = "a.csv"\n[goal]\nat_least = 75\nmetrik = "f1"\n')
+    excluded, out_of_range = "`model` and `start` exclude each other", "`goal.at_least` is out of range"
+    assert [problem["message"].partition(":")[0] for problem in found] == [
+        excluded,
+        "`name`",
+        "unknown key `qestions`",
+        out_of_range,
+        "unknown key `goal.metrik`",
+    ]
+    found = problems('model = "a"\nstart = "b"\n' + SMALL + "[goal]\nat_least = 75\n")
+    assert [problem["message"].partition(":")[0] for problem in found] == [excluded, out_of_range]
+    found = problems("qestions = []\n[goal]\nat_least = 75\n[split]\ntest_out_of_scope = 3\n[train.budget]\nepochs = -1\n")
+    assert [problem["message"] for problem in found] == [
+        "`name` is missing",
+        "`sources` is missing",
+        "unknown key `qestions`",
+        out_of_range,
+        "`split.test_out_of_scope` without an out-of-scope label",
+        "`train.budget.epochs`: is out of range",
+    ]
+
+
+def test_what_only_follows_from_another_fault_is_not_told() -> None:
+    found = problems(SMALL + '[task]\nout_of_scop = "other"\n[split]\ntest_out_of_scope = 3\n')
+    assert [problem["message"] for problem in found] == ["unknown key `task.out_of_scop`"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'sources = "a.csv"\n',
+        "sources = [1, 2]\n",
+        'goal = 3\ntask = "x"\n',
+        "[[sources]]\nfile = 3\nrename_roles = 1\n",
+        "[train]\nweights = 3\nbudget = []\n",
+    ],
+)
+def test_no_shape_of_a_project_is_anything_but_a_list_of_problems(text: str) -> None:
+    assert problems("x = 1\n" + text)
+
+
 @pytest.mark.parametrize(
     ("text", "message", "got"),
     [

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.dataset import Cleaning, Source, SplitRule
-from tunesmith.spec.faults import Places, dotted, problems
+from tunesmith.spec.faults import Places, dotted, path_of, problem, problems
 from tunesmith.spec.lines import Path
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Recipe
@@ -109,10 +109,55 @@ def validated(raw: dict[str, Any], places: Places) -> Project:
     try:
         project = Project.model_validate(raw)
     except ValidationError as error:
-        raise BadProject(problems=problems(error, Project, places)) from None
-    if found := contradictions(project, places):
-        raise BadProject(problems=found)
+        found = [*problems(error, Project, places), *behind(error, raw, places)]
+        raise BadProject(problems=sorted(found, key=_line)) from None
+    if contradicted := contradictions(project, places):
+        raise BadProject(problems=contradicted)
     return project
+
+
+def _line(problem: Problem) -> int:
+    """The line that a problem is on, by which they are told in the order of the file; those without one come first."""
+    found = re.search(r" line (\d+)$", problem.where)
+    return int(found[1]) if found else 0
+
+
+def behind(error: ValidationError, raw: dict[str, Any], places: Places, before: Sequence[Path] = ()) -> list[Problem]:
+    """What the faults hide that pydantic stopped at: problems that the project would have without them and those `before`."""
+    faulty = [*before, *(path_of(fault) for fault in error.errors(include_url=False))]
+    sound = without(raw, faulty)
+    try:
+        project = Project.model_validate(sound)
+    except ValidationError as second:
+        whole = [fault for fault in second.errors(include_url=False) if not path_of(fault)]
+        if not whole or () in faulty:
+            return []
+        return [*(problem(fault, (), Project, places) for fault in whole), *behind(second, sound, places, faulty)]
+    in_task = [path[1] for path in faulty if len(path) > 1 and path[0] == "task"]
+    guessed = ("task",) in faulty or any(key == "out_of_scope" or key not in Task.model_fields for key in in_task)  # it may be the missing label
+    return [found for found in contradictions(project, places) if not (guessed and "out-of-scope" in found.message)]
+
+
+def without(raw: dict[str, Any], faulty: Sequence[Path]) -> dict[str, Any]:
+    """A copy of `raw` in which the values at `faulty` are gone, and what has to be there is; a fault of the whole is that of `start`.
+
+    >>> without({"name": "A b", "modle": "x", "goal": {"at_least": 75}}, [("name",), ("modle",), ("sources",)])
+    {'goal': {'at_least': 75}, 'name': 'x', 'sources': [{'file': 'x'}]}
+    """
+    result = copy.deepcopy(raw)
+    for path in sorted(faulty, key=lambda path: [str(part) for part in path], reverse=True):
+        here: Any = result
+        for part in path[:-1]:
+            here = here[part] if isinstance(here, list) and isinstance(part, int) else here.get(part) if isinstance(here, dict) else None
+        if isinstance(here, dict):
+            here.pop(path[-1] if path else "start", None)
+    result.setdefault("name", "x")
+    if not isinstance(result.get("sources"), list) or not result["sources"]:
+        result["sources"] = [{"file": "x"}]
+    for source in result["sources"]:
+        if isinstance(source, dict):
+            source.setdefault("file", "x")
+    return result
 
 
 def contradictions(project: Project, places: Places) -> list[Problem]:
