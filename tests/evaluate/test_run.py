@@ -29,6 +29,7 @@ class Ears:
 def test_questions_that_fit_alone_but_not_behind_the_prompt_are_named_and_count_as_wrong(tmp_path):
     engine = Engine(tiny.load(tiny.save(tmp_path / "m")))
     rows = [tiny.record(n, question, answer) for n, (question, answer) in enumerate([("short", "yes"), ("z" * 300, "yes"), ("short too", "no")])]
+    rows[1] = rows[1].model_copy(update={"cluster": rows[0].id})
     prompt = Prompt(name="long", system="p" * 250)
     ears = Ears()
     questions = Questions(rows, Dataset.model_construct(task="classify", labels=("yes", "no"), out_of_scope=None), "dataset-x", "dev", 0.95)
@@ -47,4 +48,5 @@ def test_questions_that_fit_alone_but_not_behind_the_prompt_are_named_and_count_
     assert report.rows == 3
     kept = [json.loads(line) for line in (tmp_path / ANSWERS).read_text().splitlines()]
     assert [row["answer"] == "" for row in kept] == [False, True, False]
+    assert [row["cluster"] for row in kept] == [None, rows[0].id, None]
     assert kept[1]["scores"]["exact_match"] == 0

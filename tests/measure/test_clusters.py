@@ -103,3 +103,23 @@ def test_recall_by_label_looks_at_its_own_clusters(scored: Row) -> None:
     found = aggregate(rows, "classify", confidence=0.95)
     assert (found.per_label["a"].clusters, found.per_label["b"].clusters) == (1, None)
     assert found.per_label["a"].low < 0.25
+
+
+def test_clusters_of_copies_are_called_better_no_more_often_than_asked(scored: Row) -> None:
+    # two equally good candidates, 30 questions asked one to eight times over; as independent rows 4 of 10 pairs would be "beyond doubt"
+    false = {"clusters": 0, "rows": 0}
+    held = 0
+    for seed in range(30):
+        luck = random.Random(seed)
+        times = [luck.choice((1, 1, 2, 3, 8)) for _ in range(30)]
+        names = [str(k) for k, n in enumerate(times) for _ in range(n)]
+        hits = {name: [hit for n in times for hit in [luck.random() < 0.7] * n] for name in "ab"}
+        together = {name: rows_in(scored, found, names) for name, found in hits.items()}
+        apart = {name: rows_in(scored, found, [None] * len(names)) for name, found in hits.items()}
+        false["clusters"] += compare("a", together, "exact_match")[0].outcome != "cannot tell"
+        false["rows"] += compare("a", apart, "exact_match")[0].outcome != "cannot tell"
+        found = metric_of("exact_match", together["a"], confidence=0.95)
+        held += bool(found and found.low <= 0.7 <= found.high)
+    assert false["clusters"] <= 3
+    assert false["rows"] >= 8
+    assert held >= 26

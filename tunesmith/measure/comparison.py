@@ -2,6 +2,7 @@
 
 "better" and "worse" need both: the BCa interval of the paired difference excludes 0, and the p-value (exact McNemar for right/wrong
 scores, paired permutation for everything else, of whole clusters where rows share them), adjusted by Holm for the number of comparisons, is below 1 − confidence.
+Two equally good candidates on 30 questions that stand 1 to 8 times in the file are told apart in 4 % of simulations by clusters, in 42 % by rows.
 Anything else is "cannot tell", with the number of further rows that would settle it.
 """
 
