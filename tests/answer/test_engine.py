@@ -254,12 +254,53 @@ def test_talking_says_that_a_question_is_too_long(model):
     assert error.value.problems[0].expected == "at most 511"
 
 
-def test_a_stop_between_batches_returns_what_is_ready(model, monkeypatch):
-    monkeypatch.setattr(module, "ROWS_AT_ONCE", 2)
+@pytest.mark.parametrize("kind", ["llama", "gemma3", "lfm2"])
+@pytest.mark.parametrize("refill", [1, 3])
+def test_rows_that_come_and_go_are_answered_as_alone(model, monkeypatch, kind, refill):
+    """Three places for ten rows of different lengths, with a temperature: each keeps its own generator, cache and room."""
+    engine = Engine(model(kind))
+    questions = [tiny.chat("say " + "abc " * (n * 5 % 7) + str(n)) for n in range(10)]
+    decoding = Decoding(max_new_tokens=12, temperature=0.8, seed=5, stop=("e",))
+    alone = [
+        next(answer for _, answer in engine._write([engine.model.template.prompt(q)], decoding, [n], lambda: False)) for n, q in enumerate(questions)
+    ]
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(module, "REFILL", refill)
+    added = []
+    real = module.open_session
+
+    def watched(*arguments):
+        session = real(*arguments)
+        add = session.add
+        session.add = lambda prompts, room: added.append(len(prompts)) or add(prompts, room)
+        return session
+
+    monkeypatch.setattr(module, "open_session", watched)
+    found = engine.answer(questions, decoding)
+    assert [(a.text, a.finish, a.prompt_tokens, a.completion_tokens) for a in found] == [
+        (a.text, a.finish, a.prompt_tokens, a.completion_tokens) for a in alone
+    ]
+    assert [a.confidence for a in found] == pytest.approx([a.confidence for a in alone], rel=1e-4)
+    assert sum(added) == 10
+    assert max(added) <= 3
+    assert len({len(a.text) for a in alone}) > 2, "else nobody would leave early"
+
+
+def test_the_cache_bounds_how_many_rows_are_answered_together(model, monkeypatch):
+    engine = Engine(model("llama"))
+    shape = engine.model.shape
+    per_token = 2 * shape.layers * shape.kv_heads * shape.head_width * 4
+    monkeypatch.setattr(module, "CACHE_BYTES", per_token * 100)
+    assert [engine._most(lengths) for lengths in ([10], [60, 10], [200])] == [10, 1, 1]
+
+
+def test_a_stop_returns_what_is_ready(model):
     ready: list[int] = []
-    answers = Engine(model("llama")).answer(CONVERSATIONS, Decoding(max_new_tokens=2), done=ready.append, stop=lambda: len(ready) == 2)
-    assert ready == [2, 4]
-    assert len(answers) == 4
+    short = Decoding(max_new_tokens=2)
+    answers = Engine(model("llama")).answer(CONVERSATIONS, short, done=ready.append, stop=lambda: len(ready) >= 2)
+    assert len(ready) == len(answers) >= 2
+    assert Engine(model("llama")).answer(CONVERSATIONS, short, stop=lambda: True) == []
+    assert Engine(model("llama")).answer(CONVERSATIONS, Decoding(choices=CHOICES), stop=lambda: True) == []
 
 
 def test_no_question_no_answer(model):

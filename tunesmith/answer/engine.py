@@ -19,8 +19,13 @@ from tunesmith.model.load import LoadedModel
 from tunesmith.spec.candidate import Answer, Decoding
 from tunesmith.spec.chat import Conversation
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 256
 TOKENS_AT_ONCE = 4096
+"""Of prompts that are read together, shared ones not counted."""
+CACHE_BYTES = 2**30
+"""For the keys and values of the rows that are answered together. Fixed: what the machine has free must not decide which rows meet."""
+REFILL = 8
+"""Waiting rows come in, and the places of finished ones are cleared, once one in so many is free: both copy the cache."""
 
 
 @dataclass
@@ -56,14 +61,9 @@ class Engine:
         room = self.model.context - self._need(decoding)
         answers = {i: Answer(text="", prompt_tokens=len(p), finish="too_long") for i, p in enumerate(prompts) if len(p) > room}
         fitting = [i for i in range(len(prompts)) if i not in answers]
-        shared = shared_by_all([prompts[i] for i in fitting]) if self.model.shares_prefixes and fitting else 0
-        for group in batches([len(prompts[i]) - shared for i in fitting]):
-            batch = [fitting[place] for place in group]
-            if stop():
-                break
-            chosen = [prompts[i] for i in batch]
-            found = self._choose(chosen, decoding) if decoding.choices else self._write(chosen, decoding, batch)
-            answers.update(zip(batch, found, strict=True))
+        work = self._choose if decoding.choices else self._write
+        for number, answer in work([prompts[i] for i in fitting], decoding, fitting, stop):
+            answers[number] = answer
             done(len(answers))
         return [answers[i] for i in sorted(answers)]
 
@@ -92,11 +92,11 @@ class Engine:
         prompt = self.model.template.prompt(conversation)
         self._check(prompt, decoding)
         if decoding.choices:
-            chosen = self._choose([prompt], decoding)[0]
+            [(_, chosen)] = self._choose([prompt], decoding, [0], lambda: False)
             yield chosen.text
             return chosen
         held = max([len(s) for s in decoding.stop], default=0)  # a stop string may be half written
-        shown, row = "", Row(torch.Generator())
+        shown, row = "", Row(torch.Generator(), 0)
         for rows in self._decode([prompt], decoding, [0]):
             row = rows[0]
             text = self._answer(row, prompt, decoding).text
@@ -119,13 +119,24 @@ class Engine:
             )  # fmt: skip
 
     @torch.inference_mode()
-    def _choose(self, prompts: list[list[int]], decoding: Decoding) -> list[Answer]:
-        """Walk the trie of choices, all rows at once; a row leaves when only one choice is left."""
+    def _choose(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int], stop: Callable[[], bool]) -> Iterator[tuple[int, Answer]]:
+        """Each row's number and answer, in batches."""
         choices = list(dict.fromkeys(decoding.choices))
         spelt = [self.model.template.answer(c) for c in choices]
+        shared = self._shared(prompts)
+        for batch in batches([len(p) - shared for p in prompts]):
+            if stop():
+                return
+            found = self._walk([prompts[i] for i in batch], spelt, shared)
+            for i, (place, chance) in zip(batch, found, strict=True):
+                counts = {"prompt_tokens": len(prompts[i]), "completion_tokens": len(spelt[place])}
+                yield numbers[i], Answer(text=choices[place], confidence=chance, finish="choice", **counts)
+
+    def _walk(self, prompts: list[list[int]], spelt: list[list[int]], shared: int) -> list[tuple[int, float]]:
+        """For each prompt its choice and the probability: the trie of choices, all rows at once; a row leaves when one choice is left."""
         root = trie(spelt)
-        session = open_session(self.model)
-        hidden = session.start(prompts, room=max(len(tokens) for tokens in spelt))
+        session = open_session(self.model, shared)
+        hidden = session.add(prompts, room=max(len(tokens) for tokens in spelt))
         start, node = forced(root)
         rows = list(range(len(prompts)))
         if start and node.choice is None:
@@ -145,10 +156,7 @@ class Engine:
             rows, hidden = [rows[i] for i in going], session.extend([steps[i] for i in going])
         picked = [leaf(node) or 0 for node in nodes]
         self._count(session, prompts, [len(spelt[i]) for i in picked])
-        return [
-            Answer(text=choices[i], confidence=chance, prompt_tokens=len(p), completion_tokens=len(spelt[i]), finish="choice")
-            for i, chance, p in zip(picked, chances, prompts, strict=True)
-        ]
+        return list(zip(picked, chances, strict=True))
 
     def _branch(self, node: Node, state: Tensor) -> tuple[int, float]:
         """The most probable token among a node's children, and its probability among them."""
@@ -157,11 +165,15 @@ class Engine:
         best = int(logits.argmax())
         return tokens[best], float(logits.double().softmax(-1)[best])
 
-    def _write(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> list[Answer]:
-        rows: list[Row] = []
-        for rows in self._decode(prompts, decoding, numbers):  # noqa: B007
-            pass
-        return [self._answer(row, prompt, decoding) for row, prompt in zip(rows, prompts, strict=True)]
+    def _write(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int], stop: Callable[[], bool]) -> Iterator[tuple[int, Answer]]:
+        """Each row's number and answer, as they are finished."""
+        told: set[int] = set()
+        for rows in self._decode(prompts, decoding, numbers):
+            for place in [i for i, row in enumerate(rows) if row.finished and i not in told]:
+                told.add(place)
+                yield numbers[place], self._answer(rows[place], prompts[place], decoding)
+            if stop():
+                return
 
     def _answer(self, row: Row, prompt: list[int], decoding: Decoding) -> Answer:
         text, stopped = cut_at_stop(self._text(row.tokens), decoding.stop)
@@ -171,33 +183,67 @@ class Engine:
 
     @torch.inference_mode()
     def _decode(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> Iterator[list[Row]]:
-        """Free text, token by token; yields the rows after each step."""
+        """Free text, token by token; yields all rows after each step. Finished rows leave and waiting ones take their place."""
         rooms = [min(decoding.max_new_tokens, self.model.context - len(p)) for p in prompts]
-        session = open_session(self.model)
-        rows = [Row(torch.Generator().manual_seed(decoding.seed * 1_000_003 + n)) for n in numbers]
-        hidden = session.start(prompts, max(rooms))
-        going = list(range(len(rows)))
-        stops = set(self.model.template.stop_ids)
-        for step in range(max(rooms)):
-            logits = self.model.head.logits(hidden)
-            tokens, chances = pick(logits.cpu(), decoding.temperature, decoding.top_p, [rows[r].generator for r in going])
-            for r, token, chance in zip(going, tokens.tolist(), chances.tolist(), strict=True):
-                rows[r].chances.append(chance)
-                if token in stops:
-                    rows[r].ended = True
-                else:
-                    rows[r].tokens.append(token)
-                    rows[r].stopped = bool(decoding.stop) and cut_at_stop(self._text(rows[r].tokens), decoding.stop)[1]
-                rows[r].finished = rows[r].ended or rows[r].stopped or step + 1 == rooms[r]
+        rows = [Row(torch.Generator().manual_seed(decoding.seed * 1_000_003 + n), room) for n, room in zip(numbers, rooms, strict=True)]
+        shared = self._shared(prompts)
+        session = open_session(self.model, shared)
+        waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))[::-1]  # the last comes first
+        places: list[int] = []  # which row stands where in the session, finished ones that were not cleared away included
+        hidden: Tensor | None = None
+        while waiting or any(not rows[r].finished for r in places):
+            going = [i for i, r in enumerate(places) if not rows[r].finished]
+            most = self._most([len(prompts[r]) - shared + rooms[r] for r in (*(places[i] for i in going), *waiting[-1:])])
+            refill = bool(waiting) and len(going) <= most - max(1, most // REFILL)
+            if hidden is None or refill or len(places) - len(going) > len(places) // REFILL:
+                session.keep(going)
+                places, hidden = [places[i] for i in going], None if hidden is None else hidden[going]
+            while refill and len(places) < most and waiting:
+                new = self._next(waiting, most - len(places), [len(p) - shared for p in prompts])
+                states = session.add([prompts[r] for r in new], max(rooms[r] for r in new))
+                places, hidden = places + new, states if hidden is None else torch.cat([hidden, states])
+            assert hidden is not None
+            going = [i for i, r in enumerate(places) if not rows[r].finished]
+            chosen = self._pick([rows[places[i]] for i in going], hidden[going], decoding)
             yield rows
-            left = [i for i, r in enumerate(going) if not rows[r].finished]
-            if not left:
-                break
-            if len(left) < len(going):
-                session.keep(left)
-                going, tokens = [going[i] for i in left], tokens[left]
-            hidden = session.extend([[token] for token in tokens.tolist()])
+            steps: list[list[int]] = [[] for _ in places]
+            for i, token in zip(going, chosen, strict=True):
+                steps[i] = [] if rows[places[i]].finished else [token]
+            if any(steps):
+                hidden = session.extend(steps)
         self._count(session, prompts, [len(row.chances) for row in rows])
+
+    def _pick(self, rows: list[Row], hidden: Tensor, decoding: Decoding) -> list[int]:
+        """The next token of each row, noted in the row."""
+        tokens, chances = pick(self.model.head.logits(hidden).cpu(), decoding.temperature, decoding.top_p, [row.generator for row in rows])
+        for row, token, chance in zip(rows, tokens.tolist(), chances.tolist(), strict=True):
+            row.chances.append(chance)
+            if token in self.model.template.stop_ids:
+                row.ended = True
+            else:
+                row.tokens.append(token)
+                row.stopped = bool(decoding.stop) and cut_at_stop(self._text(row.tokens), decoding.stop)[1]
+            row.finished = row.ended or row.stopped or len(row.chances) == row.room
+        chosen: list[int] = tokens.tolist()
+        return chosen
+
+    def _shared(self, prompts: list[list[int]]) -> int:
+        return shared_by_all(prompts) if self.model.shares_prefixes and prompts else 0
+
+    def _most(self, lengths: list[int]) -> int:
+        """Rows that may be answered together, if they need `lengths` tokens in the cache: every row has as much room as the longest."""
+        shape = self.model.shape
+        per_token = 2 * shape.layers * shape.kv_heads * shape.head_width * self.model.placement.dtype.itemsize
+        return max(1, min(ROWS_AT_ONCE, CACHE_BYTES // (per_token * max(lengths, default=1))))
+
+    def _next(self, waiting: list[int], most: int, lengths: list[int]) -> list[int]:
+        """Rows to read together, taken off `waiting`: at most so many and 4,096 tokens of their own, but at least one."""
+        new = [waiting.pop()]
+        used = lengths[new[0]]
+        while waiting and len(new) < most and used + lengths[waiting[-1]] <= TOKENS_AT_ONCE:
+            new.append(waiting.pop())
+            used += lengths[new[-1]]
+        return new
 
     def _text(self, tokens: list[int]) -> str:
         text = self.model.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -223,6 +269,8 @@ class Row:
     """One answer being written."""
 
     generator: torch.Generator
+    room: int
+    """Tokens it may have at most."""
     tokens: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
     ended: bool = False
@@ -231,7 +279,7 @@ class Row:
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices in groups of similar length (of what each row has of its own): at most 64 rows and 4,096 tokens, but at least one row.
+    """Indices in groups of similar length (of what each row has of its own): at most 256 rows and 4,096 tokens, but at least one row.
 
     >>> batches([5, 3000, 4, 3000])
     [[2, 0, 1], [3]]

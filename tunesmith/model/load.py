@@ -48,7 +48,8 @@ class Head:
         """float32 logits of all tokens, or of those listed in `tokens`."""
         weight = self.weight if tokens is None else self.weight[tokens]
         bias = None if self.bias is None else self.bias if tokens is None else self.bias[tokens]
-        out = nn.functional.linear(hidden, weight, bias).float() * self.multiplier
+        out = nn.functional.linear(hidden, weight, bias).float()
+        out = out if self.multiplier == 1 else out * self.multiplier
         return out if self.softcap is None else self.softcap * torch.tanh(out / self.softcap)
 
 

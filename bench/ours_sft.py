@@ -1,0 +1,94 @@
+"""Tunesmith's training loop on given rows → seconds and loss of each step, and peak memory: our side of bench/train.py.
+
+python -m bench.ours_sft work.json
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.work import ROWS_PER_STEP, base
+from tunesmith.model import lora
+from tunesmith.model.device import apply, place
+from tunesmith.model.likelihood import supervised
+from tunesmith.model.load import load
+from tunesmith.settings import settings
+from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe, Schedule
+from tunesmith.train.batches import Order, TokenRow
+from tunesmith.train.loop import Plan, Run, run_loop
+from tunesmith.train.resolve import resolve
+from tunesmith.train.state import RunState, Weights
+
+
+@dataclass
+class Clock:
+    """A monitor that times steps."""
+
+    seconds: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    last: float = 0.0
+
+    def emit(self, event) -> None:
+        """Note the end of a step."""
+        if event.kind == "reading":
+            now = time.perf_counter()
+            self.seconds.append(now - self.last)
+            self.losses.append(event.values["train_loss"])
+            self.last = now
+
+    def stopping(self) -> bool:
+        """Never."""
+        return False
+
+
+def main() -> None:
+    """Train, and say how it went."""
+    work = json.loads(Path(sys.argv[1]).read_text())
+    rows = [TokenRow(row["ids"], row["trained"]) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())]
+    rows = rows[: ROWS_PER_STEP * work["steps"]]
+    placement = place(settings())
+    apply(placement)
+    model = load(base(), placement)
+    weights = Full() if work["full"] else Lora(r=16, alpha=32, dropout=0.0)
+    recipe = Recipe(
+        weights=weights,
+        optimiser=AdamW(lr=work["lr"], weight_decay=0.0),
+        schedule=Schedule(kind="constant", warmup=0),
+        budget=Budget(epochs=1, rows_per_step=ROWS_PER_STEP, tokens_per_batch=work["options"].get("tokens_per_batch"), patience=0),
+    )
+    recipe, _ = resolve(recipe, model, rows, 2048, None)
+    if isinstance(recipe.weights, Lora):
+        lora.inject(model.network, recipe.weights, 0.0, recipe.seed)
+    else:
+        model.network.requires_grad_(True)
+    trained = Weights(model.network, work["lr"], (0.9, 0.999), 1e-8, 0.0)
+    assert recipe.budget.tokens_per_batch is not None
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(work["steps"], frozenset(), recipe.budget.tokens_per_batch, work["lr"])
+        run = Run(model, supervised, as_taken(rows, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
+        clock.last = time.perf_counter()
+        final = run_loop(run, RunState())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    told = {"seconds": clock.seconds, "losses": clock.losses, "peak_bytes": peak, "threads": placement.threads}
+    print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
+
+
+def as_taken(rows: list[TokenRow], seed: int) -> list[TokenRow]:
+    """`rows` placed so that the loop's shuffle gives them in their order."""
+    order = Order(len(rows), ROWS_PER_STEP, seed)
+    places = [i for step in range(len(rows) // ROWS_PER_STEP) for i in order.step(step)]
+    placed = list(rows)
+    for row, index in zip(rows, places, strict=True):
+        placed[index] = row
+    return placed
+
+
+if __name__ == "__main__":
+    main()

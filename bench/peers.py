@@ -1,0 +1,31 @@
+"""A peer's name → its virtual environment under .bench, made once from bench/peers/NAME.txt with the project's constraints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ALONE = {"litgpt"}
+"""Peers that do not accept the project's constraints."""
+
+
+def python(name: str) -> Path:
+    """The interpreter of the peer's environment, made if it is not there or its list has changed."""
+    folder, wanted = ROOT / ".bench" / name, ROOT / "bench" / "peers" / f"{name}.txt"
+    ready = folder / "ready.txt"
+    if not ready.exists() or ready.read_text() != wanted.read_text():
+        venv.create(folder, with_pip=True)
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        if name not in ALONE:
+            install += ["--constraint", str(ROOT / "constraints.txt")]
+        subprocess.run([*install, "-r", str(wanted)], check=True)
+        ready.write_text(wanted.read_text())
+    return folder / "bin" / "python"
+
+
+if __name__ == "__main__":
+    for one in sys.argv[1:]:
+        print(python(one))

@@ -1,0 +1,80 @@
+"""TRL's SFTTrainer on given rows → seconds and loss of each step, and peak memory. Runs in the peer's own environment.
+
+    python trl_sft.py work.json     # {"rows": FILE, "base": FOLDER, "steps": N, "lr": X, "full": bool, "options": {SFTConfig's}, "dtype": …}
+
+The last line it prints is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+
+class Clock(TrainerCallback):
+    """Wall-clock seconds and reported loss of each optimiser step."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.losses: list[float] = []
+        self.started = 0.0
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.started = time.perf_counter()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.seconds.append(time.perf_counter() - self.started)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if logs and "loss" in logs:
+            self.losses.append(float(logs["loss"]))
+
+
+def main() -> None:
+    """Train, and say how it went."""
+    work = json.loads(Path(sys.argv[1]).read_text())
+    logging.disable(logging.WARNING)
+    rows = [json.loads(line) for line in Path(work["rows"]).read_text().splitlines()][: 32 * work["steps"]]
+    data = Dataset.from_list([{"input_ids": row["ids"], "completion_mask": [int(t) for t in row["trained"]]} for row in rows])
+    batch = work["options"].get("per_device_train_batch_size", 8)
+    options = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": 32 // batch, **work["options"]}
+    if work.get("dtype"):
+        options["model_init_kwargs"] = {"dtype": work["dtype"]}
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(
+            output_dir=folder, use_cpu=not torch.cuda.is_available(), max_steps=work["steps"], learning_rate=work["lr"], lr_scheduler_type="constant",
+            logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True, completion_only_loss=True, train_sampling_strategy="sequential",
+            seed=0, **options,
+        )  # fmt: skip
+        lora = None if work["full"] else LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+        clock = Clock()
+        trainer = SFTTrainer(model=work["base"], args=config, train_dataset=data, peft_config=lora, callbacks=[clock])
+        trainer.train()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    device_peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    print(
+        json.dumps(
+            {
+                "seconds": clock.seconds,
+                "losses": clock.losses,
+                "peak_bytes": peak,
+                "device_peak_bytes": device_peak,
+                "threads": torch.get_num_threads(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

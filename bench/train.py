@@ -1,0 +1,165 @@
+"""Training against TRL: the same rows in the same order, in turns, medians of the rounds.
+
+    python -m bench.train gsm8k --rounds 3        # or banking77, gsm8k-full; --sweep finds the peer's best settings first
+
+Both sides must show the same loss trajectory, or the comparison is void. Run nothing beside it: spinning threads ruin both sides.
+Results are appended to bench/results.csv. Steps of 32 rows; the first step of each run warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from bench.facts import append, matmul_peak
+from bench.peers import python
+from bench.work import ROOT, ROWS_PER_STEP, SCRATCH, base, write_rows
+from tunesmith.settings import worker_environment
+
+WORKS = {"gsm8k": ("gsm8k", False), "banking77": ("banking77", False), "gsm8k-full": ("gsm8k", True)}
+DEFAULTS: dict[str, Any] = {"options": {}, "dtype": None}
+SWEEP: dict[str, dict[str, Any]] = {
+    "trl defaults": DEFAULTS,
+    **{
+        f"trl batch {size}, bf16 weights, no checkpointing": {
+            "options": {"per_device_train_batch_size": size, "gradient_checkpointing": False},
+            "dtype": "bfloat16",
+        }
+        for size in (1, 2, 4, 8, 16)
+    },
+    **{
+        f"trl batch {size}, autocast, no checkpointing": {
+            "options": {"per_device_train_batch_size": size, "gradient_checkpointing": False, "bf16": True},
+            "dtype": None,
+        }
+        for size in (2, 8)
+    },
+    "trl batch 4, float32, no checkpointing": {
+        "options": {"per_device_train_batch_size": 4, "gradient_checkpointing": False, "bf16": False},
+        "dtype": None,
+    },
+    "trl batch 4, bf16 weights, padding-free": {
+        "options": {"per_device_train_batch_size": 4, "gradient_checkpointing": False, "padding_free": True},
+        "dtype": "bfloat16",
+    },
+}
+AGREE = 0.05
+"""Relative difference of two mean losses up to which the trajectories are the same within noise."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One run of one side."""
+
+    seconds: list[float]
+    losses: list[float]
+    peak_bytes: int
+
+    @property
+    def step(self) -> float:
+        """Median seconds of a step, the first one left out."""
+        return statistics.median(self.seconds[1:] or self.seconds)
+
+
+def main() -> int:
+    """Run the comparison; 1 when it is void."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", choices=WORKS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--sweep", action="store_true", help="measure all of the peer's settings before the rounds")
+    parser.add_argument(
+        "--best", default="trl batch 4, bf16 weights, no checkpointing", help="the peer's settings to compare with, beside its defaults"
+    )
+    asked = parser.parse_args()
+    data, full = WORKS[asked.work]
+    rows = write_rows(data, asked.steps)
+    tokens = sum(len(json.loads(line)["ids"]) for line in rows.read_text().splitlines()) / asked.steps
+    work = {"rows": str(rows), "base": base().folder, "steps": asked.steps, "lr": 5e-5 if full else 1e-3, "full": full}
+    best = asked.best
+    if asked.sweep:
+        found = {}
+        for name, settings in SWEEP.items():
+            one = attempt(name, work | {"steps": min(2, asked.steps)} | settings)
+            if one is not None:
+                found[name] = one.step
+                print(f"{name:<48} {ROWS_PER_STEP / one.step:6.2f} rows/s  {one.peak_bytes / 1e9:5.1f} GB", flush=True)
+        best = min((name for name in found if name != "trl defaults"), key=found.__getitem__)
+    sides = {"tunesmith": None, "trl defaults": DEFAULTS, best: SWEEP[best]}
+    taken: dict[str, list[Outcome]] = {name: [] for name in sides}
+    for turn in range(asked.rounds):
+        for name, settings in sides.items():
+            one = ours(work) if settings is None else attempt(name, work | settings)
+            if one is None:
+                return 1
+            taken[name].append(one)
+            print(f"round {turn + 1}  {name:<48} {ROWS_PER_STEP / one.step:6.2f} rows/s  losses {[round(x, 3) for x in one.losses]}", flush=True)
+    return show(asked.work, taken, tokens)
+
+
+def ours(work: dict[str, Any]) -> Outcome:
+    """Our side, in the environment that a worker gets."""
+    outcome = child([sys.executable, "-m", "bench.ours_sft"], work | {"options": {}}, worker_environment())
+    assert outcome is not None
+    return outcome
+
+
+def attempt(name: str, work: dict[str, Any]) -> Outcome | None:
+    """The peer's side; None where these settings do not run, with the reason on standard error."""
+    outcome = child([str(python("trl")), str(ROOT / "bench" / "peers" / "trl_sft.py")], work, None)
+    if outcome is None:
+        print(f"{name}: does not run", file=sys.stderr)
+    return outcome
+
+
+def child(command: list[str], work: dict[str, Any], environment: dict[str, str] | None) -> Outcome | None:
+    """One run in a process of its own."""
+    path = SCRATCH / "work.json"
+    path.write_text(json.dumps(work))
+    done = subprocess.run([*command, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr[-2000:], file=sys.stderr)
+        return None
+    told = json.loads(done.stdout.strip().splitlines()[-1])
+    return Outcome(told["seconds"], told["losses"], told["peak_bytes"])
+
+
+def show(work: str, taken: dict[str, list[Outcome]], tokens: float) -> int:
+    """The table; 1 when the losses part."""
+    peak = matmul_peak()
+    medians = {name: statistics.median(one.step for one in runs) for name, runs in taken.items()}
+    mean = {name: statistics.mean(loss for one in runs for loss in one.losses) for name, runs in taken.items()}
+    print(f"\n{work}: {tokens / ROWS_PER_STEP:.0f} tokens a row, bf16 matrix-product peak {peak / 1e9:.0f} GFLOP/s")
+    print(f"{'':<48} {'rows/s':>7} {'tokens/s':>9} {'ratio':>6} {'peak GB':>8} {'mean loss':>10}")
+    void = False
+    for name, runs in taken.items():
+        memory = statistics.median(one.peak_bytes for one in runs) / 1e9
+        ratio = medians[name] / medians["tunesmith"]
+        apart = abs(mean[name] / mean["tunesmith"] - 1)
+        void |= apart > AGREE
+        print(f"{name:<48} {ROWS_PER_STEP / medians[name]:7.2f} {tokens / medians[name]:9.0f} {ratio:6.2f} {memory:8.2f} {mean[name]:10.4f}")
+        append(
+            {
+                "work": work,
+                "side": name,
+                "rows_per_s": ROWS_PER_STEP / medians[name],
+                "tokens_per_s": tokens / medians[name],
+                "slower_than_ours": ratio,
+                "peak_gb": memory,
+                "mean_loss": mean[name],
+                "rounds": len(runs),
+                "matmul_gflops": peak / 1e9,
+            }
+        )
+    if void:
+        print(f"VOID: mean losses are more than {AGREE:.0%} apart")
+    return int(void)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Shipped data → the rows of each benchmark, tokenised once by our template, the same for every peer.
+
+GSM8K (MIT, see data/gsm8k.LICENSE): questions and worked solutions as chat; only the model's stock system prompt is shared.
+BANKING77 (CC BY 4.0, see data/banking77.LICENSE): messages to a bank with the 77 intents listed in the system prompt.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+from transformers import AutoTokenizer
+
+from tunesmith.catalogue.read import local
+from tunesmith.model.template import Template
+from tunesmith.settings import settings
+from tunesmith.spec.chat import Conversation, Message
+from tunesmith.spec.model import LocalModel
+from tunesmith.train.batches import Order
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "bench" / "data"
+SCRATCH = ROOT / ".bench"
+BASE = "smollm2-135m-instruct"
+ROWS_PER_STEP = 32
+SEED = 0
+
+
+def base() -> LocalModel:
+    """The model that every benchmark uses, from the store of this user."""
+    return local(settings().home / "models", BASE)
+
+
+def conversations(work: str) -> list[Conversation]:
+    """All rows of `gsm8k` or `banking77`, untokenised."""
+    if work == "gsm8k":
+        raw = [json.loads(line) for line in (DATA / "gsm8k.jsonl").read_text().splitlines()]
+        return [_chat(None, row["question"], row["answer"]) for row in raw]
+    with (DATA / "banking77-train.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [_chat(routing_prompt(), row["text"], row["category"]) for row in rows]
+
+
+def routing_prompt() -> str:
+    """The system prompt with all 77 labels."""
+    with (DATA / "banking77-train.csv").open() as file:
+        labels = sorted({row["category"] for row in csv.DictReader(file)})
+    return "Name the intent of the customer's message. Answer with one of: " + ", ".join(labels)
+
+
+def write_rows(work: str, steps: int) -> Path:
+    """Rows as token ids with the mask of what is trained, in the order in which our loop takes them; the file's path."""
+    path = SCRATCH / f"rows-{work}-{steps}.jsonl"
+    SCRATCH.mkdir(exist_ok=True)
+    template = Template(AutoTokenizer.from_pretrained(base().folder, local_files_only=True), ())
+    rows = [row for c in conversations(work) for row in template.rows(c, 2048)]
+    order = Order(len(rows), ROWS_PER_STEP, SEED)
+    chosen = [rows[i] for step in range(steps) for i in order.step(step)]
+    making = path.with_suffix(f".{os.getpid()}")
+    making.write_text("".join(json.dumps({"ids": row.ids, "trained": row.trained}) + "\n" for row in chosen))
+    making.replace(path)
+    return path
+
+
+def _chat(system: str | None, question: str, answer: str) -> Conversation:
+    said = [Message(role="user", content=question), Message(role="assistant", content=answer)]
+    return Conversation(messages=tuple(([Message(role="system", content=system)] if system else []) + said))
