@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ from tests import tiny
 from tests.cli.conftest import checkpoint, dataset, line_report, share
 from tunesmith import settings as settings_module
 from tunesmith.errors import BadData, NotFound
-from tunesmith.pipeline import Conclusion, opened, run, run_job
+from tunesmith.pipeline import Conclusion, evaluate_only, opened, run, run_job
 from tunesmith.spec.candidate import Answer, Decoding
-from tunesmith.spec.job import Event, Job
+from tunesmith.spec.job import Event, Job, Note
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.report import Asked, Report
 from tunesmith.store.artifacts import Artifact, Store
@@ -246,6 +247,17 @@ def test_a_continued_model_brings_its_ancestors_data_into_the_key(store: Store, 
     assert made[0] == ([], first.name)
     assert [artifact.name for artifact in made[1][0]] == [first.name]
     assert made[1][1] != first.name
+
+
+def test_a_model_that_was_tuned_on_other_data_is_measured_with_a_warning(store: Store, folder: Path) -> None:
+    done(store, folder)
+    line = opened({"project": str(folder / "project.toml")}, store, Silent())
+    heard: list[Event] = []
+    line.monitor = SimpleNamespace(emit=heard.append, stopping=lambda: False)
+    line.__dict__["steps"] = Doubles(store, Silent())
+    evaluate_only(line, "tiny")  # the double says that it was tuned on a data set called `data`
+    assert [event.level for event in heard if isinstance(event, Note)] == ["warning"]
+    assert "tuned on data and is measured on dataset-" in str(heard[0])
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(store: Store, folder: Path) -> None:

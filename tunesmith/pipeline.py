@@ -31,7 +31,7 @@ from tunesmith.line import Line, new_bench
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
 from tunesmith.spec.checkpoint import Checkpoint
-from tunesmith.spec.job import Job, Monitor
+from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.project import parse_project, to_toml
 from tunesmith.spec.report import Asked
 from tunesmith.spec.trial import Trial
@@ -113,6 +113,9 @@ def evaluate_only(line: Line, name: str) -> dict[str, Any]:
     except NotFound:
         model = local(line.store.models, name)
         candidate = Prompted(name=model.id, model=model.id, prompt=tuned_prompt(line.project.task, line.dataset[1]))
+    if isinstance(candidate, Tuned) and line.dataset[0].name != checkpoint.dataset:
+        text = f"{name} was tuned on {checkpoint.dataset} and is measured on {line.dataset[0].name}: rows that it was trained on may stand in this dev split"
+        line.monitor.emit(Note(level="warning", text=text))
     artifact, _ = line.measure(candidate, "dev", "evaluate")
     return {"evaluation": artifact.name}
 

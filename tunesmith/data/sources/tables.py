@@ -84,7 +84,7 @@ def csv_rows(path: Path, codec: str, where: str, delimiter: str, position: Posit
         if header is None:
             header = checked_header(cells, f"{where} line {line}")
         else:
-            yield line, _row(header, cells, swallowed(feed.opened(), reader.line_num) if len(cells) != len(header) else "")
+            yield line, _row(header, cells, _taken_by(feed.opened(), reader.line_num) if len(cells) != len(header) else "")
 
 
 def last_opening(lines: list[str], delimiter: str) -> int:
@@ -112,12 +112,20 @@ def last_opening(lines: list[str], delimiter: str) -> int:
     return opened
 
 
-def swallowed(opened: int, last: int) -> str:
-    """How many lines a quote took with it; nothing where it took none."""
+def swallowed(opened: int, last: int, quote: str = "it") -> str:
+    """How many lines a quote took with it; nothing where it took none.
+
+    >>> swallowed(32, 62)
+    '; it swallowed the 30 lines after it, up to line 62'
+    """
     if last <= opened:
         return ""
     count = last - opened
-    return f"; the quote opened on line {opened} swallowed the {f'{count:,} lines' if count > 1 else 'line'} after it, up to line {last}"
+    return f"; {quote} swallowed the {f'{count:,} lines' if count > 1 else 'line'} after it, up to line {last}"
+
+
+def _taken_by(opened: int, last: int) -> str:
+    return swallowed(opened, last, f"the quote opened on line {opened}")
 
 
 def quoting_fault(error: str, opened: int, last: int) -> str:
