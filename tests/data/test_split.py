@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,3 +133,23 @@ def test_shares_add_up_and_are_fair(sizes, target):
     assert sum(found.values()) == target
     assert all(abs(found[k] - target * sizes[k] / sum(sizes.values())) < 1 for k in sizes)
     assert Counter(found).keys() <= sizes.keys()
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.data())
+def test_no_cluster_stands_where_one_of_its_rows_may_not(data):
+    n = data.draw(st.integers(12, 80))
+    unit = np.asarray(data.draw(st.lists(st.integers(0, n), min_size=n, max_size=n)))
+    highest = np.asarray(data.draw(st.lists(st.sampled_from([TRAIN, DEV, TEST, TEST]), min_size=n, max_size=n)), dtype=np.int8)
+    fixed = np.asarray(data.draw(st.lists(st.sampled_from([-1, -1, -1, -1, 0, 1, 2]), min_size=n, max_size=n)))
+    given_rows = replace(rows(unit, data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), fixed=fixed), highest=highest)
+    try:
+        done = split(given_rows, SplitRule(dev=data.draw(st.sampled_from([0.1, 3])), test=data.draw(st.sampled_from([0.2, 4]))))
+    except NotEnoughData:
+        return
+    for one in np.unique(unit):
+        members = unit == one
+        assert done.side[members].max() <= highest[members].min()
+        assert len(set(done.side[members].tolist()) - {DROPPED}) <= 1
+    dropped = np.flatnonzero(done.side == DROPPED).tolist()
+    assert sorted([row for row, _ in done.leaks] + done.seen) == dropped
