@@ -247,6 +247,7 @@ def test_a_continued_model_brings_its_ancestors_data_into_the_key(store: Store, 
     assert made[0] == ([], first.name)
     assert [artifact.name for artifact in made[1][0]] == [first.name]
     assert made[1][1] != first.name
+    assert store.get(made[1][1]).parents == (first.name,)  # a row that is forgotten in the first is forgotten here too
 
 
 def test_a_model_that_was_tuned_on_other_data_is_measured_with_a_warning(store: Store, folder: Path) -> None:

@@ -153,7 +153,9 @@ class Line:
                 raise BadData("changed while it was read", where=", ".join(changed), fix="run the command again")
             return made
 
-        return self.steps.do(Step("data", "prepare the data", "dataset", inputs), make, _dataset_words, Dataset)
+        return self.steps.do(
+            Step("data", "prepare the data", "dataset", inputs, tuple(artifact.name for artifact in ancestors)), make, _dataset_words, Dataset
+        )
 
     def rows(self, split: SplitName) -> list[Record]:
         """The rows of a split."""
