@@ -10,16 +10,13 @@ walked on the label trie and cannot give anything else; the free answers of all 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from bench.facts import append, matmul_peak
-from bench.peers import python
-from bench.work import ROOT, SCRATCH, base, write_prompts
+from bench.peers import child, python
+from bench.work import ROOT, base, write_prompts
 from tunesmith.model.device import place
 from tunesmith.settings import settings, worker_environment
 
@@ -53,24 +50,15 @@ def main() -> None:
     taken: dict[str, list[dict[str, Any]]] = {name: [] for name in sides}
     for turn in range(asked.rounds):
         for name, (command, more) in sides.items():
-            one = run(command, work | more, worker_environment() if command is ours else None)
+            one = child(command, work | more, worker_environment() if command is ours else None)
+            if one is None:
+                raise SystemExit(f"{name} does not run")
             taken[name].append(one)
             print(
                 f"round {turn + 1}  {name:<32} {rows / one['seconds']:7.2f} rows/s  {one['tokens'] / one['seconds']:7.0f} tokens/s  {one['texts'][0][:60]!r}",
                 flush=True,
             )
     show(asked.work, rows, taken)
-
-
-def run(command: list[str], work: dict[str, Any], environment: dict[str, str] | None) -> dict[str, Any]:
-    """One side once, in a process of its own."""
-    path = SCRATCH / "answers.json"
-    path.write_text(json.dumps(work))
-    done = subprocess.run([*command, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{Path(command[-1]).name} does not run:\n{done.stderr[-2000:]}")
-    told: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines()[::-1] if line.startswith("{")))
-    return told
 
 
 def show(work: str, rows: int, taken: dict[str, list[dict[str, Any]]]) -> None:

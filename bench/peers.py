@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 ALONE = {"litgpt"}
@@ -27,6 +29,18 @@ def python(name: str) -> Path:
             subprocess.run([*install, "--no-deps", "-r", str(bare)], check=True)
         ready.write_text(wanted.read_text())
     return folder / "bin" / "python"
+
+
+def child(command: list[str], work: dict[str, Any], environment: dict[str, str] | None) -> dict[str, Any] | None:
+    """What one side's script says of this work, in a process of its own: the last JSON object it prints. None if it fails, told on standard error."""
+    path = ROOT / ".bench" / "work.json"
+    path.write_text(json.dumps(work))
+    done = subprocess.run([*command, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        print(f"{Path(command[-1]).name} does not run:\n{done.stderr[-2000:]}", file=sys.stderr)
+        return None
+    told: dict[str, Any] = json.loads(next(line for line in done.stdout.splitlines()[::-1] if line.startswith("{")))
+    return told
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import statistics
 import subprocess
 import sys
 
-from bench.train import child
+from bench.peers import child
+from bench.train import Outcome
 from bench.work import base, write_rows
 from tunesmith.settings import SPINS
 
@@ -36,9 +37,9 @@ def main() -> None:
             busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(beside)]
             try:
                 for name, variables in WAYS.items():
-                    outcome = child([sys.executable, "-m", "bench.ours_sft"], work, plain | variables)
-                    assert outcome is not None
-                    taken.setdefault((name, beside), []).append(outcome.step)
+                    told = child([sys.executable, "-m", "bench.ours_sft"], work, plain | variables)
+                    assert told is not None
+                    taken.setdefault((name, beside), []).append(Outcome.of(told).step)
             finally:
                 for process in busy:
                     process.kill()

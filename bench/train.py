@@ -11,14 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from bench.facts import append, matmul_peak
-from bench.peers import python
-from bench.work import ROOT, ROWS_PER_STEP, SCRATCH, base, write_rows
+from bench.peers import child, python
+from bench.work import ROOT, ROWS_PER_STEP, base, write_rows
 from tunesmith.settings import worker_environment
 
 WORKS = {"gsm8k": ("gsm8k", False), "banking77": ("banking77", False), "gsm8k-full": ("gsm8k", True)}
@@ -59,6 +58,11 @@ class Outcome:
     seconds: list[float]
     losses: list[float]
     peak_bytes: int
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Outcome:
+        """What a script said."""
+        return cls(told["seconds"], told["losses"], told["peak_bytes"])
 
     @property
     def step(self) -> float:
@@ -104,29 +108,18 @@ def main() -> int:
 
 def ours(work: dict[str, Any]) -> Outcome:
     """Our side, in the environment that a worker gets."""
-    outcome = child([sys.executable, "-m", "bench.ours_sft"], work | {"options": {}}, worker_environment())
-    assert outcome is not None
-    return outcome
+    told = child([sys.executable, "-m", "bench.ours_sft"], work | {"options": {}}, worker_environment())
+    assert told is not None
+    return Outcome.of(told)
 
 
 def attempt(name: str, work: dict[str, Any]) -> Outcome | None:
     """The peer's side; None where these settings do not run, with the reason on standard error."""
-    outcome = child([str(python("trl")), str(ROOT / "bench" / "peers" / "trl_sft.py")], work, None)
-    if outcome is None:
+    told = child([str(python("trl")), str(ROOT / "bench" / "peers" / "trl_sft.py")], work, None)
+    if told is None:
         print(f"{name}: does not run", file=sys.stderr)
-    return outcome
-
-
-def child(command: list[str], work: dict[str, Any], environment: dict[str, str] | None) -> Outcome | None:
-    """One run in a process of its own."""
-    path = SCRATCH / "work.json"
-    path.write_text(json.dumps(work))
-    done = subprocess.run([*command, str(path)], cwd=ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        print(done.stderr[-2000:], file=sys.stderr)
         return None
-    told = json.loads(next(line for line in done.stdout.splitlines()[::-1] if line.startswith("{")))
-    return Outcome(told["seconds"], told["losses"], told["peak_bytes"])
+    return Outcome.of(told)
 
 
 def show(work: str, taken: dict[str, list[Outcome]], tokens: float) -> int:

@@ -187,19 +187,20 @@ class Engine:
         rooms = [min(decoding.max_new_tokens, self.model.context - len(p)) for p in prompts]
         rows = [Row(torch.Generator().manual_seed(decoding.seed * 1_000_003 + n), room) for n, room in zip(numbers, rooms, strict=True)]
         shared = self._shared(prompts)
+        own = [len(p) - shared for p in prompts]
         session = open_session(self.model, shared)
         waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))[::-1]  # the last comes first
         places: list[int] = []  # which row stands where in the session, finished ones that were not cleared away included
         hidden: Tensor | None = None
         while waiting or any(not rows[r].finished for r in places):
             going = [i for i, r in enumerate(places) if not rows[r].finished]
-            most = self._most([len(prompts[r]) - shared + rooms[r] for r in (*(places[i] for i in going), *waiting[-1:])])
+            most = self._most([own[r] + rooms[r] for r in (*(places[i] for i in going), *waiting[-1:])])
             refill = bool(waiting) and len(going) <= most - max(1, most // REFILL)
             if hidden is None or refill or len(places) - len(going) > len(places) // REFILL:
                 session.keep(going)
                 places, hidden = [places[i] for i in going], None if hidden is None else hidden[going]
             while refill and len(places) < most and waiting:
-                new = self._next(waiting, most - len(places), [len(p) - shared for p in prompts])
+                new = self._next(waiting, most - len(places), own)
                 states = session.add([prompts[r] for r in new], max(rooms[r] for r in new))
                 places, hidden = places + new, states if hidden is None else torch.cat([hidden, states])
             assert hidden is not None
@@ -232,8 +233,7 @@ class Engine:
 
     def _most(self, lengths: list[int]) -> int:
         """Rows that may be answered together, if they need `lengths` tokens in the cache: every row has as much room as the longest."""
-        shape = self.model.shape
-        per_token = 2 * shape.layers * shape.kv_heads * shape.head_width * self.model.placement.dtype.itemsize
+        per_token = self.model.shape.cached(self.model.placement.dtype)
         return max(1, min(ROWS_AT_ONCE, CACHE_BYTES // (per_token * max(lengths, default=1))))
 
     def _next(self, waiting: list[int], most: int, lengths: list[int]) -> list[int]:

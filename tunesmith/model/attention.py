@@ -6,7 +6,7 @@ are not copied to each of them: all branch queries meet them in one product. Bot
 nothing is joined afterwards and soft-capping and windows need no way of their own. Query heads that share a key head are rows of one
 product.
 
-Measured on 2 cores with AVX512-BF16 against the fused kernels of torch (`bench/attention.py`, docs/log.md).
+Measured within a training step against the fused kernels of torch on 2 cores with AVX512-BF16: docs/log.md, docs/decisions/0002.
 
 Registered with transformers under the name `tunesmith`; a layout comes in as the keyword `layout`, which transformers hands through.
 """
@@ -149,19 +149,16 @@ def _make_plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dt
     for (root, _, _), members in together.items():
         B, L, A = len(members), max(p.length for p in members), max(len(p.before) for p in members)
         queries = np.stack([p.start + np.minimum(np.arange(L), p.length - 1) for p in members])  # [B, L]
-        own = np.stack([p.start + np.minimum(np.arange(L), p.length - 1) for p in members])
         before = np.stack([np.pad(p.before, (A - len(p.before), 0)) for p in members]).astype(np.int64)  # [B, A]
-        keys = np.concatenate([before, own], 1)  # [B, S]
-        real = np.concatenate(
-            [np.stack([np.arange(A) >= A - len(p.before) for p in members]), np.stack([np.arange(L) < p.length for p in members])], 1
-        )
+        keys = np.concatenate([before, queries], 1)  # [B, S]
+        valid = np.stack([np.arange(L) < p.length for p in members])
+        real = np.concatenate([np.stack([np.arange(A) >= A - len(p.before) for p in members]), valid], 1)
         q_at, k_at = positions[queries], positions[keys]
         sees = (k_at[:, None, :] <= q_at[:, :, None]) & real[:, None, :]
         if window is not None:
             sees &= q_at[:, :, None] - k_at[:, None, :] < window
         if A == 0 and window is None:
             sees = np.tril(np.ones((1, L, L), bool))  # places beyond a piece are above the diagonal of every real query
-        valid = np.stack([np.arange(L) < p.length for p in members])
         rows = queries[None, :, None, :] * heads + (np.arange(kv_heads)[:, None, None, None] * groups + np.arange(groups)[None, None, :, None])
         wanted = np.broadcast_to(valid[None, :, None, :], rows.shape).ravel()
         places.ravel()[rows.ravel()[wanted]] = query_base + np.flatnonzero(wanted)

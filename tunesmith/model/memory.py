@@ -52,6 +52,10 @@ class Shape:
         linear = text.num_hidden_layers * (4 * text.hidden_size + 2 * head * (heads + kv) + 3 * (text.hidden_size + inner))
         return cls(parameters, text.hidden_size, inner, text.num_hidden_layers, heads, head, kv, text.vocab_size, linear)
 
+    def cached(self, dtype: torch.dtype) -> int:
+        """Bytes of one token's keys and values in all layers."""
+        return 2 * self.layers * self.kv_heads * self.head_width * dtype.itemsize
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -81,7 +85,7 @@ def gigabytes(size: float) -> str:
 def to_serve(shape: Shape, dtype: torch.dtype, tokens: int) -> Estimate:
     """Answering with `tokens` tokens (all rows of a batch together) in the cache."""
     size = dtype.itemsize
-    cache = 2 * shape.layers * shape.kv_heads * shape.head_width * tokens * size
+    cache = tokens * shape.cached(dtype)
     working = tokens * (6 * shape.width + 3 * shape.inner) * size + CHUNK_TOKENS * shape.vocabulary * 6
     return Estimate({"runtime": RUNTIME_BYTES, "weights": shape.parameters * size, "cache": cache, "working set": working})
 
