@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from tests.cli.conftest import checkpoint
+from tests.ears import Ears
 from tunesmith.cli.train import curves
 from tunesmith.line import WithoutMatch, _checkpoint_words
-from tunesmith.spec.job import Event, Note, Reading
+from tunesmith.spec.job import Note, Reading
 from tunesmith.spec.task import DECIDING, EXACT
 
 
-class Ears:
-    def __init__(self) -> None:
-        self.heard: list[Event] = []
-
-    def emit(self, event: Event) -> None:
-        self.heard.append(event)
-
-    def stopping(self) -> bool:
-        return True
-
-
 def test_a_reading_passes_without_the_share_of_exact_answers() -> None:
-    ears = Ears()
+    ears = Ears(stops=True)
     monitor = WithoutMatch(ears)
     monitor.emit(Reading(step=4, values={"train_loss": 2.0, "dev_loss": 2.5, "dev_exact_match": 0.0}))
     monitor.emit(Note(text="half way"))

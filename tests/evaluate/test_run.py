@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests import tiny
+from tests.ears import Ears
 from tunesmith.answer.candidate import ModelAnswerer
 from tunesmith.answer.engine import Engine
 from tunesmith.evaluate.answers import ANSWERS
@@ -13,17 +14,6 @@ from tunesmith.spec.candidate import Decoding, Prompted
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.job import Note
-
-
-class Ears:
-    def __init__(self):
-        self.heard = []
-
-    def emit(self, event):
-        self.heard.append(event)
-
-    def stopping(self):
-        return False
 
 
 def test_questions_that_fit_alone_but_not_behind_the_prompt_are_named_and_count_as_wrong(tmp_path):

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.ears import Ears
 from tunesmith.errors import Busy, Interrupted
-from tunesmith.spec.job import Event, StageFinished, StageStarted
+from tunesmith.spec.job import StageFinished, StageStarted
 from tunesmith.spec.noun import Noun
 from tunesmith.store.artifacts import Store
 from tunesmith.store.steps import StageDone, Step, Steps, cost_of
@@ -18,19 +19,6 @@ from tunesmith.store.work import Work
 
 class Number(Noun):
     value: int
-
-
-class Ears:
-    """A monitor that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.heard: list[Event] = []
-
-    def emit(self, event: Event) -> None:
-        self.heard.append(event)
-
-    def stopping(self) -> bool:
-        return False
 
 
 @pytest.fixture
