@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,9 @@ from torch import Tensor
 from tunesmith.model.forest import Forest
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.model.memory import CHUNK_TOKENS
+
+ROWS_IN_CACHE = 16
+"""Rows of logits that go through softmax and its gradient at once: 16 x 49,152 float32 are 3 MB."""
 
 
 class TargetRow(Protocol):
@@ -89,11 +92,10 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         exact = torch.promote_types(hidden.dtype, torch.float32)
         grads = Slopes.zeros(hidden if needs_hidden else None, weight if needs_weight else None, bias if needs_bias else None, exact)
         nll = hidden.new_empty(len(targets), dtype=exact)
-        for start in range(0, len(targets), CHUNK_TOKENS):
-            part = slice(start, start + CHUNK_TOKENS)
-            chances, slope, nll[part] = _chances(hidden[part], weight, bias, targets[part], head, None if correct is None else correct[part])
+        for part in _chunks(len(targets)):
+            slope = _slopes(hidden[part], weight, bias, targets[part], head, nll[part], None if correct is None else correct[part], grads.wanted)
             if grads.wanted:
-                grads.add(part, _slope(chances, slope, targets[part], head), hidden[part], weight)
+                grads.add(part, slope, hidden[part], weight)
         ctx.save_for_backward(hidden, weight, bias, targets, grads.hidden, grads.weight, grads.bias)
         ctx.head = head
         return nll
@@ -106,10 +108,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             summed = Slopes(None, *(None if x is None else x * asked[0] for x in (found.weight, found.bias)))
         else:
             summed = Slopes.zeros(None, None if found.weight is None else weight, None if found.bias is None else bias, asked.dtype)
-            for start in range(0, len(targets) if summed.wanted else 0, CHUNK_TOKENS):
-                part = slice(start, start + CHUNK_TOKENS)
-                chances, slope, _ = _chances(hidden[part], weight, bias, targets[part], ctx.head, None)
-                summed.add(part, _slope(chances, slope, targets[part], ctx.head).mul_(asked[part, None]), hidden[part], weight)
+            for part in _chunks(len(targets)) if summed.wanted else ():
+                slope = _slopes(hidden[part], weight, bias, targets[part], ctx.head, torch.empty_like(asked[part]), None, True)
+                summed.add(part, slope.mul_(asked[part, None]), hidden[part], weight)
         return (
             None if found.hidden is None else found.hidden * asked[:, None].to(found.hidden.dtype),
             None if summed.weight is None else summed.weight.to(weight.dtype),
@@ -141,39 +142,42 @@ class Slopes:
 
     def add(self, part: slice, slope: Tensor, hidden: Tensor, weight: Tensor) -> None:
         """One chunk's share, from `slope` [k, V], the gradient of its logits."""
-        rounded = slope.to(hidden.dtype)
         if self.hidden is not None:
-            self.hidden[part] = rounded @ weight
+            self.hidden[part] = slope @ weight
         if self.weight is not None:
-            self.weight += rounded.T @ hidden
+            self.weight += slope.T @ hidden
         if self.bias is not None:
-            self.bias += slope.sum(0)
+            self.bias += slope.sum(0, dtype=self.bias.dtype)
 
 
-def _chances(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, head: Head, correct: Tensor | None
-) -> tuple[Tensor, Tensor | None, Tensor]:
-    """(probabilities [k, V], dz/d(raw) [k, V] under a soft cap, nll [k]); every pass over [k, V] counts here, so there are few."""
+def _chunks(count: int) -> Iterator[slice]:
+    return (slice(start, start + CHUNK_TOKENS) for start in range(0, count, CHUNK_TOKENS))
+
+
+def _slopes(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, head: Head, nll: Tensor, correct: Tensor | None, wanted: bool
+) -> Tensor:
+    """[k, V] gradient of the sum of nll with respect to the raw logits, where it is `wanted`; fills `nll` and `correct`, both [k].
+
+    The gradient takes the logits' place, a few rows at a time: so few that they stay in the processor's cache through all passes.
+    """
     raw = torch.nn.functional.linear(hidden, weight, bias)
-    exact = torch.promote_types(raw.dtype, torch.float32)
-    slope = None
-    if head.multiplier != 1 or head.softcap is not None:
-        raw = raw.to(exact) * head.multiplier
-    if head.softcap is not None:
-        raw = torch.tanh(raw / head.softcap)
-        slope = head.multiplier * (1 - raw.square())
-        raw = raw * head.softcap
-    if correct is not None:
-        correct.copy_(raw.argmax(-1) == targets)
-    shifted = torch.sub(raw, raw.amax(-1, keepdim=True).to(exact))
-    wanted = shifted.gather(1, targets[:, None])[:, 0]
-    total = shifted.exp_().sum(-1)
-    return shifted.mul_(total.reciprocal()[:, None]), slope, total.log() - wanted
-
-
-def _slope(chances: Tensor, slope: Tensor | None, targets: Tensor, head: Head) -> Tensor:
-    """[k, V] gradient of the sum of nll with respect to the raw logits; `chances` is used up."""
-    chances[torch.arange(len(chances), device=chances.device), targets] -= 1
-    if slope is not None:
-        return chances.mul_(slope)
-    return chances.mul_(head.multiplier) if head.multiplier != 1 else chances
+    at_once = ROWS_IN_CACHE if raw.device.type == "cpu" else len(raw)
+    for start in range(0, len(raw), at_once):
+        part = slice(start, start + at_once)
+        logits, target, inner = raw[part], targets[part, None], None
+        if head.multiplier != 1 or head.softcap is not None:
+            logits = logits.to(nll.dtype) * head.multiplier
+        if head.softcap is not None:
+            inner = torch.tanh(logits / head.softcap)
+            logits = inner * head.softcap
+        if correct is not None:
+            correct[part] = logits.argmax(-1) == target[:, 0]
+        chances = torch.log_softmax(logits, -1, dtype=nll.dtype)
+        nll[part] = -chances.gather(1, target)[:, 0]
+        if wanted:
+            chances.exp_().scatter_add_(1, target, chances.new_full((1, 1), -1.0).expand(len(chances), 1))
+            if inner is not None:
+                chances.mul_(1 - inner.square())
+            raw[part] = chances.mul_(head.multiplier) if head.multiplier != 1 else chances
+    return raw

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from tunesmith.errors import DamagedWeights, Unsupported
-from tunesmith.model import attention, lora
+from tunesmith.model import attention, fused, lora
 from tunesmith.model.attention import ForestLayout, Layout
 from tunesmith.model.device import Placement
 from tunesmith.model.forest import LEAST_GAIN, Forest, pack
@@ -126,6 +126,7 @@ def load(
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     network = _network(folder, config, placement)
     network.to(placement.device).eval()
+    fused.fuse(network)
     context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or local.context)
     model = LoadedModel(local, network, Template(tokenizer, _stop_ids(network)), placement, context)
     check_head(model)
