@@ -16,12 +16,13 @@ from pathlib import Path
 from bench.work import ROWS_PER_STEP, base
 from tunesmith.model import lora
 from tunesmith.model.device import apply, place
-from tunesmith.model.likelihood import supervised
 from tunesmith.model.load import load
 from tunesmith.settings import settings
 from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe, Schedule
-from tunesmith.train.batches import Order, TokenRow
+from tunesmith.train.batches import Order
+from tunesmith.train.examples import TokenRow
 from tunesmith.train.loop import Plan, Run, run_loop
+from tunesmith.train.methods import objective_of
 from tunesmith.train.resolve import resolve
 from tunesmith.train.state import RunState, Weights
 
@@ -72,7 +73,7 @@ def main() -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(work["steps"], frozenset(), recipe.budget.tokens_per_batch, work["lr"])
-        run = Run(model, supervised, as_taken(rows, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
+        run = Run(model, objective_of(recipe.method), as_taken(rows, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
         clock.last = time.perf_counter()
         final = run_loop(run, RunState())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

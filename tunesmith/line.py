@@ -15,7 +15,7 @@ from typing import Any
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.catalogue.footing import Footing, refuse
 from tunesmith.catalogue.read import local
-from tunesmith.errors import BadData, Interrupted
+from tunesmith.errors import BadData, Interrupted, NotEnoughData
 from tunesmith.evaluate import VERSION as EVALUATE_VERSION
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
@@ -164,6 +164,19 @@ class Line:
         self.dataset[0].verify()
         return list(read_rows(self.dataset[0].path, split))
 
+    def references(self, split: SplitName) -> list[Record]:
+        """The rows of a split whose answer is one to give: an answer that was disliked is none to learn from or to judge by.
+
+        Raises: NotEnoughData if there is none.
+        """
+        found = [row for row in self.rows(split) if row.desirable is not False]
+        if not found:
+            raise NotEnoughData(
+                f"no {split} row has an answer that was liked", where=split, got=f"{self.dataset[1].rows[split]} disliked answers",
+                expected="some answers to compare with", fix="add rows whose answers were liked, or raise the split's share",
+            )  # fmt: skip
+        return found
+
     def prompt(self) -> Prompt:
         """What the model is tuned with: its parent's prompt, or the task's."""
         from tunesmith.decide.rivals import tuned_prompt
@@ -235,7 +248,7 @@ class Line:
             from tunesmith.answer.candidate import last_question
             from tunesmith.answer.fitting import fit
 
-            rows = [row for row in self.rows("train") if row.conversation is not None]
+            rows = [row for row in self.references("train") if row.conversation is not None]
             vectors = self.bench.embedder(candidate.embedder).embed([last_question(r.conversation.question()) for r in rows if r.conversation])
             strength, reason = fit(vectors, [str(r.label) for r in rows], work.path, self.project.train.seed)
             return Fitted(embedder=embedder.id, dataset=artifact.name, strength=strength, reason=reason)
@@ -260,7 +273,7 @@ class Line:
             from tunesmith.answer.candidate import open_candidate
             from tunesmith.evaluate.run import Questions, decoding_for, evaluate
 
-            questions = Questions(self.rows(split), dataset, artifact.name, split, self.project.goal.confidence)
+            questions = Questions(self.references(split), dataset, artifact.name, split, self.project.goal.confidence)
             answerer = open_candidate(candidate, self.bench)
             if answerer.remark:
                 self.monitor.emit(Note(text=answerer.remark))
@@ -338,6 +351,7 @@ def _dataset_words(found: Dataset) -> str:
 
 def _checkpoint_words(found: Checkpoint, is_exact: bool) -> str:
     best = f", dev loss {found.best_dev_loss:.3f}" if found.best_dev_loss is not None else ""
-    if is_exact and found.best_dev_metric is not None:
-        best = f", dev exact match {found.best_dev_metric:.3f}"
+    name = found.dev_metric_name(is_exact)
+    if name and found.best_dev_metric is not None:
+        best = f", dev {name} {found.best_dev_metric:.3f}"
     return f"{found.steps} of {found.planned_steps} steps, best after {found.best_step}{best}"

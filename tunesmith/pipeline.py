@@ -125,7 +125,7 @@ def run(line: Line, since: float | None = None) -> dict[str, Any]:
     from tunesmith.decide.run import next_step
 
     started = time.time() if since is None else since
-    dataset, train_rows = line.dataset[1], line.rows("train")
+    dataset, train_rows = line.dataset[1], line.references("train")
     base, inherited = line.footing.base.id, line.footing.parent[1].prompt if line.footing.parent else None
     if line.project.rivals.classifier and len(dataset.labels) > 1:
         _ = line.footing.embedder  # raises NotFound before any rival is measured, where the kind of task was not known before

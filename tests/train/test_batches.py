@@ -7,7 +7,8 @@ from itertools import chain
 
 import pytest
 
-from tunesmith.train.batches import Order, TokenRow, micro_batches, packed_tokens, step_seed
+from tunesmith.train.batches import Order, micro_batches, packed_tokens, step_seed
+from tunesmith.train.examples import TokenRow
 
 TRUNK = list(range(50))
 

@@ -22,6 +22,8 @@ from tunesmith.model.device import Placement
 from tunesmith.spec.chat import Message
 from tunesmith.spec.job import Progress, Reading
 from tunesmith.train import loop, run, state
+from tunesmith.train.methods import sft
+from tunesmith.train.methods.sft import Supervised
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = {"weights": {"kind": "full"}, "optimiser__lr": 0.003}
@@ -69,8 +71,8 @@ def test_the_checkpoint_answers_as_the_trainer_measured(bench, recipe):
     checkpoint = bench.train(recipe(budget__epochs=6))
     model = tiny.load(bench.model, adapter=bench.folder / "run")
     inputs = bench.inputs(recipe())
-    dev = run.tokenise(inputs.dev, inputs.prompt, model.template, 512, Dying(-1), "dev").rows
-    loss, metric = loop.evaluate_rows(model, run.supervised, dev, 64)
+    dev = run.tokenise(inputs.dev, inputs.prompt, model.template, Supervised(), 512, Dying(-1), "dev").rows
+    loss, metric = loop.evaluate(model, Supervised(), dev, 64)
     assert loss == pytest.approx(checkpoint.best_dev_loss, rel=1e-5)
     assert metric == checkpoint.best_dev_metric
 
@@ -349,7 +351,7 @@ def test_out_of_memory_keeps_the_result_the_same(bench, recipe, monkeypatch, tex
     def failing(*_):
         raise RuntimeError(text)
 
-    monkeypatch.setattr(run, "supervised", failing)
+    monkeypatch.setattr(sft, "score", failing)
     with pytest.raises(Alarm, match="out of memory") as error:
         bench.train(recipe())
     problem = error.value.problems[0]
@@ -361,7 +363,7 @@ def test_another_runtime_error_stays_itself(bench, recipe, monkeypatch):
     def failing(*_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(run, "supervised", failing)
+    monkeypatch.setattr(sft, "score", failing)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         bench.train(recipe())
 

@@ -14,7 +14,7 @@ from tunesmith.answer.sample import cut_at_stop, pick
 from tunesmith.answer.session import Session, open_session
 from tunesmith.errors import DoesNotFit
 from tunesmith.model.forest import shared_by_all
-from tunesmith.model.likelihood import supervised
+from tunesmith.model.likelihood import score
 from tunesmith.model.load import LoadedModel
 from tunesmith.spec.candidate import Answer, Decoding
 from tunesmith.spec.chat import Conversation
@@ -77,9 +77,8 @@ class Engine:
         found = [(0.0, 0)] * len(rows)
         shared = shared_by_all([row.ids for row in rows]) if self.model.shares_prefixes else 0
         for batch in batches([len(row.ids) - shared for row in rows]):
-            result = supervised(self.model, [rows[i] for i in batch])
-            sums = torch.zeros(len(batch), dtype=torch.float64).index_add_(0, result.rows.cpu(), result.nll.double().cpu())
-            for place, total in zip(batch, sums.tolist(), strict=True):
+            result = score(self.model, [rows[i] for i in batch])
+            for place, total in zip(batch, result.sums(len(batch)).tolist(), strict=True):
                 found[place] = (total, sum(rows[place].trained[1:]))
             self.usage.computed_tokens += result.computed
         return found

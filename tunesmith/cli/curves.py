@@ -14,8 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tunesmith.cli.figures import number
-from tunesmith.spec.job import DEV_MATCH, Reading
+from tunesmith.spec.job import DEV_MATCH, DEV_PREFERENCE, Reading
 
+METRICS = {DEV_MATCH: "dev match", DEV_PREFERENCE: "dev pref"}
+"""Readings that are shares of right dev rows, with their short names."""
 Point = tuple[float, float]
 BLOCKS = "▁▂▃▄▅▆▇█"
 BRAILLE_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # [column][row] of the 2 × 4 dots in one cell
@@ -63,13 +65,14 @@ class Curves:
 
     def is_empty(self) -> bool:
         """True while there is nothing to draw."""
-        return not any(len(self.series.get(name, ())) > 1 for name in ("train_loss", "dev_loss", DEV_MATCH))
+        return not any(len(self.series.get(name, ())) > 1 for name in ("train_loss", "dev_loss", *METRICS))
 
     def charts(self, width: int) -> Table:
         """Loss and, where there is one, the dev metric, side by side in `width` columns (below each other under 70)."""
-        beside = width >= 70 and bool(self.series.get(DEV_MATCH))
+        metrics = [name for name in METRICS if self.series.get(name)]
+        beside = width >= 70 and bool(metrics)
         each = (width - 2) // 2 if beside else width
-        charts = [self._losses(each)] + ([self._metric(each)] if self.series.get(DEV_MATCH) else [])
+        charts = [self._losses(each), *(self._metric(name, each) for name in metrics)]
         grid = Table.grid(padding=(0, 2, 0, 0))
         if beside:
             grid.add_row(*charts)
@@ -81,10 +84,10 @@ class Curves:
     def summary(self) -> list[str]:
         """A line for each curve, to leave on the screen when the charts go."""
         parts = []
-        for name, words in (("train_loss", "train loss"), ("dev_loss", "dev loss"), (DEV_MATCH, "dev match")):
+        for name, words in (("train_loss", "train loss"), ("dev_loss", "dev loss"), *METRICS.items()):
             values = [v for _, v in self.series.get(name, [])]
             if values:
-                ends = [number(v, "exact_match") if name == DEV_MATCH else f"{v:.3f}" for v in (values[0], values[-1])]
+                ends = [number(v, "exact_match") if name in METRICS else f"{v:.3f}" for v in (values[0], values[-1])]
                 parts.append(f"{words:<10} {ends[0]:>7} {sparkline(values, 24):<24} {ends[1]:>7}")
         return parts
 
@@ -96,11 +99,11 @@ class Curves:
                 head.append(f"  {sign} {value:.3f}", style)
         return chart(head, self.series.get("train_loss", []), self.series.get("dev_loss", []), width, self.total_steps, "{:.2f}".format)
 
-    def _metric(self, width: int) -> Text:
-        points = self.series[DEV_MATCH]
+    def _metric(self, name: str, width: int) -> Text:
+        points = self.series[name]
         best = max(v for _, v in points)
         head = Text.assemble(
-            ("dev match", "bold"), (f"  {MARK} {number(points[-1][1], 'exact_match')}", "magenta"), (f"  best {number(best, 'exact_match')}", "dim")
+            (METRICS[name], "bold"), (f"  {MARK} {number(points[-1][1], 'exact_match')}", "magenta"), (f"  best {number(best, 'exact_match')}", "dim")
         )
         return chart(head, points, points, width, self.total_steps, lambda v: f"{100 * v:.0f} %")
 

@@ -86,7 +86,8 @@ def show_checkpoint(console: Console, name: str, checkpoint: Checkpoint, model: 
 def curves(checkpoint: Checkpoint, *, is_exact: bool = True) -> list[tuple[str, list[float], str]]:
     """Title, values and last value of each curve that was measured; exact answers on dev only where it is those that decide."""
     found = []
-    for title, name in (("train loss", "train_loss"), ("dev loss", "dev_loss"), *((("dev match", "dev_metric"),) if is_exact else ())):
+    metric = {"exact match": "dev match", "preference": "dev pref"}.get(checkpoint.dev_metric_name(is_exact) or "")
+    for title, name in (("train loss", "train_loss"), ("dev loss", "dev_loss"), *(((metric, "dev_metric"),) if metric else ())):
         values = [v for point in checkpoint.curve if (v := getattr(point, name)) is not None]
         if values:
             found.append((title, values, number(values[-1], "exact_match") if name == "dev_metric" else f"{values[-1]:.3f}"))

@@ -86,7 +86,8 @@ def clean(row: Record, rules: Cleaning, tally: Counter[str]) -> Record:
         return row
     tally.update(changed)
     conversation = row.conversation.model_copy(update={"messages": messages})
-    return row.model_copy(update={"id": content_id(conversation, rejected, None), "conversation": conversation, "rejected": rejected, "label": label})
+    id_ = content_id(conversation, rejected, None, row.desirable)
+    return row.model_copy(update={"id": id_, "conversation": conversation, "rejected": rejected, "label": label})
 
 
 def check_size(characters: int, rules: Cleaning) -> None:

@@ -164,8 +164,10 @@ class Spool:
         c = self._columns
         c.ids.append(int(record.id, 16))
         c.asked.append(key(question))
-        c.question.append(key(f"{around}\0{question}"))
-        c.row.append(key(f"{around}\0{question}\0{folded_answer}\0{rejected}"))
+        verdict = "" if record.desirable is None else f"\0{record.desirable}"
+        mine = f"\0{folded_answer}" if record.desirable is False else ""  # that an answer was disliked contradicts no other answer
+        c.question.append(key(f"{around}\0{question}{verdict}{mine}"))
+        c.row.append(key(f"{around}\0{question}\0{folded_answer}\0{rejected}{verdict}"))
         c.answer.append(key(folded_answer))
         is_short_answer = len(answer) <= SHORT_ANSWER_CHARACTERS and "\n" not in answer
         c.short_answer.append(self.answers.number(answer.strip() if is_short_answer else None, bounded=True))

@@ -35,6 +35,7 @@ DECISIONS: dict[Decision, str] = {
 }
 GRADED = 10
 """Worst answers shown of each candidate where answers are texts: they are long."""
+LOSS_UNITS = {"sft": "nats per token", "dpo": "nats per pair", "kto": "per rated answer"}
 CONTENTS = {
     "rivals": "Rivals",
     "training": "Training",
@@ -210,10 +211,10 @@ def _training(report: LineReport) -> dict[str, Any] | None:
         plots.Line("train loss", tuple((p.step, p.train_loss) for p in found.curve if p.train_loss is not None), "first"),
         plots.Line("dev loss", tuple((p.step, p.dev_loss) for p in found.curve if p.dev_loss is not None), "second"),
     ]
-    is_exact = report.verdict.metric in EXACT  # elsewhere a share of exact answers says nothing
-    exact = tuple((p.step, p.dev_metric) for p in found.curve if p.dev_metric is not None and is_exact)
-    metric = [plots.Line("dev exact match", exact, "second")]
-    titles = ("Loss, nats per token", "Exact match on dev rows")
+    name = found.dev_metric_name(report.verdict.metric in EXACT)  # elsewhere a share of exact answers says nothing
+    points = tuple((p.step, p.dev_metric) for p in found.curve if p.dev_metric is not None and name)
+    metric = [plots.Line(f"dev {name}", points, "second")]
+    titles = (f"Loss, {LOSS_UNITS[found.resolved.method.kind]}", f"{(name or '').capitalize()} on dev rows")
     drawn = [
         (titles[0], plots.curves(losses, ident="plot-loss", title=titles[0], axis=lambda v: f"{v:g}", best=found.best_step)),
         (titles[1], plots.curves(metric, ident="plot-dev", title=titles[1], axis=partial(_axis, "accuracy"), best=found.best_step)),
@@ -226,7 +227,7 @@ def _training(report: LineReport) -> dict[str, Any] | None:
             f"{words.count(found.steps)} of {words.count(found.planned_steps)} planned; the weights of step {words.count(found.best_step)} were kept",
         ),
         ("Ended", f"{'early' if found.stopped == 'early' else 'as planned'}: {found.stop_reason}"),
-        ("Best on dev", _best(found.best_dev_metric if is_exact else None, found.best_dev_loss)),
+        ("Best on dev", _best(found.best_dev_metric if name else None, found.best_dev_loss, name or "")),
         ("Rows seen", f"{words.count(found.trained_rows)}, repeats included; {words.count(found.trained_tokens)} tokens with a loss on them"),
         ("Truncated", words.plural(found.truncated_rows, "row") if found.truncated_rows else ""),
     ]
@@ -237,8 +238,8 @@ def _training(report: LineReport) -> dict[str, Any] | None:
     }
 
 
-def _best(metric: float | None, loss: float | None) -> str:
-    parts = [f"{words.value_of('accuracy', metric)} exact match"] if metric is not None else []
+def _best(metric: float | None, loss: float | None, name: str) -> str:
+    parts = [f"{words.value_of('accuracy', metric)} {name}"] if metric is not None else []
     return ", ".join([*parts, f"loss {loss:.3f}"] if loss is not None else parts)
 
 

@@ -30,13 +30,11 @@ class TargetRow(Protocol):
 
 
 @dataclass(frozen=True)
-class Loss:
-    """What one micro-batch gave."""
+class Scores:
+    """How improbable the K trained tokens of some rows are."""
 
-    total: Tensor
-    """Scalar: sum of cross-entropies (nats) over trained tokens, with its graph."""
     nll: Tensor
-    """[K] each trained token's cross-entropy, no graph."""
+    """[K] each trained token's cross-entropy (nats), with its graph."""
     correct: Tensor | None
     """[K] True where the target is the most probable token; None while gradients are computed, when nobody asks."""
     rows: Tensor
@@ -44,16 +42,26 @@ class Loss:
     computed: int
     """Tokens that went through the model."""
 
+    def sums(self, count: int) -> Tensor:
+        """[count] each row's sum of `nll`: minus the log-probability of its trained tokens."""
+        return self.nll.new_zeros(count).index_add(0, self.rows, self.nll)
 
-def supervised(model: LoadedModel, rows: Sequence[TargetRow]) -> Loss:
-    """Cross-entropy of the trained tokens of `rows`, computed as one forest."""
+    def exact(self, count: int) -> Tensor:
+        """[count] True where all of a row's trained tokens are the most probable ones."""
+        assert self.correct is not None
+        wrong = torch.zeros(count, dtype=torch.long, device=self.rows.device).index_add(0, self.rows, (~self.correct).long())
+        return wrong == 0
+
+
+def score(model: LoadedModel, rows: Sequence[TargetRow]) -> Scores:
+    """The trained tokens of `rows`, computed as one forest."""
     forest = model.pack([row.ids for row in rows])
     sources, targets, owners = gather(forest, rows)
     device = forest.ids.device
     hidden = model.hidden(forest).index_select(0, torch.tensor(sources, device=device))
     correct = None if torch.is_grad_enabled() else torch.empty(len(targets), dtype=torch.bool, device=device)
     nll = cross_entropy(hidden, torch.tensor(targets, device=device), model.head, correct)
-    return Loss(nll.sum(), nll.detach(), correct, torch.tensor(owners, device=device), model.computed(forest))
+    return Scores(nll, correct, torch.tensor(owners, device=device), model.computed(forest))
 
 
 def gather(forest: Forest, rows: Sequence[TargetRow]) -> tuple[list[int], list[int], list[int]]:

@@ -15,10 +15,10 @@ class CurvePoint(Noun):
     step: int
     epoch: float
     train_loss: float | None = None
-    """Mean cross-entropy per trained token (nats) since the last reading."""
+    """Mean loss of the step: cross-entropy (nats) per trained token, or the method's own per pair or rated answer."""
     dev_loss: float | None = None
     dev_metric: float | None = None
-    """Exact match under greedy decoding, by teacher forcing."""
+    """Share of right dev rows: exact match under greedy decoding, by teacher forcing; for preferences, pairs and ratings that come out right."""
     lr: float | None = None
     grad_norm: float | None = None
 
@@ -68,3 +68,9 @@ class Checkpoint(Noun):
     """Warnings raised on the way (overfitting …), in plain words."""
     versions: dict[str, str]
     """Package → version, and the machine's facts that results depend on (threads, dtype, device)."""
+
+    def dev_metric_name(self, is_exact: bool) -> str | None:
+        """What the share of right dev rows is called; None where it says nothing: `is_exact` is whether exact answers decide the task."""
+        if self.resolved.method.kind != "sft":
+            return "preference"
+        return "exact match" if is_exact else None

@@ -12,7 +12,7 @@ from tunesmith.spec.task import TaskKind
 
 SplitName = Literal["train", "dev", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
-FormatName = Literal["chat", "completion", "alpaca", "sharegpt", "preference", "table", "text", "markdown"]
+FormatName = Literal["chat", "completion", "alpaca", "sharegpt", "preference", "rated", "table", "text", "markdown"]
 
 
 class Source(Noun):
@@ -89,6 +89,10 @@ class Record(Noun):
     """Ends with the assistant's reference answer (for preference rows: the chosen one)."""
     rejected: tuple[Message, ...] | None = None
     """Preference rows: the turn or turns that were not preferred."""
+    answer_turns: int | None = None
+    """Messages at the conversation's end that are the answer which was preferred or rated, where there is more than one."""
+    desirable: bool | None = None
+    """Rated rows: whether the answer was liked; None: it is a reference answer."""
     text: str | None = None
     """A document without roles."""
     label: str | None = None

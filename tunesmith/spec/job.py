@@ -25,6 +25,7 @@ class Progress(Noun):
 
 
 DEV_MATCH = "dev_exact_match"
+DEV_PREFERENCE = "dev_preference"
 """The reading that says which share of the dev rows is answered exactly right."""
 
 

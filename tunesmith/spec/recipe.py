@@ -18,6 +18,27 @@ class Sft(Noun):
     kind: Literal["sft"] = "sft"
 
 
+class Dpo(Noun):
+    """Direct preference optimisation on pairs: the better answer gains on the worse one (Rafailov et al. 2023)."""
+
+    kind: Literal["dpo"] = "dpo"
+    beta: Annotated[float, Field(gt=0, le=2)] = 0.1
+    """How strongly the model is held to where it began: the higher, the more."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Share of pairs that are taken to be the wrong way round."""
+
+
+class Kto(Noun):
+    """Kahneman-Tversky optimisation on answers that were liked or not (Ethayarajh et al. 2024). A pair counts as one of each."""
+
+    kind: Literal["kto"] = "kto"
+    beta: Annotated[float, Field(gt=0, le=2)] = 0.1
+    desirable_weight: Positive | None = None
+    """Of liked answers' loss. None: so that both kinds weigh the same in all."""
+    undesirable_weight: Positive | None = None
+    """Of disliked answers' loss. None: so that both kinds weigh the same in all."""
+
+
 class Lora(Noun):
     """Low-rank adapters on linear layers; the base stays as it is."""
 
@@ -85,7 +106,7 @@ class Budget(Noun):
 class Recipe(Noun):
     """All that decides how training goes, beside the data and the start."""
 
-    method: Sft = Sft()
+    method: Annotated[Sft | Dpo | Kto, Field(discriminator="kind")] = Sft()
     weights: Annotated[Lora | Full, Field(discriminator="kind")] = Lora()
     optimiser: AdamW = AdamW()
     schedule: Schedule = Schedule()

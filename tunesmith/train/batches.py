@@ -1,7 +1,7 @@
-"""Tokenised rows → the rows of each optimiser step, and a step's micro-batches.
+"""Examples → those of each optimiser step, and a step's micro-batches.
 
 The seed alone fixes which rows meet in a step: permutations of all rows one after the other, cut every `rows_per_step` rows, so that no
-step is short. Within a step rows that share more than all of them do stay together, the rest is sorted by length, and the whole is cut by a
+step is short. Within a step examples that share more than all of them do stay together, the rest is sorted by length, and the whole is cut by a
 token budget in which shared tokens count once. Neither changes the gradient: the loss is a sum over trained tokens, divided by the step's number of them.
 """
 
@@ -15,19 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from tunesmith.model.forest import LEAST_GAIN, in_order, pack
-
-
-@dataclass(frozen=True)
-class TokenRow:
-    """One row to train or evaluate on."""
-
-    ids: list[int]
-    trained: list[bool]
-
-    @property
-    def targets(self) -> int:
-        """Tokens with a loss on them. The first token of a row has nothing before it that could predict it."""
-        return sum(self.trained[1:])
+from tunesmith.train.examples import Example
 
 
 @dataclass(frozen=True)
@@ -54,48 +42,61 @@ def _permutation(seed: int, epoch: int, count: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(count)
 
 
-def micro_batches(rows: Sequence[TokenRow], budget: int, shares: bool = True) -> list[list[int]]:
-    """Indices of `rows` in groups of at most `budget` computed tokens (one row may be longer).
+def micro_batches(examples: Sequence[Example], budget: int, shares: bool = True) -> list[list[int]]:
+    """Indices of `examples` in groups of at most `budget` computed tokens (one example may be longer).
 
-    Rows that share a beginning of their own (a pair with one question, turns of one conversation) stay together; such families and single
-    rows come shortest first. `shares` False: the model computes every row alone, padded to the longest of its group.
+    Those that share a beginning of their own (turns of one conversation) stay together; such families and single ones come shortest first.
+    `shares` False: the model computes every sequence alone, padded to the longest of its group.
     """
     if not shares:
-        return _padded(rows, budget)
-    order, common = in_order([row.ids for row in rows])
+        return _padded(examples, budget)
+    sizes = [packed_size(example) for example in examples]
+    order, common = in_order([example.sequences[0].ids for example in examples])
     trunk = min(common[1:], default=0)
     starts = [i for i in range(len(order)) if i == 0 or common[i] - trunk < LEAST_GAIN]
     families = [range(a, b) for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
     certain = trunk if trunk >= LEAST_GAIN else 0  # counted only where `pack` shares it for certain: no batch outgrows its budget
     groups: list[list[int]] = []
     used = 0
-    for family in sorted(families, key=lambda f: (max(len(rows[order[i]].ids) for i in f), f.start)):
-        shared: int | None = None  # tokens that the family's rows in the last group have in common
+    for family in sorted(families, key=lambda f: (max(sizes[order[i]] for i in f), f.start)):
+        shared: int | None = None  # tokens that the family's examples in the last group have in common
         for place in family:
-            length = len(rows[order[place]].ids)
+            size = sizes[order[place]]
             known = certain if shared is None else min(shared, common[place])
-            if not groups or used + length - known > budget:
+            if not groups or used + size - known > budget:
                 groups.append([])
                 used, known, shared = 0, 0, None
             groups[-1].append(order[place])
-            used += length - known
-            shared = length if shared is None else min(shared, common[place])
+            used += size - known
+            whole = len(examples[order[place]].sequences[0].ids)
+            shared = whole if shared is None else min(shared, common[place])
     return groups
 
 
-def _padded(rows: Sequence[TokenRow], budget: int) -> list[list[int]]:
-    """Groups of at most `budget` cells, shortest rows first."""
+def packed_size(example: Example) -> int:
+    """Tokens that go through the model for one example alone."""
+    sequences = [row.ids for row in example.sequences]
+    return len(sequences[0]) if len(sequences) == 1 else len(pack(sequences).ids)
+
+
+def _padded(examples: Sequence[Example], budget: int) -> list[list[int]]:
+    """Groups of at most `budget` cells, shortest examples first."""
     groups: list[list[int]] = []
-    for index in sorted(range(len(rows)), key=lambda i: (len(rows[i].ids), i)):
-        if not groups or (len(groups[-1]) + 1) * len(rows[index].ids) > budget:
+    count = 0
+    longest = [max(len(row.ids) for row in example.sequences) for example in examples]
+    for index in sorted(range(len(examples)), key=lambda i: (longest[i], i)):
+        more = len(examples[index].sequences)
+        if not groups or (count + more) * longest[index] > budget:
             groups.append([])
+            count = 0
         groups[-1].append(index)
+        count += more
     return groups
 
 
-def packed_tokens(rows: Sequence[TokenRow], budget: int, shares: bool = True) -> int:
-    """Tokens that go through the model for these rows."""
-    groups = [[rows[i].ids for i in group] for group in micro_batches(rows, budget, shares)]
+def packed_tokens(examples: Sequence[Example], budget: int, shares: bool = True) -> int:
+    """Tokens that go through the model for these examples."""
+    groups = [[row.ids for i in group for row in examples[i].sequences] for group in micro_batches(examples, budget, shares)]
     if shares:
         return sum(len(pack(group).ids) for group in groups)
     return sum(len(group) * max(len(ids) for ids in group) for group in groups)

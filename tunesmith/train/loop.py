@@ -1,27 +1,27 @@
-"""Rows, a loss and weights → trained weights. The only place where an optimiser steps.
+"""Examples, an objective and weights → trained weights. The only place where an optimiser steps.
 
-What is trained (adapters or everything) is decided by which parameters require a gradient, how a row becomes a number by `loss`, and where
+What is trained (adapters or everything) is decided by which parameters require a gradient, how a row becomes a number by the objective, and where
 it starts by what is loaded: none of it is known here.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from tunesmith.errors import Interrupted
-from tunesmith.model.likelihood import Loss
 from tunesmith.model.load import LoadedModel
 from tunesmith.spec.checkpoint import CurvePoint
-from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Progress, Reading
+from tunesmith.spec.job import Monitor, Note, Progress, Reading
 from tunesmith.spec.recipe import Recipe
 from tunesmith.train import alarms
-from tunesmith.train.batches import Order, TokenRow, micro_batches, step_seed
+from tunesmith.train.batches import Order, micro_batches, step_seed
+from tunesmith.train.examples import Example
+from tunesmith.train.methods import Objective
 from tunesmith.train.schedule import rate
 from tunesmith.train.state import RunState, Weights, save
 
@@ -45,9 +45,9 @@ class Run:
     """One training run's fixed parts."""
 
     model: LoadedModel
-    loss: Callable[[LoadedModel, list[TokenRow]], Loss]
-    train: Sequence[TokenRow]
-    dev: Sequence[TokenRow]
+    objective: Objective
+    train: Sequence[Example]
+    dev: Sequence[Example]
     recipe: Recipe
     plan: Plan
     weights: Weights
@@ -87,18 +87,18 @@ def run_loop(run: Run, state: RunState) -> RunState:
 def _step(run: Run, order: Order, state: RunState) -> RunState:
     """One optimiser step over its micro-batches."""
     chosen = [run.train[i] for i in order.step(state.step)]
-    targets = sum(row.targets for row in chosen)
+    units = max(1, sum(example.units for example in chosen))
     torch.manual_seed(step_seed(run.recipe.seed, state.step))
+    before = run.objective.before(run.model, chosen, run.plan.tokens_per_batch)
     run.model.network.train()
     total, computed = 0.0, 0
     for group in micro_batches(chosen, run.plan.tokens_per_batch, run.model.shares_prefixes):
-        rows = [chosen[i] for i in group]
-        loss = run.loss(run.model, rows)
-        (loss.total / max(1, targets)).backward()  # type: ignore[no-untyped-call]
+        loss = run.objective.loss(run.model, [chosen[i] for i in group], before)
+        (loss.total / units).backward()  # type: ignore[no-untyped-call]
         run.weights.collect()
         total += float(loss.total.detach())
         computed += loss.computed
-    mean = total / max(1, targets)
+    mean = total / units
     norm = run.weights.clip(run.recipe.optimiser.clip)
     lr = run.plan.lr * rate(run.recipe.schedule, state.step, run.plan.steps)
     alarms.check_number(mean, norm, state.step + 1, lr, run.model.placement.facts()["dtype"])
@@ -114,21 +114,25 @@ def _step(run: Run, order: Order, state: RunState) -> RunState:
             "losses": losses,
             "curve": (*state.curve, point),
             "trained_rows": state.trained_rows + len(chosen),
-            "trained_tokens": state.trained_tokens + targets,
-            "logical_tokens": state.logical_tokens + sum(len(row.ids) for row in chosen),
+            "trained_tokens": state.trained_tokens + sum(row.targets for example in chosen for row in example.sequences),
+            "logical_tokens": state.logical_tokens + sum(len(row.ids) for example in chosen for row in example.sequences),
             "computed_tokens": state.computed_tokens + computed,
         }
     )
 
 
 def _evaluate(run: Run, state: RunState) -> RunState:
-    """The dev split's loss and exact match, and what follows: a new best, an alarm, or the end of patience."""
+    """The dev split's loss and share of right examples, and what follows: a new best, an alarm, or the end of patience."""
     if not run.dev:
         return state.model_copy(update={"best_step": state.step})
-    loss, metric = evaluate_rows(run.model, run.loss, run.dev, run.plan.tokens_per_batch)
-    run.monitor.emit(Reading(step=state.step, values={"dev_loss": loss, DEV_MATCH: metric}))
+    loss, metric = evaluate(run.model, run.objective, run.dev, run.plan.tokens_per_batch)
+    run.monitor.emit(Reading(step=state.step, values={"dev_loss": loss, run.objective.reading: metric}))
     read = state.curve[-1].model_copy(update={"dev_loss": loss, "dev_metric": metric})
-    best = state.best_dev_loss is None or state.best_dev_metric is None or (metric, -loss) > (state.best_dev_metric, -state.best_dev_loss)
+    best = (
+        state.best_dev_loss is None
+        or state.best_dev_metric is None
+        or _better(run.objective, (loss, metric), (state.best_dev_loss, state.best_dev_metric))
+    )
     waited = 0 if best else state.evaluations_without_better + 1
     patience = run.recipe.budget.patience
     found = state.alarms
@@ -144,23 +148,23 @@ def _evaluate(run: Run, state: RunState) -> RunState:
     return state.model_copy(update=update)
 
 
-@torch.no_grad()
-def evaluate_rows(
-    model: LoadedModel, loss: Callable[[LoadedModel, list[TokenRow]], Loss], rows: Sequence[TokenRow], tokens_per_batch: int
-) -> tuple[float, float]:
-    """(mean loss per trained token, share of rows answered exactly).
+def _better(objective: Objective, new: tuple[float, float], old: tuple[float, float]) -> bool:
+    """Whether one (loss, metric) is better than another; what does not decide breaks ties."""
+    keys = [(-loss, metric) if objective.by_loss else (metric, -loss) for loss, metric in (new, old)]
+    return keys[0] > keys[1]
 
-    Under greedy decoding an answer equals its reference exactly when, fed the reference, every argmax along it is the reference's next
-    token: one forward pass instead of generation.
-    """
+
+@torch.no_grad()
+def evaluate(model: LoadedModel, objective: Objective, examples: Sequence[Example], tokens_per_batch: int) -> tuple[float, float]:
+    """(mean loss per unit, share of examples that are right)."""
     was_training = model.network.training
     model.network.eval()
-    total, exact = 0.0, 0
-    for group in micro_batches(rows, tokens_per_batch, model.shares_prefixes):
-        result = loss(model, [rows[i] for i in group])
-        total += float(result.total)
-        assert result.correct is not None
-        wrong: Tensor = result.rows[~result.correct]
-        exact += len(group) - len(set(wrong.tolist()))
+    before = objective.before(model, examples, tokens_per_batch)
+    total, right = 0.0, 0
+    for group in micro_batches(examples, tokens_per_batch, model.shares_prefixes):
+        loss = objective.loss(model, [examples[i] for i in group], before)
+        total += float(loss.total)
+        assert loss.right is not None
+        right += int(loss.right.sum())
     model.network.train(was_training)
-    return total / max(1, sum(row.targets for row in rows)), exact / len(rows)
+    return total / max(1, sum(example.units for example in examples)), right / len(examples)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.memory import choose_batch, free_bytes
-from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
-from tunesmith.train.batches import Order, TokenRow, packed_tokens
+from tunesmith.spec.recipe import Choice, Full, Kto, Lora, Recipe, Sft
+from tunesmith.train.batches import Order, packed_size, packed_tokens
+from tunesmith.train.examples import Example, Rated
 from tunesmith.train.loop import Plan
 
 LONGEST_ROW = 2048
+PREFERENCE_RATE = 0.1
+"""Of the rate for answers: what a pair teaches is a difference, and a large step drives both of its answers away."""
 SMALL_DATA = 1000
 BACKWARD = {"lora": 2.0, "full": 3.0}
 """Cost of a training token against one that is only evaluated: adapters skip the weights' own gradients."""
@@ -26,7 +32,27 @@ def learning_rate(recipe: Recipe, parameters: int) -> Choice:
         value, why = (
             (5e-5, "all weights of a model under 700 M parameters") if small else (1e-5, "all weights of a model of 700 M parameters or more")
         )
+    if not isinstance(recipe.method, Sft):
+        value, why = value * PREFERENCE_RATE, f"{why}; preferences need a smaller rate than answers"
     return Choice(name="lr", value=f"{value:g}", reason=f"{why}; see docs/decisions")
+
+
+def rating_weights(method: Kto, examples: list[Rated]) -> tuple[Kto, tuple[Choice, ...]]:
+    """The weights of liked and disliked answers: the rarer kind counts more, so that both weigh the same in all.
+
+    Source: Ethayarajh et al. 2024 §4.2 ask for a ratio of the weighted counts between 1 and 4/3.
+    """
+    liked = sum(example.is_desirable for example in examples)
+    most = max(liked, len(examples) - liked)
+    found: dict[str, float] = {}
+    for name, count, given in (
+        ("desirable_weight", liked, method.desirable_weight),
+        ("undesirable_weight", len(examples) - liked, method.undesirable_weight),
+    ):
+        if given is None:
+            found[name] = most / count
+    why = f"{liked} liked and {len(examples) - liked} disliked answers weigh the same in all"
+    return method.model_copy(update=found), tuple(Choice(name=name, value=f"{value:.4g}", reason=why) for name, value in found.items())
 
 
 def max_length(recipe: Recipe, context: int) -> Choice:
@@ -40,7 +66,7 @@ def max_length(recipe: Recipe, context: int) -> Choice:
     )
 
 
-def resolve(recipe: Recipe, model: LoadedModel, rows: list[TokenRow], length: int, memory_limit: int | None) -> tuple[Recipe, tuple[Choice, ...]]:
+def resolve(recipe: Recipe, model: LoadedModel, rows: list[Any], length: int, memory_limit: int | None) -> tuple[Recipe, tuple[Choice, ...]]:
     """The recipe without None, and the choices that were made.
 
     Raises: DoesNotFit if not even the longest row does.
@@ -65,17 +91,21 @@ def resolve(recipe: Recipe, model: LoadedModel, rows: list[TokenRow], length: in
             )
         )
         optimiser = optimiser.model_copy(update={"weight_decay": float(decay)})
+    method = recipe.method
+    if isinstance(method, Kto):
+        method, weighed = rating_weights(method, rows)
+        choices += weighed
     budget = recipe.budget
     if budget.tokens_per_batch is None:
-        longest = max(len(row.ids) for row in rows)
+        longest = max(packed_size(row) for row in rows)
         choices.append(choose_batch(model.shape, weights, model.placement.dtype, free_bytes(memory_limit), longest))
         budget = budget.model_copy(update={"tokens_per_batch": int(choices[-1].value)})
     budget = budget.model_copy(update={"max_length": length})
-    resolved = recipe.model_copy(update={"weights": weights, "optimiser": optimiser, "budget": budget})
+    resolved = recipe.model_copy(update={"method": method, "weights": weights, "optimiser": optimiser, "budget": budget})
     return resolved, tuple(choices)
 
 
-def make_plan(recipe: Recipe, train: list[TokenRow], dev: list[TokenRow], shares: bool = True) -> tuple[Plan, Choice]:
+def make_plan(recipe: Recipe, train: Sequence[Example], dev: Sequence[Example], shares: bool = True) -> tuple[Plan, Choice]:
     """How many steps, and after which of them dev is evaluated; the last one always is.
 
     Evaluations are thinned out until they cost at most `dev_time_share` of the training's work in tokens: counted, not timed, so that the

@@ -1,23 +1,24 @@
-"""Records and a prompt → tokenised rows."""
+"""Records, a prompt and a method → examples."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tunesmith.errors import Interrupted, NotEnoughData
 from tunesmith.model.template import Template
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.job import Monitor, Progress
-from tunesmith.train.batches import TokenRow
+from tunesmith.train.methods import Objective
 
 
 @dataclass(frozen=True)
 class Tokenised:
-    """Rows ready to train on, and what happened to the others."""
+    """Examples ready to train on, and what happened to the other rows."""
 
-    rows: list[TokenRow]
+    rows: list[Any]
     truncated: int
     """Rows that were longer than the limit and were cut."""
     dropped: int
@@ -28,6 +29,7 @@ def tokenise(
     records: Sequence[Record],
     prompt: Prompt,
     template: Template,
+    objective: Objective,
     max_length: int,
     monitor: Monitor,
     label: str,
@@ -36,25 +38,23 @@ def tokenise(
 
     Raises: NotEnoughData if nothing is left, Interrupted.
     """
-    rows: list[TokenRow] = []
+    rows: list[Any] = []
     truncated = dropped = 0
     for number, record in enumerate(records):
         if number % 256 == 0:
             if monitor.stopping():
                 raise Interrupted(f"stopped while the {label} rows were tokenised", where="training", fix="run the same command again")
             monitor.emit(Progress(label=f"tokenising {label}", done=number, total=len(records)))
-        found = list(template.rows(prompt.apply(record.conversation), max_length)) if record.conversation is not None else []
-        dropped += not found
-        for rendered in found:
-            truncated += rendered.truncated
-            row = TokenRow(rendered.ids, rendered.trained)
-            if row.targets:
-                rows.append(row)
-            else:
-                dropped += 1
+        before = len(rows)
+        if record.conversation is not None:
+            for example, was_cut in objective.examples(record, prompt.apply(record.conversation), template, max_length):
+                if example.units:
+                    rows.append(example)
+                    truncated += was_cut
+        dropped += len(rows) == before
     if not rows:
         raise NotEnoughData(
             f"no {label} row holds anything to learn", where=label, got=f"{len(records)} rows, {dropped} without a trainable token",
             expected="rows with an assistant's answer that fits the length limit", fix="raise train.budget.max_length, or look at the rows with tunesmith data show",
         )  # fmt: skip
-    return Tokenised(rows, truncated, dropped)
+    return Tokenised(objective.complete(rows, max_length), truncated, dropped)

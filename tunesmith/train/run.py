@@ -15,10 +15,9 @@ import safetensors
 import torch
 import transformers
 
-from tunesmith.errors import StoreUnusable
+from tunesmith.errors import BadProject, StoreUnusable
 from tunesmith.model import lora
 from tunesmith.model.device import Placement, apply
-from tunesmith.model.likelihood import supervised
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.model.memory import gigabytes, to_train
 from tunesmith.model.tensors import write
@@ -30,7 +29,10 @@ from tunesmith.spec.model import LocalModel
 from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
 from tunesmith.store.disk import disk_faults
 from tunesmith.train import alarms, state
+from tunesmith.train.batches import Order
 from tunesmith.train.loop import Plan, Run, run_loop
+from tunesmith.train.methods import objective_of
+from tunesmith.train.reference import with_reference
 from tunesmith.train.resolve import make_plan, max_length, resolve
 from tunesmith.train.rows import Tokenised, tokenise
 from tunesmith.train.state import RunState, Weights
@@ -78,12 +80,7 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
     if not model.shares_prefixes:
         monitor.emit(Note(text=f"{start.base.id} takes every row alone, padded: {model.sharing_reason}"))
     length = max_length(inputs.recipe, model.context)
-    rows = tokenise(inputs.train, inputs.prompt, model.template, int(length.value), monitor, "train")
-    dev = (
-        tokenise(_sample(inputs.dev, inputs.recipe), inputs.prompt, model.template, int(length.value), monitor, "dev")
-        if inputs.dev
-        else Tokenised([], 0, 0)
-    )
+    rows, dev = _tokenised(inputs, model, int(length.value), monitor)
     if frozen is None:
         recipe, choices = resolve(inputs.recipe, model, rows.rows, int(length.value), memory_limit)
         plan, evaluations = make_plan(recipe, rows.rows, dev.rows, model.shares_prefixes)
@@ -110,9 +107,46 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
     plan = Plan(raw["steps"], frozenset(raw["evaluate_at"]), raw["tokens_per_batch"], raw["lr"])
     _tell(inputs, rows, choices, model, monitor)
     _prepare(model, recipe, start)
-    run = Run(model, supervised, rows.rows, dev.rows, recipe, plan, _weights(model, recipe), scratch, monitor)
     with disk_faults(scratch, only_full=True):
+        run = _run_of(model, recipe, plan, rows, dev, scratch, monitor)
         return _finish(inputs, run, _run(run), choices, rows, folder)
+
+
+def _tokenised(inputs: Inputs, model: LoadedModel, length: int, monitor: Monitor) -> tuple[Tokenised, Tokenised]:
+    """The training rows and the part of the dev rows that is looked at.
+
+    Raises: NotEnoughData, Interrupted, BadProject for a method that these rows are not for.
+    """
+    objective = objective_of(inputs.recipe.method)
+    _check_method(inputs)
+    rows = tokenise(inputs.train, inputs.prompt, model.template, objective, length, monitor, "train")
+    if not inputs.dev:
+        return rows, Tokenised([], 0, 0)
+    return rows, tokenise(_sample(inputs.dev, inputs.recipe), inputs.prompt, model.template, objective, length, monitor, "dev")
+
+
+def _check_method(inputs: Inputs) -> None:
+    """Raises: BadProject if no row has what the method learns from."""
+    kind = inputs.recipe.method.kind
+    pairs, rated = (sum(getattr(row, name) is not None for row in inputs.train) for name in ("rejected", "desirable"))
+    if (kind == "dpo" and not pairs) or (kind == "kto" and not pairs + rated):
+        wanted = "a preferred and a rejected answer" if kind == "dpo" else "an answer that was liked or not, or a preferred and a rejected one"
+        raise BadProject(
+            "these rows are not for this method", where="train.method.kind", got=f"{kind}, and {len(inputs.train)} rows of which {pairs} are pairs and {rated} rated",
+            expected=f"rows with {wanted}", fix='train.method.kind = "sft", or give rows of that format',
+        )  # fmt: skip
+
+
+def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev: Tokenised, scratch: Path, monitor: Monitor) -> Run:
+    """Everything the loop needs; the weights are still those that training begins with."""
+    objective = objective_of(recipe.method)
+    train, held = rows.rows, dev.rows
+    if objective.has_reference:
+        order = Order(len(train), recipe.budget.rows_per_step, recipe.seed)
+        used = {i for step in range(plan.steps) for i in order.step(step)}
+        train = with_reference(model, train, used, plan.tokens_per_batch, scratch / "reference-train.safetensors", monitor, "train")
+        held = with_reference(model, held, range(len(held)), plan.tokens_per_batch, scratch / "reference-dev.safetensors", monitor, "dev")
+    return Run(model, objective, train, held, recipe, plan, _weights(model, recipe), scratch, monitor)
 
 
 def _run(run: Run) -> RunState:

@@ -78,6 +78,7 @@ ASK, GOOD, BAD = ({"role": role, "content": content} for role, content in (("use
     "row",
     [
         {"input": {"messages": [ASK], "tools": []}, "preferred_output": [GOOD], "non_preferred_output": [BAD]},
+        {"input": {"messages": [ASK]}, "preferred_completion": [GOOD], "non_preferred_completion": [BAD]},
         {"prompt": "q", "chosen": "good", "rejected": "bad"},
         {"question": "q", "chosen": "good", "rejected": "bad"},
         {"prompt": [ASK], "chosen": [GOOD], "rejected": [BAD]},
@@ -103,6 +104,27 @@ def test_preference_forms_are_one(row):
 )
 def test_preference_faults(row, reason):
     assert fault(row, format="preference")[0] == reason
+
+
+@pytest.mark.parametrize("key", ["desirable", "thumbs_up", "label"])
+@pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ("true", True), (" FALSE", False), (1, True), ("0", False)])
+@pytest.mark.parametrize("row", [{"prompt": "q", "completion": "a"}, {"messages": [ASK, {"role": "assistant", "content": "a"}]}], ids=["texts", "chat"])
+def test_rated_forms_are_one(row, key, value, expected):
+    found = parts(row | {key: value}, format="rated")
+    assert said(found) == [("user", "q"), ("assistant", "a")]
+    assert (found.desirable, found.answer_turns) == (expected, None)
+
+
+@pytest.mark.parametrize(("more", "reason"), [({}, "missing_key"), ({"label": "maybe"}, "bad_rating"), ({"label": None}, "bad_rating")])
+def test_rated_faults(more, reason):
+    assert fault({"prompt": "q", "completion": "a"} | more, format="rated")[0] == reason
+
+
+def test_an_answer_of_several_messages_says_how_many():
+    call = {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}
+    answer = [call, {"role": "tool", "tool_call_id": "1", "content": "x"}, GOOD]
+    assert parts({"prompt": [ASK], "chosen": answer, "rejected": [BAD]}, format="preference").answer_turns == 3
+    assert parts({"prompt": [ASK], "completion": answer, "label": True}, format="rated").answer_turns == 3
 
 
 def test_table():

@@ -12,6 +12,7 @@ from tunesmith.data.sources.columns import Guess, guess_columns
 from tunesmith.data.sources.fault import excerpt
 from tunesmith.data.sources.json_rows import Row, json_array, json_lines
 from tunesmith.data.sources.lines import Position, check_file, read_lines, text_encoding
+from tunesmith.data.sources.rows import VERDICTS
 from tunesmith.data.sources.tables import csv_rows, likely_delimiter, parquet_columns, parquet_rows
 from tunesmith.errors import BadData, Problem
 from tunesmith.spec.dataset import FormatName
@@ -141,7 +142,7 @@ def raw_rows(path: Path, shape: Shape, where: str, position: Position | None = N
 def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str) -> Detection:
     """What the rows mean, from the keys they have and what stands under them."""
     keys = list(dict.fromkeys(key for row in sample for key in row))
-    found = known_format(set(keys))
+    found = known_format(set(keys), sample)
     if found is not None:
         return Detection(path, shape, found[0], f"{shape.reason}; {found[1]}", tuple(keys), rows_seen=len(sample), sample=tuple(sample[:20]))
     guesses = guess_columns(keys, sample)
@@ -170,10 +171,13 @@ def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str
     )
 
 
-def known_format(keys: set[str]) -> tuple[FormatName, str] | None:
+def known_format(keys: set[str], sample: list[dict[str, Any]]) -> tuple[FormatName, str] | None:
     """(format, why) for rows with these keys; None if they are a table whose columns need a meaning."""
-    if "preferred_output" in keys or {"chosen", "rejected"} <= keys:
+    if keys & {"preferred_output", "preferred_completion"} or {"chosen", "rejected"} <= keys:
         return "preference", "rows with a preferred and a rejected answer"
+    verdict = next((key for key in VERDICTS if any(isinstance(row.get(key), bool) for row in sample)), None)
+    if verdict and ("messages" in keys or {"prompt", "completion"} <= keys):
+        return "rated", f"rows with an answer and whether it was liked (`{verdict}`)"
     if "messages" in keys:
         return "chat", "rows with `messages`"
     if keys & {"conversations", "conversation"}:

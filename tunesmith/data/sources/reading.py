@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tunesmith.data.sources.detection import Detection, Shape, detect, known_format, raw_rows
+from tunesmith.data.sources.detection import Detection, Shape, detect, raw_rows
 from tunesmith.data.sources.documents import pieces
 from tunesmith.data.sources.fault import RowFault, excerpt, with_fix
 from tunesmith.data.sources.lines import Position, read_lines
@@ -28,6 +28,7 @@ __all__ = ["Plan", "Position", "plan", "read", "read_plan"]
 
 FORMAT_KEYS: dict[FormatName, tuple[str, ...]] = {
     "chat": ("messages",), "completion": ("prompt", "completion"), "alpaca": ("instruction", "output"), "sharegpt": ("conversations",), "preference": ("chosen", "rejected"),
+    "rated": (),
 }  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def format_problems(source: Source, format_: FormatName, found: Detection) -> li
             )
         )
     keys = FORMAT_KEYS.get(format_, ())
-    if keys and source.format and not set(keys) <= set(found.columns) and (known_format(set(found.columns)) or ("", ""))[0] != format_:
+    if keys and source.format and not set(keys) <= set(found.columns) and found.format != format_:
         got = ", ".join(excerpt(c, 30) for c in found.columns[:12])
         problems.append(
             Problem(
@@ -189,7 +190,7 @@ def read_plan(settled: Plan, position: Position | None = None) -> Iterator[Recor
             continue
         try:
             parts = parse_row(row, source)
-            yield record(origin, conversation=parts.conversation, rejected=parts.rejected, label=parts.label, group=parts.group)
+            yield record(origin, **vars(parts))
         except RowFault as fault:
             yield rejected(origin, fault)
         except ValidationError as error:  # half a surrogate pair from a Parquet file, or a type that the checks above let pass
@@ -199,10 +200,11 @@ def read_plan(settled: Plan, position: Position | None = None) -> Iterator[Recor
 
 def record(origin: Origin, **parts: Any) -> Record:
     """A Record with the id that its content gives it."""
-    return Record(id=content_id(parts.get("conversation"), parts.get("rejected"), parts.get("text")), origin=origin, **parts)
+    id_ = content_id(parts.get("conversation"), parts.get("rejected"), parts.get("text"), parts.get("desirable"))
+    return Record(id=id_, origin=origin, **parts)
 
 
-def content_id(conversation: Conversation | None, rejected: Sequence[Message] | None, text: str | None) -> str:
+def content_id(conversation: Conversation | None, rejected: Sequence[Message] | None, text: str | None, desirable: bool | None = None) -> str:
     """16 hex digits of the sha256 of a row's content, not of where it came from; absent fields do not count, so that new ones change no id.
 
     Raises: PydanticSerializationError if a text holds half a surrogate pair.
@@ -211,6 +213,8 @@ def content_id(conversation: Conversation | None, rejected: Sequence[Message] | 
     parts += [turn.model_dump_json(exclude_none=True) for turn in rejected or ()]
     if text is not None:
         parts.append(text)
+    if desirable is not None:
+        parts.append("liked" if desirable else "disliked")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

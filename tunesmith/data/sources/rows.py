@@ -1,6 +1,6 @@
 """One row of a known format (a dictionary) → the parts of a Record, or what is wrong with it.
 
-Formats: chat, completion, alpaca, sharegpt, preference, table. Every parser is pure.
+Formats: chat, completion, alpaca, sharegpt, preference, rated, table. Every parser is pure.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -24,6 +24,8 @@ class Parts:
 
     conversation: Conversation
     rejected: tuple[Message, ...] | None = None
+    answer_turns: int | None = None
+    desirable: bool | None = None
     label: str | None = None
     group: str | None = None
 
@@ -168,12 +170,12 @@ def _sharegpt_call(text: str, at: str, calls: int) -> ToolCall:
 
 def preference_row(row: dict[str, Any], source: Source) -> Parts:
     """A question with a better and a worse answer: OpenAI's form, or prompt / chosen / rejected as texts or messages."""
-    if "preferred_output" in row or "non_preferred_output" in row:
-        asked = row.get("input") if isinstance(row.get("input"), dict) else {}
-        assert isinstance(asked, dict)
-        return _preference(
-            asked.get("messages"), asked.get("tools"), row.get("preferred_output"), row.get("non_preferred_output"), source, "input.messages"
-        )
+    for kind in ("output", "completion"):  # OpenAI's guides write the one, its schema the other
+        if f"preferred_{kind}" in row or f"non_preferred_{kind}" in row:
+            asked = row.get("input") if isinstance(row.get("input"), dict) else {}
+            assert isinstance(asked, dict)
+            sides = row.get(f"preferred_{kind}"), row.get(f"non_preferred_{kind}")
+            return _preference(asked.get("messages"), asked.get("tools"), *sides, source, "input.messages")
     prompt, chosen, rejected = row.get("prompt", row.get("question")), row.get("chosen"), row.get("rejected")
     if isinstance(chosen, str) and isinstance(rejected, str):
         chosen, rejected = ([{"role": "assistant", "content": side}] for side in (chosen, rejected))
@@ -207,7 +209,26 @@ def _preference(prompt: Any, tools: Any, chosen: Any, rejected: Any, source: Sou
         raise RowFault("same_answers", "the preferred and the rejected answer are the same; nothing can be learnt from the pair")
     check_turns((*asked, *good), f"{key} + the preferred answer")
     check_turns((*asked, *bad), f"{key} + the rejected answer")
-    return Parts(Conversation(messages=(*asked, *good), tools=tool_list(tools)), rejected=bad)
+    turns = len(good) if len(good) > 1 else None
+    return Parts(Conversation(messages=(*asked, *good), tools=tool_list(tools)), rejected=bad, answer_turns=turns)
+
+
+VERDICTS = ("desirable", "thumbs_up", "label")
+"""Keys under which a row may say whether its answer was liked."""
+
+
+def rated_row(row: dict[str, Any], source: Source) -> Parts:
+    """An answer that was liked or not: {"prompt": …, "completion": …} or {"messages": […]}, with true or false under one of `VERDICTS`."""
+    key = next((key for key in VERDICTS if key in row), None)
+    if key is None:
+        raise RowFault("missing_key", f"has none of {', '.join(VERDICTS)}: whether the answer was liked")
+    verdict = {"true": True, "1": True, "false": False, "0": False}.get(str(row[key]).strip().lower())
+    if verdict is None:
+        raise RowFault("bad_rating", f"`{key}` is {excerpt(row[key])}; expected true for an answer that was liked, false for one that was not")
+    parts = chat_row(row, source) if "messages" in row else completion_row(row, source)
+    completion = row.get("completion")
+    turns = len(completion) if isinstance(completion, list) and "messages" not in row and len(completion) > 1 else None
+    return replace(parts, desirable=verdict, answer_turns=turns)
 
 
 def table_row(row: dict[str, Any], source: Source) -> Parts:
@@ -226,6 +247,7 @@ PARSERS: dict[FormatName, Parser] = {
     "alpaca": alpaca_row,
     "sharegpt": sharegpt_row,
     "preference": preference_row,
+    "rated": rated_row,
     "table": table_row,
 }
 
@@ -241,4 +263,4 @@ def parse_row(row: dict[str, Any], source: Source) -> Parts:
     group = scalar(row.get(source.group), source.group) if source.group else None
     if source.group and group is None:
         raise RowFault("no_group", f"`{source.group}` (the group that must stay together) is empty or missing")
-    return Parts(parts.conversation, parts.rejected, label, group) if label or group else parts
+    return replace(parts, label=label, group=group)

@@ -1,0 +1,64 @@
+"""What the loop, and what prepares its rows, asks of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from tunesmith.model.load import LoadedModel
+from tunesmith.model.template import Rendered, Template
+from tunesmith.spec.chat import Conversation
+from tunesmith.spec.dataset import Record
+from tunesmith.train.examples import TokenRow
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one micro-batch gave."""
+
+    total: Tensor
+    """Scalar: the sum over the examples, with its graph."""
+    right: Tensor | None
+    """[E] True where an example is answered right, in the method's own sense; None while gradients are computed, when nobody asks."""
+    computed: int
+    """Tokens that went through the model."""
+
+
+class Objective(Protocol):
+    """One method. `E` are examples of the kind that `examples` makes."""
+
+    reading: str
+    """Name under which the share of right examples is reported."""
+    by_loss: bool
+    """Whether the best checkpoint is that with the lowest dev loss; else the one that answers most examples right."""
+    has_reference: bool
+    """Whether examples carry the log-probabilities under the model that training begins with."""
+
+    def examples(self, record: Record, conversation: Conversation, template: Template, max_length: int) -> Iterator[tuple[Any, bool]]:
+        """(example, whether it was cut) from a record whose prompt has been put in front: `conversation`."""
+
+    def complete(self, examples: list[Any], max_length: int) -> list[Any]:
+        """The examples with what they need of one another."""
+
+    def before(self, model: LoadedModel, examples: Sequence[Any], budget: int) -> Any:
+        """What the loss needs to know of a whole step (or of the whole dev split), in passes of at most `budget` tokens."""
+
+    def loss(self, model: LoadedModel, examples: Sequence[Any], before: Any) -> Loss:
+        """The loss of one micro-batch."""
+
+
+def only_last(conversation: Conversation, answer: int) -> Conversation:
+    """`conversation` with nothing trained but the last `answer` messages."""
+    start = len(conversation.messages) - answer
+    kept = tuple(
+        m.model_copy(update={"weight": (1 if i >= start else 0) if m.role == "assistant" else None}) for i, m in enumerate(conversation.messages)
+    )
+    return conversation.model_copy(update={"messages": kept})
+
+
+def token_row(rendered: Rendered) -> TokenRow:
+    """A rendered row as the trainer knows it."""
+    return TokenRow(rendered.ids, rendered.trained)
