@@ -1,6 +1,6 @@
 """Training against TRL: the same rows in the same order, in turns, medians of the rounds.
 
-    python -m bench.train gsm8k --rounds 3        # or banking77, gsm8k-full; --sweep finds the peer's best settings first
+    python -m bench.train gsm8k --rounds 3        # or banking77, gsm8k-full, gsm8k-dpo; --sweep finds the peer's best settings first
 
 Both sides must show the same loss trajectory, or the comparison is void. Run nothing beside it: spinning threads ruin both sides.
 Results are appended to bench/results.csv. Steps of 32 rows; the first step of each run warms up and is not counted.
@@ -17,10 +17,11 @@ from typing import Any
 
 from bench.facts import append, matmul_peak
 from bench.peers import child, python
-from bench.work import ROOT, ROWS_PER_STEP, base, write_rows
+from bench.work import ROOT, ROWS_PER_STEP, base, write_pairs, write_rows
 from tunesmith.settings import worker_environment
 
-WORKS = {"gsm8k": ("gsm8k", False), "banking77": ("banking77", False), "gsm8k-full": ("gsm8k", True)}
+RATES = {"gsm8k": 1e-3, "banking77": 1e-3, "gsm8k-full": 5e-5, "gsm8k-dpo": 1e-4}
+"""Work → learning rate of both sides."""
 DEFAULTS: dict[str, Any] = {"options": {}, "dtype": None}
 SWEEP: dict[str, dict[str, Any]] = {
     "trl defaults": DEFAULTS,
@@ -73,7 +74,7 @@ class Outcome:
 def main() -> int:
     """Run the comparison; 1 when it is void."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", choices=WORKS)
+    parser.add_argument("work", choices=RATES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--sweep", action="store_true", help="measure all of the peer's settings before the rounds")
@@ -81,10 +82,10 @@ def main() -> int:
         "--best", default="trl batch 4, bf16 weights, no checkpointing", help="the peer's settings to compare with, beside its defaults"
     )
     asked = parser.parse_args()
-    data, full = WORKS[asked.work]
-    rows = write_rows(data, asked.steps)
-    tokens = sum(len(json.loads(line)["ids"]) for line in rows.read_text().splitlines()) / asked.steps
-    work = {"rows": str(rows), "base": base().folder, "steps": asked.steps, "lr": 5e-5 if full else 1e-3, "full": full}
+    full, dpo = asked.work.endswith("-full"), asked.work.endswith("-dpo")
+    rows = write_pairs(asked.steps) if dpo else write_rows(asked.work.removesuffix("-full"), asked.steps)
+    tokens = sum(tokens_of(json.loads(line)) for line in rows.read_text().splitlines()) / asked.steps
+    work = {"rows": str(rows), "base": base().folder, "steps": asked.steps, "lr": RATES[asked.work], "full": full, "dpo": dpo}
     best = asked.best
     if asked.sweep:
         found = {}
@@ -106,16 +107,21 @@ def main() -> int:
     return show(asked.work, taken, tokens)
 
 
+def tokens_of(row: dict[str, Any]) -> int:
+    """Tokens of a row as a trainer without sharing counts them: both sides of a pair with their question."""
+    return len(row["ids"]) if "ids" in row else sum(len(row["prompt"]) + len(row[name]) for name in ("chosen", "rejected"))
+
+
 def ours(work: dict[str, Any]) -> Outcome:
     """Our side, in the environment that a worker gets."""
-    told = child([sys.executable, "-m", "bench.ours_sft"], work | {"options": {}}, worker_environment())
+    told = child([sys.executable, "-m", "bench.ours_train"], work | {"options": {}}, worker_environment())
     assert told is not None
     return Outcome.of(told)
 
 
 def attempt(name: str, work: dict[str, Any]) -> Outcome | None:
     """The peer's side; None where these settings do not run, with the reason on standard error."""
-    told = child([str(python("trl")), str(ROOT / "bench" / "peers" / "trl_sft.py")], work, None)
+    told = child([str(python("trl")), str(ROOT / "bench" / "peers" / ("trl_dpo.py" if work["dpo"] else "trl_sft.py"))], work, None)
     if told is None:
         print(f"{name}: does not run", file=sys.stderr)
         return None

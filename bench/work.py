@@ -83,6 +83,23 @@ def write_rows(work: str, steps: int) -> Path:
     return path
 
 
+def write_pairs(steps: int) -> Path:
+    """GSM8K questions, each with its own solution preferred to another question's, as token ids in our loop's order; the file's path."""
+    path = SCRATCH / f"pairs-gsm8k-{steps}.jsonl"
+    SCRATCH.mkdir(exist_ok=True)
+    template = Template(AutoTokenizer.from_pretrained(base().folder, local_files_only=True), ())
+    found = conversations("gsm8k")
+    order = Order(len(found), ROWS_PER_STEP, SEED)
+    lines = []
+    for i in (i for step in range(steps) for i in order.step(step)):
+        sides = {"chosen": found[i], "rejected": found[(i + 1) % len(found)]}
+        lines.append(json.dumps({"prompt": template.prompt(found[i].question())} | {n: template.answer(c.answer() or "") for n, c in sides.items()}))
+    making = path.with_suffix(f".{os.getpid()}")
+    making.write_text("".join(line + "\n" for line in lines))
+    making.replace(path)
+    return path
+
+
 def _chat(system: str | None, question: str, answer: str) -> Conversation:
     said = [Message(role="user", content=question), Message(role="assistant", content=answer)]
     return Conversation(messages=tuple(([Message(role="system", content=system)] if system else []) + said))

@@ -61,19 +61,19 @@ def main() -> None:
         clock = Clock()
         trainer = SFTTrainer(model=work["base"], args=config, train_dataset=data, peft_config=lora, callbacks=[clock])
         trainer.train()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    device_peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    print(
-        json.dumps(
-            {
-                "seconds": clock.seconds,
-                "losses": clock.losses,
-                "peak_bytes": peak,
-                "device_peak_bytes": device_peak,
-                "threads": torch.get_num_threads(),
-            }
-        )
-    )
+    report(clock)
+
+
+def report(clock: Clock) -> None:
+    """Print what was measured."""
+    told = {
+        "seconds": clock.seconds,
+        "losses": clock.losses,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "device_peak_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0,
+        "threads": torch.get_num_threads(),
+    }
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -39,9 +39,11 @@ def plain(query, key, value, scale, window=None, softcap=None):
 @pytest.mark.parametrize("heads", [(3, 3), (4, 2), (6, 1)], ids=str)
 @pytest.mark.parametrize(("window", "softcap"), [(None, None), (3, None), (100, None), (None, 2.0), (2, 2.0)], ids=str)
 @pytest.mark.parametrize(("piece", "kept"), [(256, 1024), (2, 3)], ids=str)
+@pytest.mark.parametrize("root", [1, 1000])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-11), (torch.float32, 1e-5)], ids=str)
-def test_attends_as_each_row_alone_forward_and_backward(monkeypatch, rows, heads, window, softcap, piece, kept, dtype, tolerance):
-    """`piece` 2 cuts nodes; `kept` 3 makes most probabilities again in the backward pass."""
+def test_attends_as_each_row_alone_forward_and_backward(monkeypatch, rows, heads, window, softcap, piece, kept, root, dtype, tolerance):
+    """`piece` 2 cuts nodes; `kept` 3 makes most probabilities again in the backward pass; `root` 1 gives roots a product of their own."""
+    monkeypatch.setattr(attention, "LEAST_ROOT", root)
     monkeypatch.setattr(attention, "PIECE", piece)
     monkeypatch.setattr(attention, "KEPT_KEYS", kept)
     generator = torch.Generator().manual_seed(1)
@@ -68,14 +70,16 @@ def test_attends_as_each_row_alone_forward_and_backward(monkeypatch, rows, heads
     least=st.integers(1, 8),
     window=st.one_of(st.none(), st.integers(1, 6)),
     piece=st.integers(1, 5),
+    root=st.integers(1, 6),
 )
-def test_any_forest_attends_as_each_row_alone(rows, least, window, piece):
+def test_any_forest_attends_as_each_row_alone(rows, least, window, piece, root):
     generator = torch.Generator().manual_seed(2)
     forest = pack(rows, least=least)
     q, k, v = (torch.randn(1, h, len(forest.ids), 4, dtype=torch.float64, generator=generator, requires_grad=True) for h in (4, 2, 2))
-    before, attention.PIECE = attention.PIECE, piece
+    before = attention.PIECE, attention.LEAST_ROOT
+    attention.PIECE, attention.LEAST_ROOT = piece, root
     out = ForestLayout(forest).attend(0, q, k, v, 0.7, window, None)
-    attention.PIECE = before
+    attention.PIECE, attention.LEAST_ROOT = before
     paths = [torch.from_numpy(forest.path(r)) for r in range(len(rows))]
     alone = [plain(q[0][:, p], k[0][:, p], v[0][:, p], 0.7, window) for p in paths]
     ours = torch.autograd.grad(sum(out[0][:, p].square().sum() for p in paths), (q, k, v))

@@ -8,6 +8,7 @@ from torch import nn
 
 from tunesmith.model.dropout import TABLE, Drop, draw
 from tunesmith.model.lora import LoraLinear
+from tunesmith.spec.recipe import Lora
 
 
 def test_dropout_drops_its_share_keeps_the_mean_and_ends_with_training():
@@ -20,7 +21,7 @@ def test_dropout_drops_its_share_keeps_the_mean_and_ends_with_training():
     columns, rows = mask.mean(0), mask.mean(1)
     assert float((columns - 0.95).abs().max()) < 6 * (0.05 * 0.95 / 1000) ** 0.5
     assert float((rows - 0.95).abs().max()) < 6 * (0.05 * 0.95 / 999) ** 0.5
-    layer = LoraLinear(nn.Linear(6, 5), 2, 2.0, 0.5)
+    layer = LoraLinear(nn.Linear(6, 5), Lora(r=2, alpha=2.0), 0.5)
     layer.lora_B.data.normal_()
     layer.lora_A.data.normal_()
     inputs = torch.randn(3, 6)

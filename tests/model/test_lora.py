@@ -46,20 +46,36 @@ def disturb(model: LoadedModel) -> None:
     torch.manual_seed(3)
     for _, layer in lora.adapters(model.network):
         layer.lora_B.data.normal_(std=0.2)
+        if layer.magnitude is not None:
+            layer.magnitude.data.mul_(1 + 0.3 * torch.rand_like(layer.magnitude))
 
 
-def test_an_untrained_adapter_changes_nothing(model):
+KINDS = {
+    "lora": Lora(r=4, alpha=12),
+    "rslora": Lora(r=4, alpha=12, rslora=True),
+    "dora": Lora(r=4, alpha=12, dora=True),
+    "rsdora": Lora(r=4, alpha=12, rslora=True, dora=True),
+}
+
+
+@pytest.fixture(params=KINDS)
+def spec(request) -> Lora:
+    """Settings of each kind of adapter."""
+    return KINDS[request.param]
+
+
+def test_an_untrained_adapter_changes_nothing(model, spec):
     before = logits(model.network)
-    lora.inject(model.network, Lora(r=4), 0.1, seed=0)
+    lora.inject(model.network, spec, 0.1, seed=0)
     model.network.eval()
     assert torch.allclose(logits(model.network), before, rtol=1e-5, atol=1e-5)  # layers computed together round otherwise
     lora.remove(model.network)
     assert torch.equal(logits(model.network), before)
 
 
-def test_a_merged_adapter_is_the_adapter(model):
+def test_a_merged_adapter_is_the_adapter(model, spec):
     before = logits(model.network)
-    lora.inject(model.network, Lora(r=4, alpha=12), 0.1, seed=0)
+    lora.inject(model.network, spec, 0.1, seed=0)
     disturb(model)
     model.network.eval()
     beside = logits(model.network)
@@ -77,36 +93,37 @@ def test_only_adapters_are_trained(model):
 
 
 @PEFT
-def test_an_adapter_written_here_works_in_peft(folder, model, tmp_path):
-    lora.inject(model.network, Lora(r=4, alpha=12), 0.05, seed=0)
+def test_an_adapter_written_here_works_in_peft(folder, model, tmp_path, spec):
+    lora.inject(model.network, spec, 0.05, seed=0)
     disturb(model)
     model.network.eval()
-    lora.save(model.network, Lora(r=4, alpha=12), 0.05, tmp_path, str(folder))
+    lora.save(model.network, spec, 0.05, tmp_path, str(folder))
     theirs = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder), tmp_path).eval()
     torch.testing.assert_close(logits(theirs), logits(model.network), atol=1e-5, rtol=1e-5)
 
 
 @PEFT
 @pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "v_proj"], r".*\.1\..*(up|down)_proj"])
-def test_an_adapter_of_peft_works_here(folder, tmp_path, targets):
-    theirs = get_peft_model(
-        AutoModelForCausalLM.from_pretrained(folder), LoraConfig(r=4, lora_alpha=12, target_modules=targets, task_type="CAUSAL_LM")
-    )
+def test_an_adapter_of_peft_works_here(folder, tmp_path, targets, spec):
+    config = LoraConfig(r=4, lora_alpha=12, target_modules=targets, task_type="CAUSAL_LM", use_rslora=spec.rslora, use_dora=spec.dora)
+    theirs = get_peft_model(AutoModelForCausalLM.from_pretrained(folder), config)
     torch.manual_seed(4)
     for name, parameter in theirs.named_parameters():
         if "lora_B" in name:
             parameter.data.normal_(std=0.2)
+        if "magnitude" in name:
+            parameter.data.mul_(1.2)
     theirs.save_pretrained(tmp_path / "theirs")
     ours = tiny.load(folder, adapter=tmp_path / "theirs")
     torch.testing.assert_close(logits(ours.network), logits(theirs.eval()), atol=1e-5, rtol=1e-5)
 
 
-def test_saved_and_loaded_is_the_same(folder, model, tmp_path):
-    lora.inject(model.network, Lora(r=4), 0.05, seed=0)
+def test_saved_and_loaded_is_the_same(folder, model, tmp_path, spec):
+    lora.inject(model.network, spec, 0.05, seed=0)
     disturb(model)
     model.network.eval()
-    lora.save(model.network, Lora(r=4), 0.05, tmp_path, "base")
-    assert lora.read_config(tmp_path) == Lora(r=4, dropout=0.05, targets=tuple(ALL))
+    lora.save(model.network, spec, 0.05, tmp_path, "base")
+    assert lora.read_config(tmp_path) == spec.model_copy(update={"dropout": 0.05, "targets": tuple(ALL)})
     assert torch.equal(logits(tiny.load(folder, adapter=tmp_path).network), logits(model.network))
 
 
@@ -181,8 +198,8 @@ def test_unreadable_settings_are_refused(folder, model, tmp_path, text):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("use_dora", True),
-        ("use_rslora", True),
+        ("use_qalora", True),
+        ("lora_bias", True),
         ("peft_type", "IA3"),
         ("bias", "all"),
         ("modules_to_save", ["lm_head"]),
@@ -201,21 +218,26 @@ def test_other_kinds_of_adapters_are_refused_not_misread(folder, model, tmp_path
 
 
 def plain(layer: LoraLinear, x: torch.Tensor, mask: torch.Tensor | float) -> torch.Tensor:
-    """The formula in the module's docstring."""
-    return nn.functional.linear(x, layer.inner.weight, layer.inner.bias) + layer.scale * (x * mask) @ layer.lora_A.T @ layer.lora_B.T
+    """The formulas in the module's docstring."""
+    out = nn.functional.linear(x, layer.inner.weight) + layer.scale * (x * mask) @ layer.lora_A.T @ layer.lora_B.T
+    if layer.magnitude is not None:
+        norm = (layer.inner.weight + layer.scale * layer.lora_B @ layer.lora_A).norm(dim=1).detach()
+        out = out * (layer.magnitude / norm)
+    return out if layer.inner.bias is None else out + layer.inner.bias
 
 
 @pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("dora", [False, True])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("shape", [(7, 6), (1, 7, 6), (2, 3, 6)], ids=str)
-def test_output_and_gradients_are_the_formula_s(bias, dropout, shape):
+def test_output_and_gradients_are_the_formula_s(bias, dora, dropout, shape):
     torch.manual_seed(0)
-    layer = LoraLinear(nn.Linear(6, 5, bias=bias), 2, 3.0, dropout).double()
+    layer = LoraLinear(nn.Linear(6, 5, bias=bias), Lora(r=2, alpha=3.0, dora=dora), dropout).double()
     layer.lora_A.data.normal_()
     layer.lora_B.data.normal_()
     layer.inner.requires_grad_(False)
     x, weight = torch.randn(shape, dtype=torch.float64, requires_grad=True), torch.randn(*shape[:-1], 5, dtype=torch.float64)
-    leaves = [x, layer.lora_A, layer.lora_B]
+    leaves = [x, layer.lora_A, layer.lora_B, *([layer.magnitude] if dora else [])]
     torch.manual_seed(1)
     out = layer(x)
     ours = torch.autograd.grad((out * weight).sum(), leaves)
@@ -250,7 +272,7 @@ def test_layers_that_are_given_the_same_input_are_computed_together(folder):
 @pytest.mark.parametrize("unused", [False, True])
 def test_a_group_is_its_layers_one_by_one(bias, dropout, unused):
     torch.manual_seed(0)
-    layers = [LoraLinear(nn.Linear(6, n, bias=bias and n != 5), r, 3.0, dropout).double() for n, r in ((5, 2), (4, 3), (7, 1))]
+    layers = [LoraLinear(nn.Linear(6, n, bias=bias and n != 5), Lora(r=r, alpha=3.0), dropout).double() for n, r in ((5, 2), (4, 3), (7, 1))]
     group = lora.Group(layers)
     for layer in layers:
         layer.group = group
@@ -276,7 +298,7 @@ def test_a_group_is_its_layers_one_by_one(bias, dropout, unused):
 
 def test_a_group_whose_layers_meet_different_inputs_is_right_all_the_same():
     torch.manual_seed(0)
-    layers = [LoraLinear(nn.Linear(6, 5), 2, 3.0, 0.0) for _ in range(2)]
+    layers = [LoraLinear(nn.Linear(6, 5), Lora(r=2, alpha=3.0), 0.0) for _ in range(2)]
     group = lora.Group(layers)
     for layer in layers:
         layer.group = group
@@ -292,7 +314,7 @@ def test_a_group_whose_layers_meet_different_inputs_is_right_all_the_same():
 
 
 def test_weights_that_move_are_stacked_anew():
-    layer = LoraLinear(nn.Linear(6, 5), 2, 3.0, 0.0)
+    layer = LoraLinear(nn.Linear(6, 5), Lora(r=2, alpha=3.0), 0.0)
     x = torch.randn(3, 6)
     with torch.inference_mode():
         layer(x)

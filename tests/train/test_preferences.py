@@ -112,7 +112,10 @@ def test_a_continued_model_is_its_own_reference(bench, recipe):
 
 @pytest.mark.parametrize(
     ("changes", "rows", "got"),
-    [(DPO, ratings(8), "dpo, and 8 rows of which 0 are pairs and 8 rated"), (KTO, [tiny.record(i, f"q{i}", "a") for i in range(8)], "kto, and 8 rows")],
+    [
+        (DPO, ratings(8), "dpo, and 8 rows of which 0 are pairs and 8 rated"),
+        (KTO, [tiny.record(i, f"q{i}", "a") for i in range(8)], "kto, and 8 rows"),
+    ],
 )
 def test_rows_for_another_method_are_refused(bench, recipe, changes, rows, got):
     asked = recipe(**changes)

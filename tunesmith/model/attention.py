@@ -30,6 +30,8 @@ from tunesmith.model.forest import Forest
 NAME = "tunesmith"
 PIECE = 256
 """Tokens of one piece: a longer one computes more scores above the diagonal, which are thrown away."""
+LEAST_ROOT = 192
+"""Tokens from which a tree's root is worth a product of its own; a shorter one is copied to its branches."""
 KEPT_KEYS = 1024
 """Up to so many keys the probabilities are kept for the backward pass; with more they are made again, or they would outgrow all else."""
 
@@ -87,7 +89,7 @@ def pieces(forest: Forest) -> Iterator[Piece]:
     root, shared = 0, (0, 0)
     for index, node in enumerate(forest.nodes):
         if node.parent is None:
-            root, shared = index, (node.start, node.length) if node.below > index + 1 else (0, 0)
+            root, shared = index, (node.start, node.length) if node.below > index + 1 and node.length >= LEAST_ROOT else (0, 0)
         before = forest.before(index)[0 if index == root else shared[1] :]
         count = -(-node.length // PIECE)
         cuts = [node.length * i // count for i in range(count + 1)]
@@ -125,8 +127,10 @@ class Plan:
     buckets: tuple[Bucket, ...]
     outputs: Tensor
     """[T·H] for each token and head its place among the buckets' queries."""
-    uses: tuple[Tensor, ...]
-    """Each [T·Hkv]: for each token and key head a place among the buckets' keys where it was used, or one past the last place."""
+    used: Tensor
+    """[T·Hkv] for each token and key head a place among the buckets' keys where it was used, or one past the last place."""
+    more: tuple[tuple[Tensor, Tensor], ...]
+    """Further uses: (tokens and key heads, each at most once; places where they were used)."""
 
 
 def _plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype) -> Plan:
@@ -175,7 +179,7 @@ def _make_plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dt
                 None if valid.all() else torch.from_numpy(valid).to(dtype)[None, :, None, :, None], _added(sees, dtype), far,
             )
         )  # fmt: skip
-    return Plan(heads, kv_heads, tuple(buckets), torch.from_numpy(places.ravel()), tuple(_levels(used, total * kv_heads, key_base)))
+    return Plan(heads, kv_heads, tuple(buckets), torch.from_numpy(places.ravel()), *_uses(used, total * kv_heads, key_base))
 
 
 def _step(length: int) -> int:
@@ -188,18 +192,16 @@ def _added(sees: np.ndarray, dtype: torch.dtype) -> Tensor:
     return torch.zeros(sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), float("-inf"))[None, :, None]
 
 
-def _levels(used: list[tuple[np.ndarray, np.ndarray]], count: int, missing: int) -> Iterator[Tensor]:
-    """Every use of a key, as tensors that name for each of `count` keys at most one place; `missing` where there is none."""
+def _uses(used: list[tuple[np.ndarray, np.ndarray]], count: int, missing: int) -> tuple[Tensor, tuple[tuple[Tensor, Tensor], ...]]:
+    """(for each of `count` keys a place where it was used, `missing` where there is none; further uses, no key twice in one part)."""
     keys, where = (np.concatenate(parts) for parts in zip(*used, strict=True))
     order = np.argsort(keys, kind="stable")
     keys, where = keys[order], where[order]
-    starts = np.searchsorted(keys, np.arange(count))
-    turn = np.arange(len(keys)) - starts[keys]
-    for level in range(int(turn.max()) + 1):
-        chosen = turn == level
-        places = np.full(count, missing, np.int64)
-        places[keys[chosen]] = where[chosen]
-        yield torch.from_numpy(places)
+    turn = np.arange(len(keys)) - np.searchsorted(keys, np.arange(count))[keys]
+    first = np.full(count, missing, np.int64)
+    first[keys[turn == 0]] = where[turn == 0]
+    more = [(keys[turn == level], where[turn == level]) for level in range(1, int(turn.max()) + 1)]
+    return torch.from_numpy(first), tuple((torch.from_numpy(k), torch.from_numpy(w)) for k, w in more)
 
 
 class _Pieces(torch.autograd.Function):
@@ -236,7 +238,7 @@ class _Pieces(torch.autograd.Function):
             if found[3] is not None:
                 roots.append((bucket.root, *found[3]))
         dq = (dqs[0] if len(dqs) == 1 else torch.cat(dqs)).index_select(0, plan.outputs).view(-1, plan.heads, q.shape[1])
-        dk, dv = (_gathered(parts, plan.uses).view(-1, plan.kv_heads, q.shape[1]) for parts in (dks, dvs))
+        dk, dv = (_gathered(parts, plan).view(-1, plan.kv_heads, q.shape[1]) for parts in (dks, dvs))
         for (start, length), root_k, root_v in roots:
             dk[start : start + length] += root_k.transpose(0, 1)
             dv[start : start + length] += root_v.transpose(0, 1)
@@ -323,16 +325,16 @@ def _rows(x: Tensor) -> Tensor:
     return x[0].transpose(0, 1).reshape(-1, x.shape[3])
 
 
-def _gathered(parts: list[Tensor], uses: tuple[Tensor, ...]) -> Tensor:
-    """[T·Hkv, D] for every key the sum over its uses, in at least float32."""
-    if len(uses) == 1 and len(parts) == 1:
-        return parts[0].index_select(0, uses[0])
+def _gathered(parts: list[Tensor], plan: Plan) -> Tensor:
+    """[T·Hkv, D] for every key the sum over its uses, in at least float32 where there are several."""
+    if not plan.more and len(parts) == 1:
+        return parts[0].index_select(0, plan.used)
     flat = torch.cat([*parts, parts[0].new_zeros(1, parts[0].shape[1])])
-    total = flat.index_select(0, uses[0])
-    if len(uses) > 1:
+    total = flat.index_select(0, plan.used)
+    if plan.more:
         total = total.to(torch.promote_types(total.dtype, torch.float32))
-        for use in uses[1:]:
-            total += flat.index_select(0, use)
+        for keys, places in plan.more:
+            total[keys] += flat[places]
     return total
 
 

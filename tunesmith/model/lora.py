@@ -1,9 +1,12 @@
 """A model → the same model with low-rank adapters on its linear layers, read and written in PEFT's own format.
 
-y = x·Wᵀ + b + (α/r)·dropout(x)·Aᵀ·Bᵀ with x [T, in], W [out, in] frozen, A [r, in], B [out, r].
+y = x·Wᵀ + b + s·dropout(x)·Aᵀ·Bᵀ with x [T, in], W [out, in] frozen, A [r, in], B [out, r], s = α/r, or α/√r in rsLoRA.
+DoRA: y = c∘(x·Wᵀ + s·dropout(x)·Aᵀ·Bᵀ) + b with c = m/‖W + s·B·A‖ by rows, m [out] trained, the norm without a gradient.
 
 A and B are kept in float32 and rounded to the activations' dtype when used, so that small updates are not lost and no large tensor is
-cast. A starts uniform (Kaiming, a = √5), B at zero: an untrained adapter changes nothing. Source: Hu et al. 2021 (arXiv 2106.09685) §4.1.
+cast. A starts uniform (Kaiming, a = √5), B at zero, m at W's norms: an untrained adapter changes nothing. Sources: Hu et al. 2021 (arXiv
+2106.09685) §4.1; Kalajdzievski 2023 (arXiv 2312.03732); Liu et al. 2024 (arXiv 2402.09353) §4.3. Unlike PEFT's, our DoRA drops nothing on the
+way through W.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 ALL_LINEAR = "all-linear"
 SPECIAL = (
-    "use_dora", "use_rslora", "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern",
+    "use_qalora", "use_bdlora", "lora_bias", "fan_in_fan_out", "modules_to_save", "rank_pattern", "alpha_pattern",
     "trainable_token_indices", "target_parameters", "layer_replication", "alora_invocation_tokens", "arrow_config", "kasa_config", "velora_config",
     "monteclora_config",
 )  # fmt: skip
@@ -39,19 +42,40 @@ SPECIAL = (
 class LoraLinear(nn.Module):
     """A frozen linear layer with an adapter beside it."""
 
-    def __init__(self, inner: nn.Linear, r: int, alpha: float, dropout: float) -> None:
+    def __init__(self, inner: nn.Linear, spec: Lora, dropout: float) -> None:
         super().__init__()
+        r = spec.r
         self.inner = inner
-        self.scale = alpha / r
+        self.scale = spec.alpha / (math.sqrt(r) if spec.rslora else r)
         self.dropout = dropout
         device = inner.weight.device
         self.lora_A = nn.Parameter(torch.empty(r, inner.in_features, dtype=torch.float32, device=device))
         self.lora_B = nn.Parameter(torch.zeros(inner.out_features, r, dtype=torch.float32, device=device))
+        self.magnitude = nn.Parameter(inner.weight.detach().float().norm(dim=1)) if spec.dora else None
+        self.norm: Tensor | None = None
+        """[out] ‖W + s·B·A‖ by rows, of DoRA, kept while only answers are asked for."""
         self.group = Group([self])
 
     def forward(self, x: Tensor) -> Tensor:
         """[…, in] → […, out]."""
-        return self.group.output(self, x)
+        out = self.group.output(self, x)
+        if self.magnitude is None:
+            return out
+        if self.training or self.norm is None:
+            self.norm = self.changed().norm(dim=1)
+        out = out * (self.magnitude / self.norm).to(out.dtype)
+        return out if self.inner.bias is None else out + self.inner.bias
+
+    def train(self, mode: bool = True) -> LoraLinear:
+        """As in torch; what was computed for answering is forgotten."""
+        self.norm = None
+        return super().train(mode)
+
+    @torch.no_grad()
+    def changed(self) -> Tensor:
+        """[out, in] W + s·B·A in at least float32."""
+        whole: Tensor = self.inner.weight.to(self.lora_B.dtype).addmm(self.lora_B, self.lora_A, alpha=self.scale)
+        return whole
 
 
 class Group:
@@ -105,12 +129,12 @@ class Group:
             start += layer.inner.out_features
 
     def _bias(self) -> Tensor | None:
-        """[N] biases one after the other; None where no layer has one."""
-        if all(layer.inner.bias is None for layer in self.layers):
+        """[N] biases one after the other, zeros in DoRA, which adds them last; None where no layer has one."""
+        found = [layer.inner.bias if layer.magnitude is None else None for layer in self.layers]
+        if all(bias is None for bias in found):
             return None
-        return torch.cat(
-            [layer.inner.weight.new_zeros(layer.inner.out_features) if layer.inner.bias is None else layer.inner.bias for layer in self.layers]
-        )
+        sizes = [layer.inner.out_features for layer in self.layers]
+        return torch.cat([self.layers[0].inner.weight.new_zeros(n) if bias is None else bias for bias, n in zip(found, sizes, strict=True)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +274,7 @@ def _wrap(model: nn.Module, names: list[str], spec: Lora, dropout: float, genera
         parent = model.get_submodule(name.rpartition(".")[0])
         leaf = name.rpartition(".")[2]
         inner = getattr(parent, leaf)
-        layer = LoraLinear(inner, spec.r, spec.alpha, dropout)
+        layer = LoraLinear(inner, spec, dropout)
         bound = 1 / math.sqrt(inner.in_features)  # Kaiming uniform with a = √5
         layer.lora_A.data.copy_(torch.empty(layer.lora_A.shape).uniform_(-bound, bound, generator=generator))
         setattr(parent, leaf, layer)
@@ -299,18 +323,25 @@ def merge(model: nn.Module) -> None:
     """Add the adapters into the weights, in float32, and take them off."""
     with torch.no_grad():
         for _, layer in adapters(model):
-            change = layer.scale * (layer.lora_B @ layer.lora_A)
-            layer.inner.weight.copy_((layer.inner.weight.float() + change).to(layer.inner.weight.dtype))
+            whole = layer.changed()
+            if layer.magnitude is not None:
+                whole *= (layer.magnitude / whole.norm(dim=1))[:, None]
+            layer.inner.weight.copy_(whole.to(layer.inner.weight.dtype))
     remove(model)
 
 
 def tensors(model: nn.Module) -> dict[str, Tensor]:
     """The adapters' tensors under PEFT's names."""
-    named = {}
+    return {name: part.detach().contiguous() for name, part in _parts_of(model)}
+
+
+def _parts_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The adapters' parameters under PEFT's names."""
     for name, layer in adapters(model):
-        named[f"{PREFIX}{name}.lora_A.weight"] = layer.lora_A.detach().contiguous()
-        named[f"{PREFIX}{name}.lora_B.weight"] = layer.lora_B.detach().contiguous()
-    return named
+        yield f"{PREFIX}{name}.lora_A.weight", layer.lora_A
+        yield f"{PREFIX}{name}.lora_B.weight", layer.lora_B
+        if layer.magnitude is not None:
+            yield f"{PREFIX}{name}.lora_magnitude_vector", layer.magnitude
 
 
 def set_tensors(model: nn.Module, named: dict[str, Tensor], where: str) -> None:
@@ -330,9 +361,8 @@ def set_tensors(model: nn.Module, named: dict[str, Tensor], where: str) -> None:
             fix="use the base it was made for",
         )
     with torch.no_grad():
-        for name, layer in adapters(model):
-            layer.lora_A.copy_(named[f"{PREFIX}{name}.lora_A.weight"])
-            layer.lora_B.copy_(named[f"{PREFIX}{name}.lora_B.weight"])
+        for name, part in _parts_of(model):
+            part.copy_(named[name])
 
 
 def save(model: nn.Module, spec: Lora, dropout: float, folder: Path, base: str) -> None:
@@ -351,8 +381,8 @@ def save(model: nn.Module, spec: Lora, dropout: float, folder: Path, base: str) 
         "fan_in_fan_out": False,
         "init_lora_weights": True,
         "inference_mode": True,
-        "use_dora": False,
-        "use_rslora": False,
+        "use_dora": spec.dora,
+        "use_rslora": spec.rslora,
         "modules_to_save": None,
     }
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True))
@@ -381,10 +411,15 @@ def read_config(folder: Path) -> Lora:
     if raw.get("peft_type") != "LORA" or special or raw.get("bias", "none") != "none":
         got = ", ".join(special) or str(raw.get("peft_type"))
         raise Unsupported(
-            "this kind of adapter cannot be loaded", where=str(folder / CONFIG), got=got, expected="plain LoRA", fix="merge it into its base first"
+            "this kind of adapter cannot be loaded",
+            where=str(folder / CONFIG),
+            got=got,
+            expected="LoRA, rsLoRA or DoRA",
+            fix="merge it into its base first",
         )
     targets = (names,) if isinstance(names, str) else tuple(sorted(names))
-    return Lora(r=r, alpha=alpha, dropout=dropout, targets=targets)
+    kinds = {"rslora": bool(raw.get("use_rslora")), "dora": bool(raw.get("use_dora"))}
+    return Lora(r=r, alpha=alpha, dropout=dropout, targets=targets, **kinds)
 
 
 def load(model: Any, folder: Path) -> Lora:
@@ -395,7 +430,7 @@ def load(model: Any, folder: Path) -> Lora:
     """
     spec = read_config(folder)
     named = read(folder / WEIGHTS, "restore the file")
-    wanted = {name.removeprefix(PREFIX).removesuffix(".lora_A.weight").removesuffix(".lora_B.weight") for name in named}
+    wanted = {name.removeprefix(PREFIX).rpartition(".lora_")[0] for name in named}
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     _wrap(model, [name for name in target_layers(model, (ALL_LINEAR,)) if name in wanted], spec, spec.dropout or 0.0, torch.Generator())

@@ -45,7 +45,11 @@ class Lora(Noun):
     kind: Literal["lora"] = "lora"
     r: Annotated[int, Field(ge=1, le=1024)] = 16
     alpha: Positive = 32.0
-    """The adapter's output is scaled by alpha / r."""
+    """The adapter's output is scaled by alpha / r, or alpha / √r with `rslora`."""
+    rslora: bool = False
+    """Rank-stabilised scaling (Kalajdzievski 2023): for ranks far above 16, whose outputs alpha / r would make vanish."""
+    dora: bool = False
+    """Weight-decomposed adaptation (Liu et al. 2024): the length of each weight row is trained beside its direction. Slower."""
     dropout: Share | None = None
     """On the adapter's input. None: 0.05 under 1,000 rows, else 0."""
     targets: tuple[str, ...] = ("all-linear",)

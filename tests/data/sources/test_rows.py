@@ -108,7 +108,9 @@ def test_preference_faults(row, reason):
 
 @pytest.mark.parametrize("key", ["desirable", "thumbs_up", "label"])
 @pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ("true", True), (" FALSE", False), (1, True), ("0", False)])
-@pytest.mark.parametrize("row", [{"prompt": "q", "completion": "a"}, {"messages": [ASK, {"role": "assistant", "content": "a"}]}], ids=["texts", "chat"])
+@pytest.mark.parametrize(
+    "row", [{"prompt": "q", "completion": "a"}, {"messages": [ASK, {"role": "assistant", "content": "a"}]}], ids=["texts", "chat"]
+)
 def test_rated_forms_are_one(row, key, value, expected):
     found = parts(row | {key: value}, format="rated")
     assert said(found) == [("user", "q"), ("assistant", "a")]

@@ -1,6 +1,8 @@
-"""Tunesmith's training loop on given rows → seconds and loss of each step, and peak memory: our side of bench/train.py.
+"""Tunesmith's training loop on given rows or pairs → seconds and loss of each step, and peak memory: our side of bench/train.py.
 
-python -m bench.ours_sft work.json
+python -m bench.ours_train work.json
+
+The reference of preference tuning is computed before the first step; its time is shared out over the steps, as one pass over the data would.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.work import ROWS_PER_STEP, base
 from tunesmith.model import lora
 from tunesmith.model.device import apply, place
 from tunesmith.model.load import load
 from tunesmith.settings import settings
-from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe, Schedule
+from tunesmith.spec.job import Silent
+from tunesmith.spec.recipe import AdamW, Budget, Dpo, Full, Lora, Recipe, Schedule, Sft
 from tunesmith.train.batches import Order
-from tunesmith.train.examples import TokenRow
+from tunesmith.train.examples import Pair, TokenRow
 from tunesmith.train.loop import Plan, Run, run_loop
 from tunesmith.train.methods import objective_of
+from tunesmith.train.reference import with_reference
 from tunesmith.train.resolve import resolve
 from tunesmith.train.state import RunState, Weights
 
@@ -51,13 +56,13 @@ class Clock:
 def main() -> None:
     """Train, and say how it went."""
     work = json.loads(Path(sys.argv[1]).read_text())
-    rows = [TokenRow(row["ids"], row["trained"]) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())]
-    rows = rows[: ROWS_PER_STEP * work["steps"]]
+    rows = [example(row) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())][: ROWS_PER_STEP * work["steps"]]
     placement = place(settings())
     apply(placement)
     model = load(base(), placement)
     weights = Full() if work["full"] else Lora(r=16, alpha=32, dropout=0.0)
     recipe = Recipe(
+        method=Dpo(beta=0.1) if work["dpo"] else Sft(),
         weights=weights,
         optimiser=AdamW(lr=work["lr"], weight_decay=0.0),
         schedule=Schedule(kind="constant", warmup=0),
@@ -71,17 +76,31 @@ def main() -> None:
     trained = Weights(model.network, work["lr"], (0.9, 0.999), 1e-8, 0.0)
     assert recipe.budget.tokens_per_batch is not None
     clock = Clock()
+    objective = objective_of(recipe.method)
     with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        if objective.has_reference:
+            file = Path(folder) / "reference.safetensors"
+            rows = with_reference(model, rows, range(len(rows)), recipe.budget.tokens_per_batch, file, Silent(), "train")
+        before = (time.perf_counter() - started) / work["steps"]
         plan = Plan(work["steps"], frozenset(), recipe.budget.tokens_per_batch, work["lr"])
-        run = Run(model, objective_of(recipe.method), as_taken(rows, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
+        run = Run(model, objective, as_taken(rows, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
         clock.last = time.perf_counter()
         final = run_loop(run, RunState())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    told = {"seconds": clock.seconds, "losses": clock.losses, "peak_bytes": peak, "threads": placement.threads}
+    told = {"seconds": [seconds + before for seconds in clock.seconds], "losses": clock.losses, "peak_bytes": peak, "threads": placement.threads}
     print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
 
 
-def as_taken(rows: list[TokenRow], seed: int) -> list[TokenRow]:
+def example(row: dict[str, Any]) -> Any:
+    """A row as the loop knows it."""
+    if "prompt" not in row:
+        return TokenRow(row["ids"], row["trained"])
+    sides = (TokenRow(row["prompt"] + row[name], [False] * len(row["prompt"]) + [True] * len(row[name])) for name in ("chosen", "rejected"))
+    return Pair(*sides)
+
+
+def as_taken(rows: list[Any], seed: int) -> list[Any]:
     """`rows` placed so that the loop's shuffle gives them in their order."""
     order = Order(len(rows), ROWS_PER_STEP, seed)
     places = [i for step in range(len(rows) // ROWS_PER_STEP) for i in order.step(step)]
