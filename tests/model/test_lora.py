@@ -302,6 +302,7 @@ def test_a_group_whose_layers_meet_different_inputs_is_right_all_the_same():
     group = lora.Group(layers)
     for layer in layers:
         layer.group = group
+        layer.lora_A.data.normal_()
         layer.lora_B.data.normal_()
     x, y = torch.randn(3, 6), torch.randn(3, 6)
     torch.testing.assert_close(
@@ -315,6 +316,8 @@ def test_a_group_whose_layers_meet_different_inputs_is_right_all_the_same():
 
 def test_weights_that_move_are_stacked_anew():
     layer = LoraLinear(nn.Linear(6, 5), Lora(r=2, alpha=3.0), 0.0)
+    layer.lora_A.data.normal_()
+    layer.lora_B.data.normal_()
     x = torch.randn(3, 6)
     with torch.inference_mode():
         layer(x)

@@ -49,7 +49,7 @@ class LoraLinear(nn.Module):
         self.scale = spec.alpha / (math.sqrt(r) if spec.rslora else r)
         self.dropout = dropout
         device = inner.weight.device
-        self.lora_A = nn.Parameter(torch.empty(r, inner.in_features, dtype=torch.float32, device=device))
+        self.lora_A = nn.Parameter(torch.zeros(r, inner.in_features, dtype=torch.float32, device=device))
         self.lora_B = nn.Parameter(torch.zeros(inner.out_features, r, dtype=torch.float32, device=device))
         self.magnitude = nn.Parameter(inner.weight.detach().float().norm(dim=1)) if spec.dora else None
         self.norm: Tensor | None = None
