@@ -30,14 +30,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
     plain = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
-    work = {"rows": str(write_rows("banking77", STEPS)), "base": base().folder, "steps": STEPS, "lr": 1e-3, "full": False, "options": {}}
+    work = {
+        "rows": str(write_rows("banking77", STEPS)),
+        "base": base().folder,
+        "steps": STEPS,
+        "lr": 1e-3,
+        "full": False,
+        "dpo": False,
+        "options": {},
+    }
     taken: dict[tuple[str, int], list[float]] = {}
     for _ in range(rounds):
         for beside in (0, 2):
             busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(beside)]
             try:
                 for name, variables in WAYS.items():
-                    told = child([sys.executable, "-m", "bench.ours_sft"], work, plain | variables)
+                    told = child([sys.executable, "-m", "bench.ours_train"], work, plain | variables)
                     assert told is not None
                     taken.setdefault((name, beside), []).append(Outcome.of(told).step)
             finally:

@@ -228,13 +228,16 @@ class Line:
     def bench(self) -> Any:
         """The models in this process's memory.
 
-        Raises: DoesNotFit if the base cannot be trained here: that is told before the rivals are measured, and not after.
+        Raises: DoesNotFit if the base cannot be trained here, BadProject if these rows are not for the method: that is told before the
+        rivals are measured, and not after.
         """
         from tunesmith.model.load import check_training
+        from tunesmith.train.rows import check_method
 
         bench = new_bench(self.store)
         if self.steps.stage == "rivals":
             check_training(self.footing.base, bench.placement, self.footing.recipe.weights, settings().memory_bytes)
+            check_method(self.rows("train"), self.footing.recipe.method)
         return bench
 
     def fit(self, candidate: Classifier) -> Classifier:

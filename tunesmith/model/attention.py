@@ -25,15 +25,13 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from tunesmith.model import accelerated
 from tunesmith.model.forest import Forest
+from tunesmith.model.memory import KEPT_KEYS, PIECE
 
 NAME = "tunesmith"
-PIECE = 256
-"""Tokens of one piece: a longer one computes more scores above the diagonal, which are thrown away."""
 LEAST_ROOT = 192
 """Tokens from which a tree's root is worth a product of its own; a shorter one is copied to its branches."""
-KEPT_KEYS = 1024
-"""Up to so many keys the probabilities are kept for the backward pass; with more they are made again, or they would outgrow all else."""
 
 
 class Layout(Protocol):
@@ -51,12 +49,13 @@ class ForestLayout:
         self.keep = keep
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float, window: int | None, softcap: float | None) -> Tensor:
-        """As in `Layout`. In pieces on the CPU, under a dense mask elsewhere."""
+        """As in `Layout`. In pieces on the CPU; elsewhere as `accelerated` does, or under a dense mask where it cannot."""
         if self.keep is not None:
             self.keep[layer] = (key, value)
         window = window if window is not None and window < self.forest.longest else None
         if query.device.type != "cpu":
-            return dense(query, key, value, self.forest.dense_mask(window), scale, softcap)
+            fast = accelerated.attend(query, key, value, self.forest, window, scale, softcap)
+            return fast if fast is not None else dense(query, key, value, self.forest.dense_mask(window), scale, softcap)
         plan = _plan(self.forest, query.shape[1], key.shape[1], window, query.dtype)
         out: Tensor = _Pieces.apply(query, key, value, plan, scale, softcap)  # type: ignore[no-untyped-call]
         return out

@@ -9,7 +9,7 @@ separate rows, because a shared token's activations receive the sum of its branc
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,18 +79,28 @@ class Forest:
         leaf = self.nodes[self.leaves[row]]
         return np.concatenate([self.before(self.leaves[row]), np.arange(leaf.start, leaf.start + leaf.length)])
 
-    def dense_mask(self, window: int | None) -> Tensor:
-        """[T, T] True where the token of the row may see the token of the column; a window counts along the path.
+    def sees(self, window: int | None) -> Callable[[Tensor, Tensor], Tensor]:
+        """A function of packed places (of a query, of a key) that is True where the one may see the other; a window counts along the path.
 
         A node is another's ancestor exactly when its subtree holds the other.
         """
+        counts = torch.tensor([node.length for node in self.nodes])
+        index = torch.repeat_interleave(torch.arange(len(self.nodes)), counts).to(self.ids.device)
+        below = torch.repeat_interleave(torch.tensor([node.below for node in self.nodes]), counts).to(self.ids.device)
+        positions = self.positions
+
+        def found(query: Tensor, key: Tensor) -> Tensor:
+            distance = positions[query] - positions[key]
+            on_path = (index[key] <= index[query]) & (index[query] < below[key]) & (distance >= 0)
+            return on_path if window is None else on_path & (distance < window)
+
+        return found
+
+    def dense_mask(self, window: int | None) -> Tensor:
+        """[T, T] True where the token of the row may see the token of the column."""
         if window not in self.plans:
-            counts = torch.tensor([node.length for node in self.nodes])
-            index = torch.repeat_interleave(torch.arange(len(self.nodes)), counts).to(self.ids.device)
-            below = torch.repeat_interleave(torch.tensor([node.below for node in self.nodes]), counts).to(self.ids.device)
-            distance = self.positions[:, None] - self.positions[None, :]
-            sees = (index[None, :] <= index[:, None]) & (index[:, None] < below[None, :]) & (distance >= 0)
-            self.plans[window] = sees if window is None else sees & (distance < window)
+            places = torch.arange(len(self.ids), device=self.ids.device)
+            self.plans[window] = self.sees(window)(places[:, None], places[None, :])
         mask: Tensor = self.plans[window]
         return mask
 

@@ -11,10 +11,7 @@ from torch import Tensor
 
 from tunesmith.model.forest import Forest
 from tunesmith.model.load import Head, LoadedModel
-from tunesmith.model.memory import CHUNK_TOKENS
-
-ROWS_IN_CACHE = 16
-"""Rows of logits that go through softmax and its gradient at once: 16 x 49,152 float32 are 3 MB."""
+from tunesmith.model.memory import CHUNK_TOKENS, ROWS_IN_CACHE
 
 
 class TargetRow(Protocol):

@@ -54,10 +54,12 @@ class LoraLinear(nn.Module):
         self.magnitude = nn.Parameter(inner.weight.detach().float().norm(dim=1)) if spec.dora else None
         self.norm: Tensor | None = None
         """[out] ‖W + s·B·A‖ by rows, of DoRA, kept while only answers are asked for."""
-        self.group = Group([self])
+        self.group: Group | None = Group([self])
 
     def forward(self, x: Tensor) -> Tensor:
         """[…, in] → […, out]."""
+        if self.group is None:  # it is being found out what belongs together
+            return self.inner(x)  # type: ignore[no-any-return]
         out = self.group.output(self, x)
         if self.magnitude is None:
             return out
@@ -81,8 +83,13 @@ class LoraLinear(nn.Module):
 class Group:
     """Adapted layers that take the same input (query, key and value; both halves of an MLP), computed as one.
 
-    Their frozen weights lie one under the other in one tensor, with room below for all A: one product gives every output and every A·x. It
-    is a third of the products of the layers one by one, and the small ones are those that waste time.
+    Their frozen weights lie one under the other in one tensor, with room beside them for all s·B and below them for all A:
+
+        W  sB          forward: [x, x·Aᵀ] times the upper part, one product for every output
+        A   ·          backward: [dy, dy·sB] times the left part, one product for the gradient of x
+
+    An adapter's share is so added before the one rounding of the output. Added to an output in bf16 it would be lost wherever it is less than
+    half a step of the output: a young adapter did a fifth of what it does in float32 (docs/decisions/0007).
     """
 
     def __init__(self, layers: list[LoraLinear]) -> None:
@@ -111,12 +118,13 @@ class Group:
         return found
 
     def _stacked(self) -> Tensor:
-        """[N + R, in] the frozen weights and below them room for all A; the layers' weights become views of it."""
+        """[N + R, in + R] as drawn above; the layers' weights become views of it."""
         if self.weight is None or any(layer.inner.weight.data_ptr() != place.data_ptr() for layer, place in self._places(self.weight)):
             first = self.layers[0].inner.weight
-            total = sum(layer.inner.out_features + layer.lora_A.shape[0] for layer in self.layers)
+            rank = sum(layer.lora_A.shape[0] for layer in self.layers)
+            total = sum(layer.inner.out_features for layer in self.layers) + rank
             with torch.inference_mode(False), torch.no_grad():
-                self.weight = torch.zeros(total, first.shape[1], dtype=first.dtype, device=first.device)
+                self.weight = torch.zeros(total, first.shape[1] + rank, dtype=first.dtype, device=first.device)
                 for layer, place in self._places(self.weight):
                     place.copy_(layer.inner.weight.data)
                     layer.inner.weight.data = place
@@ -125,7 +133,7 @@ class Group:
     def _places(self, weight: Tensor) -> Iterator[tuple[LoraLinear, Tensor]]:
         start = 0
         for layer in self.layers:
-            yield layer, weight[start : start + layer.inner.out_features]
+            yield layer, weight[start : start + layer.inner.out_features, : layer.inner.in_features]
             start += layer.inner.out_features
 
     def _bias(self) -> Tensor | None:
@@ -145,7 +153,7 @@ class Stack:
     """Widths of the outputs; N is their sum."""
     scales: list[float]
     weight: Tensor
-    """[N + R, in] frozen weights, then room for all A."""
+    """[N + R, in + R] frozen weights, with room for the adapters."""
     bias: Tensor | None
     drops: list[Drop | None] | None
     """One draw of dropout per layer; None: no dropout at all."""
@@ -158,31 +166,29 @@ class _Adapted(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, stack: Stack, *low: Tensor) -> tuple[Tensor, ...]:
         """One […, out] output per layer. `low` holds A [r, in] and B [out, r] of each."""
         flat, N = x.reshape(-1, x.shape[-1]), sum(stack.sizes)
-        downs = _downs(stack, low, x.dtype)
-        ups = _ups(stack, low, x.dtype)
+        width, downs = flat.shape[1], _downs(stack, low, x.dtype)
+        both = flat.new_empty(len(flat), width + len(downs))  # x and every A·x
+        both[:, :width] = flat
         if stack.drops is None:
-            stack.weight[N:] = downs
-            both = functional.linear(flat, stack.weight)
-            out, inner = both[:, :N], both[:, N:].contiguous()  # a copy: else the whole product would be kept for the backward pass
+            both[:, width:] = functional.linear(flat, downs)
         else:
-            out = functional.linear(flat, stack.weight[:N])
-            inner = torch.cat(
-                [functional.linear(_kept(flat, drop), down) for drop, down in zip(stack.drops, _parts(downs, _ranks(low), 0), strict=True)], 1
-            )
-        out.addmm_(inner, ups.T)
-        if stack.bias is not None:
-            out += stack.bias
-        ctx.save_for_backward(x, inner, *low)
-        ctx.stack = stack
+            parts = zip(_parts(both[:, width:], _ranks(low), 1), stack.drops, _parts(downs, _ranks(low), 0), strict=True)
+            for place, drop, down in parts:
+                place.copy_(functional.linear(_kept(flat, drop), down))
+        stack.weight[:N, width:] = _ups(stack, low, x.dtype)
+        out = functional.linear(both, stack.weight[:N], stack.bias)
+        ctx.save_for_backward(both, *low)
+        ctx.stack, ctx.shape = stack, x.shape
         return tuple(part.view(*x.shape[:-1], -1) for part in _parts(out, stack.sizes, 1))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients of x and of every A and B."""
-        x, inner, *low = ctx.saved_tensors
+        whole, *low = ctx.saved_tensors
         stack: Stack = ctx.stack
-        flat, N = x.reshape(-1, x.shape[-1]), sum(stack.sizes)
-        downs, ups = _downs(stack, low, x.dtype), _ups(stack, low, x.dtype)
+        N, width = sum(stack.sizes), ctx.shape[-1]
+        flat, inner = whole[:, :width], whole[:, width:]
+        downs, ups = _downs(stack, low, whole.dtype), _ups(stack, low, whole.dtype)
         both = flat.new_empty(flat.shape[0], N + downs.shape[0])  # gradients of the outputs, then of A·x
         for grad, place in zip(grads, _parts(both[:, :N], stack.sizes, 1), strict=True):
             place.copy_(grad.reshape(place.shape)) if grad is not None else place.zero_()
@@ -202,13 +208,13 @@ class _Adapted(torch.autograd.Function):
         if not ctx.needs_input_grad[0]:
             return (None, None, *found)
         if stack.drops is None:
-            stack.weight[N:] = downs
-            grad_x = both @ stack.weight
+            stack.weight[N:, :width] = downs
+            grad_x = both @ stack.weight[:, :width]
         else:
-            grad_x = outer @ stack.weight[:N]
+            grad_x = outer @ stack.weight[:N, :width]
             for drop, inward, down in zip(stack.drops, _parts(both[:, N:], ranks, 1), _parts(downs, ranks, 0), strict=True):
                 grad_x = grad_x.addmm_(inward, down) if drop is None else grad_x.addcmul_(inward @ down, drop.mask(flat))
-        return (grad_x.view_as(x), None, *found)
+        return (grad_x.view(ctx.shape), None, *found)
 
 
 def _parts(x: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
@@ -292,6 +298,8 @@ def _group(model: Any) -> None:
         given.setdefault((id(args[0]), layer.inner.in_features), []).append(layer)
 
     hooks = [layer.register_forward_pre_hook(look) for _, layer in adapters(model)]
+    for _, layer in adapters(model):
+        layer.group = None
     was_training = model.training
     try:
         model.eval()
@@ -306,6 +314,13 @@ def _group(model: Any) -> None:
             group = Group(layers)
             for layer in layers:
                 layer.group = group
+    adapted = set()
+    for _, layer in adapters(model):
+        layer.group = layer.group or Group([layer])
+        adapted.add(layer.inner.weight)
+    for parameter in model.parameters():
+        if parameter not in adapted:  # the others are copied when they are stacked: nothing then holds the mapped file any more
+            parameter.data = parameter.data.clone()
 
 
 def adapters(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
@@ -316,6 +331,7 @@ def adapters(model: nn.Module) -> Iterator[tuple[str, LoraLinear]]:
 def remove(model: nn.Module) -> None:
     """Take the adapters off: the base is as it was."""
     for name, layer in list(adapters(model)):
+        layer.inner.weight.data = layer.inner.weight.data.contiguous()  # not a part of what it was computed with
         setattr(model.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2], layer.inner)
 
 

@@ -12,10 +12,18 @@ import torch
 from tunesmith.errors import DoesNotFit
 from tunesmith.spec.recipe import Choice, Full, Lora
 
-RUNTIME_BYTES = 450 * 2**20
+RUNTIME_BYTES = 500 * 2**20
 """Interpreter, torch, transformers and the allocator's slack, measured for an idle worker with the libraries loaded."""
+SLACK = 1.15
+"""What the allocator holds beside the activations that are alive."""
 CHUNK_TOKENS = 256
 """Rows of the output layer that are computed at once; bounds the largest tensor of a step."""
+ROWS_IN_CACHE = 16
+"""Rows of logits that go through softmax and its gradient at once: 16 x 49,152 float32 are 3 MB."""
+PIECE = 256
+"""Most tokens of a row that attention computes at once: a longer piece computes more scores above the diagonal, which are thrown away."""
+KEPT_KEYS = 1024
+"""Up to so many keys attention keeps its probabilities for the backward pass; with more they are made again, or they would outgrow all else."""
 SMALLEST_BATCH, LARGEST_BATCH = 256, 2048
 """More than 2,048 tokens at once are no faster per token (measured on 2 cores) and need memory: 6.0 GB at 4,096 against 3.6 GB."""
 BATCHES = (2048, 1024, 512, 256)
@@ -90,33 +98,44 @@ def to_serve(shape: Shape, dtype: torch.dtype, tokens: int) -> Estimate:
     return Estimate({"runtime": RUNTIME_BYTES, "weights": shape.parameters * size, "cache": cache, "working set": working})
 
 
-def to_train(shape: Shape, weights: Lora | Full, dtype: torch.dtype, tokens: int) -> Estimate:
-    """Training with micro-batches of `tokens` tokens.
+def to_train(shape: Shape, weights: Lora | Full, dtype: torch.dtype, tokens: int, longest: int = 256, recompute: bool = False) -> Estimate:
+    """Training with micro-batches of `tokens` tokens in rows of at most `longest`.
 
-    Kept per token and layer for the backward pass: the inputs of both norms and their float32 copies, normed inputs, query, key and value
-    before and after rotation, the attention's output, both halves of the MLP, its activation and product, and the adapters' inner values.
-    Within 13 % of the measured peak of SmolLM2-135M (450 to 4,050 tokens, adapters or all weights, bf16 or fp32) and of Gemma-3-270M.
+    Kept per token and layer for the backward pass: the inputs of both norms and of both halves of the layer, query, key and value (with
+    adapters before rotation as well: they lie in one product), the attention's output and probabilities, both halves of the MLP and their
+    product, and the adapters' inner values. With `recompute` only each layer's input is kept, and one layer is whole at a time.
+    Against measured peaks: bench/memory.py, docs/log.md.
     """
     size = dtype.itemsize
     heads, kv = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
-    per_layer = size * (6 * shape.width + 5 * heads + 4 * kv + 5 * shape.inner) + 4 * 4 * shape.width
+    per_layer = size * (4 * shape.width + 2 * heads + 2 * kv + 3 * shape.inner + round(shape.heads * kept_keys(longest)))
     if isinstance(weights, Lora):
         trained = weights.r * shape.linear_sizes
         state = trained * 4 * 4  # value, gradient, two moments, all float32
-        per_layer += 7 * weights.r * size + (size * (4 * shape.width + heads + shape.inner) if weights.dropout != 0 else 0)
+        per_layer += size * (heads + kv + 12 * weights.r)
+        head = 0
     else:
         trained = shape.parameters
         state = trained * (4 * 4 + size)  # float32 master, its gradient, two moments; the gradient in the model's dtype
-    head = CHUNK_TOKENS * shape.vocabulary * (4 + 4 + size)
+        head = shape.vocabulary * shape.width * (4 + size)  # the output layer's gradient, and a chunk's share of it
+    kept = shape.layers * size * shape.width if recompute else shape.layers * per_layer
+    working = size * (8 * shape.width + 8 * shape.inner) + (per_layer if recompute else 0)
     return Estimate(
         {
             "runtime": RUNTIME_BYTES,
             "weights": shape.parameters * size,
             "optimiser": state,
-            "activations": tokens * shape.layers * per_layer,
-            "output layer": head,
+            "activations": round(SLACK * tokens * (kept + working)),
+            "output layer": head + CHUNK_TOKENS * shape.vocabulary * size + ROWS_IN_CACHE * shape.vocabulary * 3 * 4,
         }
     )
+
+
+def kept_keys(longest: int) -> float:
+    """Probabilities that a head keeps per token of a row of `longest` tokens: those of pieces with few enough keys."""
+    count = -(-longest // PIECE)
+    ends = [longest * (i + 1) // count for i in range(count)]
+    return sum((end - longest * i // count) * end for i, end in enumerate(ends) if end <= KEPT_KEYS) / longest
 
 
 def free_bytes(limit: int | None) -> Choice:
@@ -135,20 +154,27 @@ def free_bytes(limit: int | None) -> Choice:
     return Choice(name="memory", value=str(best), reason=f"{gigabytes(best)} {reason}")
 
 
-def choose_batch(shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: Choice, longest_row: int) -> Choice:
-    """Tokens per micro-batch: the largest power of two (up to 2,048) whose peak stays under 70 % of what is free.
+def choose_batch(
+    shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: Choice, longest_row: int, recompute: bool | None = None
+) -> tuple[Choice, Choice]:
+    """(tokens per micro-batch, whether activations are computed again in the backward pass).
 
-    The size of a batch decides the order of its sums, and the reason stands in the checkpoint: so neither follows every byte that the
-    machine has free at the moment. Else the same run would never give the same checkpoint twice.
+    The largest power of two (up to 2,048) whose peak stays under 70 % of what is free; activations are computed again only where not even
+    the longest row fits otherwise, or where `recompute` says so. The size of a batch decides the order of its sums, and the reason stands in
+    the checkpoint: so neither follows every byte that the machine has free at the moment. Else the same run would never give the same
+    checkpoint twice.
     Raises: DoesNotFit if not even the longest row does, naming what would.
     """
     room = int(int(free.value) * 0.7)
-    fixed = to_train(shape, weights, dtype, 0)
-    per_token = to_train(shape, weights, dtype, 1).total - fixed.total
     least = max(SMALLEST_BATCH, longest_row)
-    fits = (room - fixed.total) // per_token
-    if fits < least:
-        need = to_train(shape, weights, dtype, least)
+    for again in (False, True) if recompute is None else (recompute,):
+        fixed = to_train(shape, weights, dtype, 0, longest_row, again)
+        per_token = to_train(shape, weights, dtype, 1, longest_row, again).total - fixed.total
+        fits = (room - fixed.total) // per_token
+        if fits >= least:
+            break
+    else:
+        need = to_train(shape, weights, dtype, least, longest_row, again)
         fitting = int((room - RUNTIME_BYTES) / (shape_bytes(weights, dtype)))
         raise DoesNotFit(
             f"training needs about {need.words()}", where="memory", got=f"{free.reason}, of which 70 % may be used", expected=f"at least {gigabytes(need.total / 0.7)}",
@@ -157,7 +183,12 @@ def choose_batch(shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: C
         )  # fmt: skip
     tokens = next((size for size in BATCHES if least <= size <= fits), least)
     why = "the largest that is worth it" if tokens == LARGEST_BATCH else "the largest power of two that fits into 70 % of the free memory"
-    return Choice(name="tokens_per_batch", value=str(tokens), reason=f"{why}; estimated peak {to_train(shape, weights, dtype, tokens).words()}")
+    peak = to_train(shape, weights, dtype, tokens, longest_row, again).words()
+    chosen = "as written" if recompute is not None else "the longest row would not fit otherwise" if again else "everything fits, and it costs time"
+    return (
+        Choice(name="tokens_per_batch", value=str(tokens), reason=f"{why}; estimated peak {peak}"),
+        Choice(name="recompute", value=str(again).lower(), reason=chosen),
+    )
 
 
 def shape_bytes(weights: Lora | Full, dtype: torch.dtype) -> float:

@@ -93,6 +93,8 @@ class Budget(Noun):
     rows_per_step: Annotated[int, Field(ge=1, le=4096)] = 32
     tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
     """Cuts a step into micro-batches; changes memory and speed, not the result beyond rounding. None: from the memory estimate."""
+    recompute: bool | None = None
+    """Compute activations again in the backward pass (gradient checkpointing): less memory, a third more time. None: only where the longest row would not fit otherwise."""
     max_length: Annotated[int, Field(ge=8)] | None = None
     """In tokens; longer rows are cut at the front of the question and counted. None: the model's context, at most 2,048."""
     evaluations_per_epoch: Annotated[int, Field(ge=1, le=100)] = 4

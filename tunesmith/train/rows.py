@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tunesmith.errors import Interrupted, NotEnoughData
+from tunesmith.errors import BadProject, Interrupted, NotEnoughData
 from tunesmith.model.template import Template
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.job import Monitor, Progress
+from tunesmith.spec.recipe import Dpo, Kto, Sft
 from tunesmith.train.methods import Objective
 
 
@@ -58,3 +59,18 @@ def tokenise(
             expected="rows with an assistant's answer that fits the length limit", fix="raise train.budget.max_length, or look at the rows with tunesmith data show",
         )  # fmt: skip
     return Tokenised(objective.complete(rows, max_length), truncated, dropped)
+
+
+def check_method(records: Sequence[Record], method: Sft | Dpo | Kto) -> None:
+    """Nothing, if some row has what the method learns from.
+
+    Raises: BadProject.
+    """
+    kind = method.kind
+    pairs, rated = (sum(getattr(row, name) is not None for row in records) for name in ("rejected", "desirable"))
+    if (kind == "dpo" and not pairs) or (kind == "kto" and not pairs + rated):
+        wanted = "a preferred and a rejected answer" if kind == "dpo" else "an answer that was liked or not, or a preferred and a rejected one"
+        raise BadProject(
+            "these rows are not for this method", where="train.method.kind", got=f"{kind}, and {len(records)} rows of which {pairs} are pairs and {rated} rated",
+            expected=f"rows with {wanted}", fix='train.method.kind = "sft", or give rows of that format',
+        )  # fmt: skip

@@ -15,8 +15,8 @@ import safetensors
 import torch
 import transformers
 
-from tunesmith.errors import BadProject, StoreUnusable
-from tunesmith.model import lora
+from tunesmith.errors import StoreUnusable
+from tunesmith.model import accelerated, lora
 from tunesmith.model.device import Placement, apply
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.model.memory import gigabytes, to_train
@@ -30,11 +30,12 @@ from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
 from tunesmith.store.disk import disk_faults
 from tunesmith.train import alarms, state
 from tunesmith.train.batches import Order
+from tunesmith.train.kept_rows import kept
 from tunesmith.train.loop import Plan, Run, run_loop
 from tunesmith.train.methods import objective_of
 from tunesmith.train.reference import with_reference
 from tunesmith.train.resolve import make_plan, max_length, resolve
-from tunesmith.train.rows import Tokenised, tokenise
+from tunesmith.train.rows import Tokenised, check_method, tokenise
 from tunesmith.train.state import RunState, Weights
 
 WEIGHTS = "model.safetensors"
@@ -79,8 +80,10 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
     model = load(start.base, placement, adapter=start.adapter, weights=start.weights, memory_limit=memory_limit)
     if not model.shares_prefixes:
         monitor.emit(Note(text=f"{start.base.id} takes every row alone, padded: {model.sharing_reason}"))
+    for reason in accelerated.REFUSED.values():
+        monitor.emit(Note(level="warning", text=f"attention takes a slower way: {reason}"))
     length = max_length(inputs.recipe, model.context)
-    rows, dev = _tokenised(inputs, model, int(length.value), monitor)
+    rows, dev = _tokenised(inputs, model, int(length.value), scratch, monitor)
     if frozen is None:
         recipe, choices = resolve(inputs.recipe, model, rows.rows, int(length.value), memory_limit)
         plan, evaluations = make_plan(recipe, rows.rows, dev.rows, model.shares_prefixes)
@@ -112,29 +115,29 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
         return _finish(inputs, run, _run(run), choices, rows, folder)
 
 
-def _tokenised(inputs: Inputs, model: LoadedModel, length: int, monitor: Monitor) -> tuple[Tokenised, Tokenised]:
+def _tokenised(inputs: Inputs, model: LoadedModel, length: int, scratch: Path, monitor: Monitor) -> tuple[Tokenised, Tokenised]:
     """The training rows and the part of the dev rows that is looked at.
 
     Raises: NotEnoughData, Interrupted, BadProject for a method that these rows are not for.
     """
     objective = objective_of(inputs.recipe.method)
-    _check_method(inputs)
-    rows = tokenise(inputs.train, inputs.prompt, model.template, objective, length, monitor, "train")
-    if not inputs.dev:
-        return rows, Tokenised([], 0, 0)
-    return rows, tokenise(_sample(inputs.dev, inputs.recipe), inputs.prompt, model.template, objective, length, monitor, "dev")
+    check_method(inputs.train, inputs.recipe.method)
+    made_of = {
+        "dataset": inputs.dataset,
+        "prompt": inputs.prompt.model_dump(mode="json"),
+        "model": inputs.start.base.digest,
+        "template": model.template.digest,
+        "length": length,
+        "method": inputs.recipe.method.kind,
+    }
 
+    def rows_of(name: str, records: Sequence[Record]) -> Tokenised:
+        found = made_of | {"rows": [record.id for record in records]}
+        return kept(scratch, name, found, lambda: tokenise(records, inputs.prompt, model.template, objective, length, monitor, name))
 
-def _check_method(inputs: Inputs) -> None:
-    """Raises: BadProject if no row has what the method learns from."""
-    kind = inputs.recipe.method.kind
-    pairs, rated = (sum(getattr(row, name) is not None for row in inputs.train) for name in ("rejected", "desirable"))
-    if (kind == "dpo" and not pairs) or (kind == "kto" and not pairs + rated):
-        wanted = "a preferred and a rejected answer" if kind == "dpo" else "an answer that was liked or not, or a preferred and a rejected one"
-        raise BadProject(
-            "these rows are not for this method", where="train.method.kind", got=f"{kind}, and {len(inputs.train)} rows of which {pairs} are pairs and {rated} rated",
-            expected=f"rows with {wanted}", fix='train.method.kind = "sft", or give rows of that format',
-        )  # fmt: skip
+    with disk_faults(scratch, only_full=True):
+        rows = rows_of("train", inputs.train)
+        return rows, rows_of("dev", _sample(inputs.dev, inputs.recipe)) if inputs.dev else Tokenised([], 0, 0)
 
 
 def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev: Tokenised, scratch: Path, monitor: Monitor) -> Run:
@@ -172,6 +175,8 @@ def _prepare(model: LoadedModel, recipe: Recipe, start: Start) -> None:
                 layer.dropout = recipe.weights.dropout or 0.0
     else:
         model.network.requires_grad_(True)
+    if recipe.budget.recompute:
+        model.network.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
 
 
 def _weights(model: LoadedModel, recipe: Recipe) -> Weights:

@@ -143,3 +143,16 @@ def test_hostile_names_stay_inside_their_string():
     text = 'a"\n\\\x1b\U0001f600\u202e'
     assert tomllib.loads(f"x = {quoted(text)}")["x"] == text
     assert "\x1b" not in quoted(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"prompt": "a", "chosen": "b", "rejected": "c"}', "dpo"),
+        ('{"prompt": "a", "completion": "b", "label": true}', "kto"),
+        (json.dumps(CHAT), "sft"),
+    ],
+)
+def test_a_project_file_learns_as_the_rows_suggest(tmp_path, text, kind):
+    (tmp_path / "a.jsonl").write_text(text)
+    assert parse_project(write_project(detect(tmp_path / "a.jsonl")), "p").train.method.kind == kind

@@ -33,6 +33,7 @@ def write_project(detection: Detection, *, file: str | None = None, name: str | 
         lines.append(f"delimiter = {quoted(detection.delimiter)}")
     lines += ["", "[task]", *task_lines(detection)]
     lines += ["", *goal_lines(detection)]
+    lines += method_lines(detection)
     lines += ["", "[split]", "dev = 0.1  # for choices: prompts, early stopping", "test = 0.1  # locked until the verdict", ""]
     return "\n".join(lines)
 
@@ -41,6 +42,15 @@ def goal_lines(detection: Detection) -> list[str]:
     """What to reach, for the user to decide: a value that is worth having, commented out."""
     metric, at_least = ("token_f1", 0.5) if detection.label is None else ("exact_match", 0.8)
     return ["# [goal]  # the verdict says whether the model reaches this", f'# metric = "{metric}"', f"# at_least = {at_least}"]
+
+
+def method_lines(detection: Detection) -> list[str]:
+    """How to learn, where the rows say more than what to answer."""
+    kinds = {"preference": ("dpo", "the better answer gains on the worse one"), "rated": ("kto", "liked answers gain, disliked ones lose")}
+    if detection.format not in kinds:
+        return []
+    kind, why = kinds[detection.format]
+    return ["", "[train.method]", f'kind = "{kind}"  # {why}; "sft" imitates the good answers only']
 
 
 def task_lines(detection: Detection) -> list[str]:

@@ -1,0 +1,81 @@
+"""Attention over a forest on CUDA devices: FlexAttention under block masks, and variable-length flash attention where rows share nothing.
+
+A token sees another exactly when the other's node is its own or an ancestor (a node's subtree is the range `index … below - 1`) and it stands
+no later on the path. Blocks of tokens that see nothing of one another are skipped. What a device or a model's head width does not allow
+takes the dense mask instead, and `REFUSED` says why.
+
+Sources: FlexAttention (Dong et al. 2024, arXiv 2412.05496); FlashAttention-2 (Dao 2023, arXiv 2307.08691).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+from torch.nn.attention.varlen import varlen_attn
+
+from tunesmith.model.forest import Forest
+
+REFUSED: dict[tuple[str, int, torch.dtype], str] = {}
+"""(way, head width, dtype) → why it cannot be taken here."""
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: int | None, scale: float, softcap: float | None) -> Tensor | None:
+    """[1, H, T, D] output for query [1, H, T, D] and key, value [1, Hkv, T, D]; None where no way of this module can be taken."""
+    halves = query.dtype in (torch.bfloat16, torch.float16)
+    alone = query.device.type == "cuda" and halves and softcap is None and all(node.parent is None for node in forest.nodes)
+    ways = {"flash attention": flash} if alone else {}
+    for name, way in (ways | {"FlexAttention": flex}).items():
+        asked = (name, query.shape[-1], query.dtype)
+        if asked in REFUSED:
+            continue
+        try:
+            return way(query, key, value, forest, window, scale, softcap)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, NotImplementedError) as error:  # a kernel that does not know this width, dtype or device
+            REFUSED[asked] = f"{name} does not take heads of {query.shape[-1]} in {query.dtype} here: {str(error).splitlines()[0][:160]}"
+    return None
+
+
+def flex(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: int | None, scale: float, softcap: float | None) -> Tensor:
+    """As in `attend`, by block masks made once per forest and window."""
+    name = ("blocks", window)
+    if name not in forest.plans:
+        sees, total = forest.sees(window), len(forest.ids)
+        forest.plans[name] = create_block_mask(lambda b, h, q, k: sees(q, k), None, None, total, total, device=query.device)
+
+    def capped(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        assert softcap is not None
+        return softcap * torch.tanh(score / softcap)
+
+    way = _compiled() if query.device.type == "cuda" else flex_attention
+    grouped = query.shape[1] != key.shape[1]
+    options: dict[str, Any] = {"block_mask": forest.plans[name], "scale": scale, "enable_gqa": grouped}
+    out: Tensor = way(query, key, value, score_mod=None if softcap is None else capped, **options)
+    return out
+
+
+@cache
+def _compiled() -> Any:
+    """FlexAttention as a kernel; packed lengths change from batch to batch and must not compile anew."""
+    return torch.compile(flex_attention, dynamic=True)
+
+
+def flash(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: int | None, scale: float, softcap: float | None) -> Tensor:
+    """As in `attend`, for rows that share nothing."""
+    if "ends" not in forest.plans:
+        ends = torch.tensor([0, *(node.start + node.length for node in forest.nodes)], dtype=torch.int32)
+        forest.plans["ends"] = ends.to(query.device)
+    ends = forest.plans["ends"]
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    longest = forest.longest
+    out = varlen_attn(
+        q, k, v, ends, ends, longest, longest, scale=scale, window_size=(-1 if window is None else window - 1, 0),
+        enable_gqa=query.shape[1] != key.shape[1],
+    )  # fmt: skip
+    assert isinstance(out, Tensor)
+    return out.transpose(0, 1)[None]
