@@ -16,12 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bench.work import ROWS_PER_STEP, base
+from tunesmith.catalogue.folder import inspect
 from tunesmith.model import lora
 from tunesmith.model.device import apply, place
 from tunesmith.model.load import load
 from tunesmith.settings import settings
 from tunesmith.spec.job import Silent
+from tunesmith.spec.model import LocalModel
 from tunesmith.spec.recipe import AdamW, Budget, Dpo, Full, Lora, Recipe, Schedule, Sft
 from tunesmith.train.batches import Order
 from tunesmith.train.examples import Pair, TokenRow
@@ -59,7 +63,7 @@ def main() -> None:
     rows = [example(row) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())][: ROWS_PER_STEP * work["steps"]]
     placement = place(settings())
     apply(placement)
-    model = load(base(), placement)
+    model = load(at(Path(work["base"])), placement)
     weights = Full() if work["full"] else Lora(r=16, alpha=32, dropout=0.0)
     recipe = Recipe(
         method=Dpo(beta=0.1) if work["dpo"] else Sft(),
@@ -88,8 +92,24 @@ def main() -> None:
         clock.last = time.perf_counter()
         final = run_loop(run, RunState())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    told = {"seconds": [seconds + before for seconds in clock.seconds], "losses": clock.losses, "peak_bytes": peak, "threads": placement.threads}
+    device_peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    told = {
+        "device_peak_bytes": device_peak,
+        "seconds": [seconds + before for seconds in clock.seconds],
+        "losses": clock.losses,
+        "peak_bytes": peak,
+        "threads": placement.threads,
+    }
     print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
+
+
+def at(folder: Path) -> LocalModel:
+    """The base of the benchmarks, or the model in another folder."""
+    known = base()
+    if str(folder) == known.folder:
+        return known
+    facts = inspect(folder)
+    return known.model_copy(update={"id": folder.name, "folder": str(folder), "parameters": facts.parameters, "digest": folder.name})
 
 
 def example(row: dict[str, Any]) -> Any:
