@@ -325,3 +325,23 @@ def test_weights_that_move_are_stacked_anew():
     torch.testing.assert_close(layer(x.double()), plain(layer, x.double(), 1.0))
     layer.inner.weight.data = torch.randn(5, 6, dtype=torch.float64)
     torch.testing.assert_close(layer(x.double()), plain(layer, x.double(), 1.0))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_a_young_adapter_is_heard_in_bf16(dropout):
+    """Added to an output in bf16 it would vanish, as each of its values is far less than half a step of that output."""
+    torch.manual_seed(0)
+    layer = LoraLinear(nn.Linear(256, 64), Lora(r=8, alpha=16), dropout).to(torch.bfloat16)
+    layer.lora_A.data, layer.lora_B.data = torch.empty(8, 256).uniform_(-0.06, 0.06), torch.zeros(64, 8)
+    layer.inner.weight.data.normal_(std=0.1)
+    x = torch.randn(2000, 256).bfloat16()
+    with torch.no_grad():
+        before = layer(x).float()
+        layer.lora_B.data.copy_(1e-4 * torch.randn(64, 8).sign())
+        torch.manual_seed(1)
+        change = layer(x).float() - before
+        torch.manual_seed(1)
+        drop = draw(dropout)
+        expected = layer.scale * ((x * drop.mask(x) * drop.scale).float() @ layer.lora_A.T @ layer.lora_B.T)
+    assert expected.abs().mean() < 0.25 * before.abs().mean() * 2**-8, "or it could be heard anyhow"
+    assert float((change * expected).sum() / expected.square().sum()) == pytest.approx(1.0, abs=0.2)
