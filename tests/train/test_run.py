@@ -379,15 +379,18 @@ def test_another_runtime_error_stays_itself(bench, recipe, monkeypatch):
 
 OUT_OF_MEMORY = """
 import resource, sys
+from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import torch
+from tests import tiny
 from tests.train.conftest import Bench, recipe
 from tunesmith.errors import Alarm
 torch.set_num_threads(1)
 from tunesmith.train import run, loop
 bench = Bench(Path(sys.argv[2]), Path(sys.argv[3]))
-inputs = bench.inputs(recipe(budget__tokens_per_batch=100_000, budget__rows_per_step=4096, budget__max_steps=1, budget__max_length=500), train_rows=420)
+inputs = bench.inputs(recipe(budget__tokens_per_batch=100_000, budget__rows_per_step=4096, budget__max_steps=1, budget__max_length=500))
+inputs = replace(inputs, train=[tiny.record(i, f"{i} " + "xyzzy " * 60, "a") for i in range(200)])  # more than what lies free on the heap
 honest = run._run
 def tight(started):
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
