@@ -17,9 +17,8 @@ from typing import Any
 
 import torch
 
-from bench.facts import append
 from bench.peers import child, python
-from bench.train import Outcome, tokens_of
+from bench.train import Outcome, record, tokens_of
 from bench.work import ROOT, ROWS_PER_STEP, SCRATCH, base, write_rows
 from tunesmith.model import lora
 from tunesmith.model.device import place
@@ -87,18 +86,7 @@ def compare(name: str, rows: Path, folder: Path, steps: int, rounds: int) -> Non
         step, peak = statistics.median(one.step for one, _ in runs), statistics.median(size for _, size in runs) / 1e9
         loss = statistics.mean(loss for one, _ in runs for loss in one.losses)
         print(f"{name:<22} {side:<22} {ROWS_PER_STEP / step:8.1f} {tokens / step:9.0f} {step / ours:6.2f} {peak:8.2f} {loss:10.4f}", flush=True)
-        append(
-            {
-                "work": f"gpu {name}",
-                "side": side,
-                "rows_per_s": ROWS_PER_STEP / step,
-                "tokens_per_s": tokens / step,
-                "slower_than_ours": step / ours,
-                "peak_gb": peak,
-                "mean_loss": loss,
-                "rounds": len(runs),
-            }
-        )
+        record(f"gpu {name}", side, step, tokens, step / ours, peak, loss, len(runs))
 
 
 def gradients() -> float:

@@ -1,9 +1,9 @@
-"""Training against TRL: the same rows in the same order, in turns, medians of the rounds.
+"""Training against TRL and LitGPT: the same rows in the same order, in turns, medians of the rounds.
 
     python -m bench.train gsm8k --rounds 3        # or banking77, gsm8k-full, gsm8k-dpo; --sweep finds the peer's best settings first
 
 Both sides must show the same loss trajectory, or the comparison is void. Run nothing beside it: spinning threads ruin both sides.
-Results are appended to bench/results.csv. Steps of 32 rows; the first step of each run warms up and is not counted.
+Results are appended to bench/results.csv. Steps of 32 rows; the first step of each run warms up and is not counted, unless it is the only one.
 """
 
 from __future__ import annotations
@@ -48,6 +48,10 @@ SWEEP: dict[str, dict[str, Any]] = {
         "dtype": "bfloat16",
     },
 }
+LITGPT: dict[str, dict[str, Any]] = {
+    f"litgpt micro-batch {size}, bf16": {"options": {"micro_batch": size, "precision": "bf16-true"}, "peer": "litgpt"} for size in (1, 4)
+}
+"""LitGPT trains whole models only where TRL does: its default size of a micro-batch, and a larger one."""
 AGREE = 0.05
 """Relative difference of two mean losses up to which the trajectories are the same within noise."""
 
@@ -77,6 +81,7 @@ def main() -> int:
     parser.add_argument("work", choices=RATES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--peer-steps", type=int, default=None, help="the peers' steps in each round, where one of theirs takes minutes")
     parser.add_argument("--sweep", action="store_true", help="measure all of the peer's settings before the rounds")
     parser.add_argument(
         "--best", default="trl batch 4, bf16 weights, no checkpointing", help="the peer's settings to compare with, beside its defaults"
@@ -86,6 +91,7 @@ def main() -> int:
     rows = write_pairs(asked.steps) if dpo else write_rows(asked.work.removesuffix("-full"), asked.steps)
     tokens = sum(tokens_of(json.loads(line)) for line in rows.read_text().splitlines()) / asked.steps
     work = {"rows": str(rows), "base": base().folder, "steps": asked.steps, "lr": RATES[asked.work], "full": full, "dpo": dpo}
+    theirs = work | {"steps": asked.peer_steps or asked.steps}
     best = asked.best
     if asked.sweep:
         found = {}
@@ -95,11 +101,11 @@ def main() -> int:
                 found[name] = one.step
                 print(f"{name:<48} {ROWS_PER_STEP / one.step:6.2f} rows/s  {one.peak_bytes / 1e9:5.1f} GB", flush=True)
         best = min((name for name in found if name != "trl defaults"), key=found.__getitem__)
-    sides = {"tunesmith": None, "trl defaults": DEFAULTS, best: SWEEP[best]}
+    sides = {"tunesmith": None, "trl defaults": DEFAULTS, best: SWEEP[best]} | (LITGPT if full else {})
     taken: dict[str, list[Outcome]] = {name: [] for name in sides}
     for turn in range(asked.rounds):
         for name, settings in sides.items():
-            one = ours(work) if settings is None else attempt(name, work | settings)
+            one = ours(work) if settings is None else attempt(name, theirs | settings)
             if one is None:
                 return 1
             taken[name].append(one)
@@ -121,18 +127,27 @@ def ours(work: dict[str, Any]) -> Outcome:
 
 def attempt(name: str, work: dict[str, Any]) -> Outcome | None:
     """The peer's side; None where these settings do not run, with the reason on standard error."""
-    told = child([str(python("trl")), str(ROOT / "bench" / "peers" / ("trl_dpo.py" if work["dpo"] else "trl_sft.py"))], work, None)
+    peer = work.get("peer", "trl")
+    script = "litgpt_full.py" if peer == "litgpt" else "trl_dpo.py" if work["dpo"] else "trl_sft.py"
+    told = child([str(python(peer)), str(ROOT / "bench" / "peers" / script)], work, None)
     if told is None:
         print(f"{name}: does not run", file=sys.stderr)
         return None
     return Outcome.of(told)
 
 
+def record(work: str, side: str, step: float, tokens: float, ratio: float, peak_gb: float, loss: float, rounds: int, **more: float) -> None:
+    """A side's line of the results: `step` in seconds, `tokens` of a step."""
+    speed = {"rows_per_s": ROWS_PER_STEP / step, "tokens_per_s": tokens / step, "slower_than_ours": ratio}
+    append({"work": work, "side": side} | speed | {"peak_gb": peak_gb, "mean_loss": loss, "rounds": rounds} | more)
+
+
 def show(work: str, taken: dict[str, list[Outcome]], tokens: float) -> int:
     """The table; 1 when the losses part."""
     peak = matmul_peak()
     medians = {name: statistics.median(one.step for one in runs) for name, runs in taken.items()}
-    mean = {name: statistics.mean(loss for one in runs for loss in one.losses) for name, runs in taken.items()}
+    common = min(len(one.losses) for runs in taken.values() for one in runs)  # the same rows on every side
+    mean = {name: statistics.mean(loss for one in runs for loss in one.losses[:common]) for name, runs in taken.items()}
     print(f"\n{work}: {tokens / ROWS_PER_STEP:.0f} tokens a row, bf16 matrix-product peak {peak / 1e9:.0f} GFLOP/s")
     print(f"{'':<48} {'rows/s':>7} {'tokens/s':>9} {'ratio':>6} {'peak GB':>8} {'mean loss':>10}")
     void = False
@@ -142,19 +157,7 @@ def show(work: str, taken: dict[str, list[Outcome]], tokens: float) -> int:
         apart = abs(mean[name] / mean["tunesmith"] - 1)
         void |= apart > AGREE
         print(f"{name:<48} {ROWS_PER_STEP / medians[name]:7.2f} {tokens / medians[name]:9.0f} {ratio:6.2f} {memory:8.2f} {mean[name]:10.4f}")
-        append(
-            {
-                "work": work,
-                "side": name,
-                "rows_per_s": ROWS_PER_STEP / medians[name],
-                "tokens_per_s": tokens / medians[name],
-                "slower_than_ours": ratio,
-                "peak_gb": memory,
-                "mean_loss": mean[name],
-                "rounds": len(runs),
-                "matmul_gflops": peak / 1e9,
-            }
-        )
+        record(work, name, medians[name], tokens, ratio, memory, mean[name], len(runs), matmul_gflops=peak / 1e9)
     if void:
         print(f"VOID: mean losses are more than {AGREE:.0%} apart")
     return int(void)

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from datasets import Dataset
@@ -43,25 +44,37 @@ class Clock(TrainerCallback):
 
 def main() -> None:
     """Train, and say how it went."""
-    work = json.loads(Path(sys.argv[1]).read_text())
-    logging.disable(logging.WARNING)
-    rows = [json.loads(line) for line in Path(work["rows"]).read_text().splitlines()][: 32 * work["steps"]]
+    work, rows = read()
     data = Dataset.from_list([{"input_ids": row["ids"], "completion_mask": [int(t) for t in row["trained"]]} for row in rows])
-    batch = work["options"].get("per_device_train_batch_size", 8)
-    options = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": 32 // batch, **work["options"]}
-    if work.get("dtype"):
-        options["model_init_kwargs"] = {"dtype": work["dtype"]}
     with tempfile.TemporaryDirectory() as folder:
-        config = SFTConfig(
-            output_dir=folder, use_cpu=not torch.cuda.is_available(), max_steps=work["steps"], learning_rate=work["lr"], lr_scheduler_type="constant",
-            logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True, completion_only_loss=True, train_sampling_strategy="sequential",
-            seed=0, **options,
-        )  # fmt: skip
-        lora = None if work["full"] else LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
+        config = SFTConfig(output_dir=folder, completion_only_loss=True, **common(work))
         clock = Clock()
-        trainer = SFTTrainer(model=work["base"], args=config, train_dataset=data, peft_config=lora, callbacks=[clock])
-        trainer.train()
+        lora = None if work["full"] else adapter()
+        SFTTrainer(model=work["base"], args=config, train_dataset=data, peft_config=lora, callbacks=[clock]).train()
     report(clock)
+
+
+def read() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(the work, its rows) from the file that the command line names."""
+    logging.disable(logging.WARNING)
+    work = json.loads(Path(sys.argv[1]).read_text())
+    return work, [json.loads(line) for line in Path(work["rows"]).read_text().splitlines()][: 32 * work["steps"]]
+
+
+def common(work: dict[str, Any]) -> dict[str, Any]:
+    """What every trainer's configuration is given: 32 rows a step in the file's order, at a constant rate."""
+    batch = work["options"].get("per_device_train_batch_size", 8)
+    settings = {
+        "use_cpu": not torch.cuda.is_available(), "max_steps": work["steps"], "learning_rate": work["lr"], "lr_scheduler_type": "constant",
+        "logging_steps": 1, "save_strategy": "no", "report_to": "none", "disable_tqdm": True, "train_sampling_strategy": "sequential", "seed": 0,
+        "per_device_train_batch_size": batch, "gradient_accumulation_steps": 32 // batch,
+    }  # fmt: skip
+    return settings | work["options"] | ({"model_init_kwargs": {"dtype": work["dtype"]}} if work.get("dtype") else {})
+
+
+def adapter() -> LoraConfig:
+    """The adapter that every side trains."""
+    return LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
 def report(clock: Clock) -> None:

@@ -73,7 +73,9 @@ class Engine:
 
         A conversation longer than the context is cut as in training.
         """
-        rows = [self.model.template.fit(_only_last_trained(c), self.model.context) for c in conversations]
+        asked = [c.question() for c in conversations]
+        whole = [q.answered(c.messages[len(q.messages) :][:1]) for q, c in zip(asked, conversations, strict=True)]
+        rows = [self.model.template.fit(c, self.model.context) for c in whole]
         found = [(0.0, 0)] * len(rows)
         shared = shared_by_all([row.ids for row in rows]) if self.model.shares_prefixes else 0
         for batch in batches([len(row.ids) - shared for row in rows]):
@@ -253,14 +255,6 @@ class Engine:
         self.usage.prompt_tokens += sum(len(p) for p in prompts)
         self.usage.completion_tokens += sum(completions)
         self.usage.computed_tokens += session.computed
-
-
-def _only_last_trained(conversation: Conversation) -> Conversation:
-    """`conversation` up to its last assistant turn, of which alone the probability is asked."""
-    messages = conversation.question().messages
-    earlier = tuple(m.model_copy(update={"weight": 0}) if m.role == "assistant" else m for m in messages)
-    last = conversation.messages[len(messages)].model_copy(update={"weight": 1})
-    return conversation.model_copy(update={"messages": (*earlier, last)})
 
 
 @dataclass

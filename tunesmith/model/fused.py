@@ -24,6 +24,8 @@ from torch.nn import functional
 
 CLOSE = 1e-4
 """Relative difference by norm up to which two ways of computing in float32 are the same."""
+ROUNDED = 2e-2
+"""The same where the model's own dtype is shorter."""
 ROTARY = "apply_rotary_pos_emb"
 
 
@@ -40,13 +42,16 @@ def fuse(network: nn.Module) -> dict[str, int]:
 
 
 def _same(ours: Callable[[], Tensor], theirs: Callable[[], Tensor]) -> bool:
-    """Whether both give the same; not, where one of them cannot be computed."""
+    """Whether both give the same up to the rounding of their dtype; not, where one of them cannot be computed."""
     try:
         with torch.no_grad():
             a, b = ours(), theirs()
     except (TypeError, ValueError, RuntimeError, AttributeError):
         return False
-    return a.shape == b.shape and a.dtype == b.dtype and bool((a - b).norm() <= CLOSE * b.norm())
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    apart, size = (a.float() - b.float()).norm(), b.float().norm()
+    return bool(apart <= (CLOSE if a.dtype == torch.float32 else ROUNDED) * size)
 
 
 def _sample(*shape: int, like: Tensor) -> Tensor:
@@ -121,18 +126,10 @@ def _gate(module: nn.Module) -> Any:
     weight = layers[0].weight  # type: ignore[union-attr]
     sample = _sample(3, weight.shape[1], like=weight)
     for activation in ACTIVATIONS:
-        ours = partial(_gated, module, activation)
-        exact = partial(activation.value, sample)
-        if _same(exact, partial(act, sample)) and _alike(ours, module, sample.to(weight.dtype)):
+        ours, given = partial(_gated, module, activation), sample.to(weight.dtype)
+        if _same(partial(activation.value, sample), partial(act, sample)) and _same(partial(ours, given), partial(module, given)):
             return ours
     return None
-
-
-def _alike(ours: Callable[[Tensor], Tensor], module: nn.Module, sample: Tensor) -> bool:
-    """Whether both give the same up to the rounding of the sample's dtype."""
-    with torch.no_grad():
-        a, b = ours(sample).float(), module(sample).float()
-    return bool((a - b).norm() <= (CLOSE if sample.dtype == torch.float32 else 2e-2) * b.norm())
 
 
 def _gated(module: Any, activation: Activation, x: Tensor) -> Tensor:

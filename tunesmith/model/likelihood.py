@@ -40,8 +40,8 @@ class Scores:
     """Tokens that went through the model."""
 
     def sums(self, count: int) -> Tensor:
-        """[count] each row's sum of `nll`: minus the log-probability of its trained tokens."""
-        return self.nll.new_zeros(count).index_add(0, self.rows, self.nll)
+        """[count] each row's sum of `nll` in float64: minus the log-probability of its trained tokens."""
+        return self.nll.new_zeros(count, dtype=torch.float64).index_add(0, self.rows, self.nll.double())
 
     def exact(self, count: int) -> Tensor:
         """[count] True where all of a row's trained tokens are the most probable ones."""

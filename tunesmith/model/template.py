@@ -97,8 +97,8 @@ class Template:
             yield self.fit(conversation, max_length)
             return
         for turn in turns:
-            context = tuple(m.model_copy(update={"weight": 0}) if m.role == "assistant" else m for m in conversation.messages[:turn])
-            yield self.fit(conversation.model_copy(update={"messages": (*context, conversation.messages[turn])}), max_length)
+            question = conversation.model_copy(update={"messages": conversation.messages[:turn]})
+            yield self.fit(question.answered((conversation.messages[turn],)), max_length)
 
     def fit(self, conversation: Conversation, max_length: int) -> Rendered:
         """`conversation` in at most `max_length` tokens: oldest turns go first, then the front of the question, last the answer's end."""

@@ -49,6 +49,12 @@ class Conversation(Noun):
         last = max((i for i, m in enumerate(self.messages) if m.role == "assistant"), default=len(self.messages))
         return self.model_copy(update={"messages": self.messages[:last]})
 
+    def answered(self, said: tuple[Message, ...]) -> Conversation:
+        """This conversation as a question, with `said` behind it as all there is to learn."""
+        turns = ((0, self.messages), (1, said))
+        marked = (m.model_copy(update={"weight": weight}) if m.role == "assistant" else m for weight, part in turns for m in part)
+        return self.model_copy(update={"messages": tuple(marked)})
+
     def answer(self) -> str | None:
         """The content of the last assistant turn, or None where there is none."""
         return next((m.content for m in reversed(self.messages) if m.role == "assistant"), None)

@@ -35,7 +35,7 @@ def _flat(found: Tokenised) -> dict[str, Tensor]:
     rows = [row for example in found.rows for row in _rows(example)]
     ids = np.fromiter((token for row in rows for token in row.ids), np.int32)
     trained = np.fromiter((flag for row in rows for flag in row.trained), np.bool_)
-    kinds = [[type(example).__name__ == "Pair", type(example).__name__ == "Rated", getattr(example, "is_desirable", False)] for example in found.rows]
+    kinds = [[isinstance(one, Pair), isinstance(one, Rated), isinstance(one, Rated) and one.is_desirable] for one in found.rows]
     return {
         "ids": torch.from_numpy(ids),
         "trained": torch.from_numpy(trained),

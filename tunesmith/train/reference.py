@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from tunesmith.errors import Interrupted
 from tunesmith.model.likelihood import score
@@ -19,7 +20,7 @@ from tunesmith.model.load import LoadedModel
 from tunesmith.model.tensors import read, write
 from tunesmith.spec.job import Monitor, Progress
 from tunesmith.train.batches import micro_batches
-from tunesmith.train.examples import Pair, Rated
+from tunesmith.train.examples import Pair, Rated, TokenRow
 from tunesmith.train.state import AGAIN
 
 Scored = TypeVar("Scored", Pair, Rated)
@@ -28,7 +29,6 @@ AT_ONCE = 64
 SAVE_SECONDS = 30.0
 
 
-@torch.no_grad()
 def with_reference(
     model: LoadedModel, examples: Sequence[Scored], used: Collection[int], budget: int, file: Path, monitor: Monitor, label: str
 ) -> list[Scored]:
@@ -38,12 +38,11 @@ def with_reference(
     """
     known = read(file, AGAIN)["logp"] if file.exists() else torch.full((len(examples), 2), torch.nan, dtype=torch.float64)
     missing = [i for i in sorted(used) if bool(known[i].isnan().any())]
-    model.network.eval()
     saved = time.monotonic()
     for start in range(0, len(missing), AT_ONCE):
         part = missing[start : start + AT_ONCE]
         monitor.emit(Progress(label=f"reference of {label}", done=start, total=len(missing), unit="rows"))
-        _fill(model, [examples[i] for i in part], part, known, budget)
+        known[part] = log_probabilities(model, [row for i in part for row in examples[i].scored], budget).view(-1, 2)
         stop = monitor.stopping()
         if stop or time.monotonic() - saved > SAVE_SECONDS or start + AT_ONCE >= len(missing):
             write({"logp": known}, file)
@@ -53,9 +52,13 @@ def with_reference(
     return [replace(example, reference=tuple(values)) for example, values in zip(examples, known.tolist(), strict=True)]
 
 
-def _fill(model: LoadedModel, examples: Sequence[Pair | Rated], places: list[int], known: torch.Tensor, budget: int) -> None:
-    rows = [row for example in examples for row in example.scored]
+@torch.no_grad()
+def log_probabilities(model: LoadedModel, rows: Sequence[TokenRow], budget: int) -> Tensor:
+    """[R] float64 log-probabilities (nats) of the rows' trained tokens, without dropout, in passes of at most `budget` tokens."""
+    found = torch.empty(len(rows), dtype=torch.float64)
+    was_training = model.network.training
+    model.network.eval()
     for group in micro_batches(rows, budget, model.shares_prefixes):
-        sums = score(model, [rows[i] for i in group]).sums(len(group)).double().cpu()
-        for i, value in zip(group, sums, strict=True):
-            known[places[i // 2], i % 2] = -value
+        found[group] = -score(model, [rows[i] for i in group]).sums(len(group)).cpu()
+    model.network.train(was_training)
+    return found

@@ -43,14 +43,8 @@ def rating_weights(method: Kto, examples: list[Rated]) -> tuple[Kto, tuple[Choic
     Source: Ethayarajh et al. 2024 §4.2 ask for a ratio of the weighted counts between 1 and 4/3.
     """
     liked = sum(example.is_desirable for example in examples)
-    most = max(liked, len(examples) - liked)
-    found: dict[str, float] = {}
-    for name, count, given in (
-        ("desirable_weight", liked, method.desirable_weight),
-        ("undesirable_weight", len(examples) - liked, method.undesirable_weight),
-    ):
-        if given is None:
-            found[name] = most / count
+    counts = {"desirable_weight": liked, "undesirable_weight": len(examples) - liked}
+    found = {name: max(counts.values()) / count for name, count in counts.items() if getattr(method, name) is None}
     why = f"{liked} liked and {len(examples) - liked} disliked answers weigh the same in all"
     return method.model_copy(update=found), tuple(Choice(name=name, value=f"{value:.4g}", reason=why) for name, value in found.items())
 

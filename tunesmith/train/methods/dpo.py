@@ -21,7 +21,7 @@ from tunesmith.spec.dataset import Record
 from tunesmith.spec.job import DEV_PREFERENCE
 from tunesmith.spec.recipe import Dpo
 from tunesmith.train.examples import Pair
-from tunesmith.train.methods.objective import Loss, only_last, token_row
+from tunesmith.train.methods.objective import Loss, question_and_answer, token_row
 
 
 class Preference:
@@ -38,9 +38,8 @@ class Preference:
         """One pair; a question that is too long is cut in the same place for both answers."""
         if record.rejected is None or record.conversation is None:
             return
-        asked = len(conversation.messages) - (record.answer_turns or 1)
-        sides = [conversation.messages[asked:], record.rejected]
-        whole = [only_last(conversation.model_copy(update={"messages": conversation.messages[:asked] + s}), len(s)) for s in sides]
+        question, chosen = question_and_answer(record, conversation)
+        whole = [question.answered(said) for said in (chosen, record.rejected)]
         lengths = [len(template.render(side).ids) for side in whole]
         cut = [template.fit(side, max_length - max(lengths) + length) for side, length in zip(whole, lengths, strict=True)]
         rows = [token_row(rendered) for rendered in cut]
@@ -59,7 +58,7 @@ class Preference:
         rows = [row for pair in examples for row in pair.sequences]
         scores = score(model, rows)
         now = -scores.sums(len(rows)).view(-1, 2)
-        start = torch.tensor([pair.reference for pair in examples], dtype=torch.float64, device=now.device).to(now.dtype)
+        start = torch.tensor([pair.reference for pair in examples], dtype=now.dtype, device=now.device)
         gained = now - start
         margin = self.beta * (gained[:, 0] - gained[:, 1])
         total = -((1 - self.smoothing) * logsigmoid(margin) + self.smoothing * logsigmoid(-margin)).sum()

@@ -22,9 +22,9 @@ from tunesmith.spec.chat import Conversation
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.job import DEV_PREFERENCE
 from tunesmith.spec.recipe import Kto
-from tunesmith.train.batches import micro_batches
 from tunesmith.train.examples import Rated, TokenRow
-from tunesmith.train.methods.objective import Loss, only_last, token_row
+from tunesmith.train.methods.objective import Loss, question_and_answer, token_row
+from tunesmith.train.reference import log_probabilities
 
 
 class Rating:
@@ -39,13 +39,12 @@ class Rating:
 
     def examples(self, record: Record, conversation: Conversation, template: Template, max_length: int) -> Iterator[tuple[Rated, bool]]:
         """A rated answer; a pair is two of them."""
-        asked = len(conversation.messages) - (record.answer_turns or 1)
-        sides = [(conversation.messages[asked:], record.desirable is not False)]
+        question, answer = question_and_answer(record, conversation)
+        sides = [(answer, record.desirable is not False)]
         if record.rejected is not None:
             sides.append((record.rejected, False))
         for said, is_desirable in sides:
-            whole = conversation.model_copy(update={"messages": conversation.messages[:asked] + said})
-            rendered = template.fit(only_last(whole, len(said)), max_length)
+            rendered = template.fit(question.answered(said), max_length)
             if any(rendered.trained[1:]):
                 yield Rated(token_row(rendered), is_desirable), rendered.truncated
 
@@ -71,18 +70,11 @@ class Rating:
             found.append(replace(example, other=TokenRow(ids, [i >= begin for i in range(len(ids))])))
         return found
 
-    @torch.no_grad()
     def before(self, model: LoadedModel, examples: Sequence[Rated], budget: int) -> float:
         """z."""
         others = [row for example in examples if (row := example.other) is not None]
-        was_training = model.network.training
-        model.network.eval()
-        gained = 0.0
-        for group in micro_batches(others, budget, model.shares_prefixes):
-            sums = score(model, [others[i] for i in group]).sums(len(group))
-            gained -= float(sums.double().sum()) + sum(examples[i].reference[1] for i in group)
-        model.network.train(was_training)
-        return max(0.0, gained / len(examples))
+        now = log_probabilities(model, others, budget)
+        return max(0.0, float(now.sum() - sum(example.reference[1] for example in examples)) / len(examples))
 
     def loss(self, model: LoadedModel, examples: Sequence[Rated], before: float) -> Loss:
         """The sum over ratings."""
@@ -90,7 +82,7 @@ class Rating:
         assert self.method.undesirable_weight is not None
         scores = score(model, [example.row for example in examples])
         now = -scores.sums(len(examples))
-        start = torch.tensor([example.reference[0] for example in examples], dtype=torch.float64, device=now.device).to(now.dtype)
+        start = torch.tensor([example.reference[0] for example in examples], dtype=now.dtype, device=now.device)
         liked = torch.tensor([example.is_desirable for example in examples], device=now.device)
         gained = now - start - before
         weight = torch.where(liked, self.method.desirable_weight, self.method.undesirable_weight)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.template import Rendered, Template
-from tunesmith.spec.chat import Conversation
+from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import Record
 from tunesmith.train.examples import TokenRow
 
@@ -50,13 +50,10 @@ class Objective(Protocol):
         """The loss of one micro-batch."""
 
 
-def only_last(conversation: Conversation, answer: int) -> Conversation:
-    """`conversation` with nothing trained but the last `answer` messages."""
-    start = len(conversation.messages) - answer
-    kept = tuple(
-        m.model_copy(update={"weight": (1 if i >= start else 0) if m.role == "assistant" else None}) for i, m in enumerate(conversation.messages)
-    )
-    return conversation.model_copy(update={"messages": kept})
+def question_and_answer(record: Record, conversation: Conversation) -> tuple[Conversation, tuple[Message, ...]]:
+    """`conversation`, which is the record's behind a prompt, cut before the answer that was preferred or rated."""
+    asked = len(conversation.messages) - (record.answer_turns or 1)
+    return conversation.model_copy(update={"messages": conversation.messages[:asked]}), conversation.messages[asked:]
 
 
 def token_row(rendered: Rendered) -> TokenRow:
