@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, false
 
 METADATA = MetaData()
 
@@ -63,7 +63,13 @@ JOBS = Table(
     Column("error", JSON(none_as_null=True)),
     Column("holder", String),  # host:pid
     Column("lease_until", Float),  # the holder counts as dead from then on
-    Column("stop", String),  # `interrupt` or `cancel`, once somebody asked for it
+    Column("stop", String),  # `interrupt`, `pause` or `cancel`, once somebody asked for it
+    Column("owner", String),  # the id of the key that asked for it; NULL: the user of this machine
+    Column("priority", Integer, nullable=False, server_default="0"),  # higher goes first
+    Column("phase", String),  # of a fine-tuning job: `validating` or `training`
+    Column("is_shared", Boolean, nullable=False, server_default=false()),  # any supervisor may run it, and goes on with it after a crash
+    Column("attempts", Integer, nullable=False, server_default="0"),  # losses in a row, together with its supervisor, without having got on
+    Column("not_before", Float),  # Unix time before which it is not tried again
 )
 EVENTS = Table(
     "events",
@@ -73,4 +79,29 @@ EVENTS = Table(
     Column("at", Float, nullable=False),
     Column("kind", String, nullable=False),
     Column("body", JSON, nullable=False),
+)
+OBJECTS = Table(  # what the API stores: files, uploads, fine-tuned models, batches, evals …
+    "objects",
+    METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=True),  # the order of creation, which pages follow
+    Column("id", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("parent", String),  # the id of what it belongs to
+    Column("owner", String),  # the id of the key that made it
+    Column("created_at", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("objects_of_a_kind", "kind", "parent", "seq"),
+    sqlite_autoincrement=True,
+)
+ACCESS = Table(  # keys of the API
+    "access",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("digest", String, nullable=False, unique=True),  # sha256 of the key, which is stored nowhere
+    Column("scopes", JSON, nullable=False),
+    Column("limits", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("last_used_at", Float),
+    Column("revoked_at", Float),
 )
