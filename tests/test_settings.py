@@ -14,13 +14,14 @@ from tunesmith.settings import SPINS, read_settings, settings, worker_environmen
 def test_an_empty_environment_has_a_home_and_no_opinions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somebody")
     found = read_settings({})
-    assert (Path("/somebody/.local/share/tunesmith"), None, None, None, False, None) == (
+    assert (Path("/somebody/.local/share/tunesmith"), None, None, None, False, None, None) == (
         found.home,
         found.threads,
         found.device,
         found.dtype,
         found.offline,
         found.memory_bytes,
+        found.api_key,
     )
 
 
@@ -32,16 +33,22 @@ def test_every_variable_is_read() -> None:
         "TUNESMITH_DTYPE": "bfloat16",
         "HF_HUB_OFFLINE": "1",
         "TUNESMITH_MEMORY_BYTES": "1000",
+        "TUNESMITH_API_KEY": "sk-a-key",
     }
     found = read_settings(given)
-    assert (Path("/store"), 2, "cuda:1", "bfloat16", True, 1000) == (
+    assert (Path("/store"), 2, "cuda:1", "bfloat16", True, 1000, "sk-a-key") == (
         found.home,
         found.threads,
         found.device,
         found.dtype,
         found.offline,
         found.memory_bytes,
+        found.api_key,
     )
+
+
+def test_what_a_result_depends_on_is_what_the_user_set() -> None:
+    assert read_settings({"TUNESMITH_THREADS": "2", "TUNESMITH_API_KEY": "sk"}).computing() == {"dtype": None, "device": None, "threads": 2}
 
 
 def test_an_empty_variable_counts_as_absent() -> None:

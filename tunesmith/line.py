@@ -22,7 +22,7 @@ from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import SPLITS, Dataset, Record, SplitName
-from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Progress, Reading, StageFinished, StageStarted
+from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Reading, Spoken
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Asked, Report
@@ -48,7 +48,7 @@ class WithoutMatch:
 
     monitor: Monitor
 
-    def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
+    def emit(self, event: Spoken) -> None:
         """Pass an event on."""
         if isinstance(event, Reading):
             event = event.model_copy(update={"values": {name: value for name, value in event.values.items() if name != DEV_MATCH}})
@@ -195,7 +195,7 @@ class Line:
             "prompt": self.prompt().model_dump(mode="json"),
             "base": base.digest,
             "parent": parent,
-            **_machine_asked(),
+            **settings().computing(),
         }
         title = f"fine-tune {base.id}" + (f" from {parent}" if parent else "")
         step = Step("train", title, "checkpoint", inputs, (artifact.name, *([parent] if parent else [])), dataset.rows["train"])
@@ -294,7 +294,7 @@ class Line:
             "weights": local(self.store.models, candidate.model).digest if isinstance(candidate, Prompted) else None,
             "dataset": artifact.name,
             "tokens": None if dataset.task == "classify" else self.project.task.max_new_tokens,
-            **_machine_asked(),
+            **settings().computing(),
         }
 
     def _report_words(self, report: Report) -> str:
@@ -333,11 +333,6 @@ def new_bench(store: Store) -> Any:
     placement = place(settings())
     apply(placement)
     return Bench(store, placement, settings().memory_bytes)
-
-
-def _machine_asked() -> dict[str, Any]:
-    """What the user set about the machine and results depend on."""
-    return {"dtype": settings().dtype, "device": settings().device, "threads": settings().threads}
 
 
 def _inherited(name: str, parent: Checkpoint, dataset: Dataset) -> Iterator[Note]:

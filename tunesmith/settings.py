@@ -27,6 +27,12 @@ class Settings:
     """`HF_HUB_OFFLINE`: 1 forbids the model hub. Package registries are only asked by `tunesmith models pull`."""
     memory_bytes: int | None
     """`TUNESMITH_MEMORY_BYTES`: how much memory models may take. Default: what the machine or its container has free."""
+    api_key: str | None = None
+    """`TUNESMITH_API_KEY`: a key of the server that is valid from its start. Default: `tunesmith serve` makes one the first time."""
+
+    def computing(self) -> dict[str, str | int | None]:
+        """What the user set about the machine and results depend on."""
+        return {"dtype": self.dtype, "device": self.device, "threads": self.threads}
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -50,6 +56,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         dtype=text("TUNESMITH_DTYPE"),
         offline=text("HF_HUB_OFFLINE") in {"1", "true", "yes", "on"},
         memory_bytes=number("TUNESMITH_MEMORY_BYTES"),
+        api_key=text("TUNESMITH_API_KEY"),
     )
 
 

@@ -57,7 +57,7 @@ def wait_for_job(store, status: str) -> str:
     """Id of the job once it has the status."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        for job in Queue(store).list(status=status):
+        for job in Queue(store).newest(status=status):
             return job.id
         time.sleep(0.05)
     raise AssertionError(f"no job is {status}")
@@ -90,7 +90,7 @@ def test_the_second_ctrl_c_kills(stub_process, store):
     assert time.monotonic() - start < 5
     assert child.returncode == 130
     assert err == "interrupted · killed; finished steps and the last saved state are kept\n  fix: to go on: tunesmith models pull deaf\n"
-    assert Queue(store).list(status="running") == []
+    assert Queue(store).newest(status="running") == []
 
 
 def test_ctrl_c_ends_waiting_for_another_process(stub_process, store):

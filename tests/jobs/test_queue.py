@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tunesmith.errors import Busy, NotFound
-from tunesmith.jobs.queue import TTL_S, holder
+from tunesmith.jobs.queue import LOSSES, TTL_S, holder
 from tunesmith.store.tables import JOBS
 
 ME = holder(os.getpid())
@@ -53,9 +53,9 @@ def test_get_takes_unique_prefixes_and_latest(queue):
 def test_list_is_newest_first_and_by_status(queue):
     ids = [queue.enqueue("data", str(n), {}).id for n in range(3)]
     queue.cancel(ids[1])
-    assert [j.id for j in queue.list()] == ids[::-1]
-    assert [j.id for j in queue.list(limit=2)] == ids[:0:-1]
-    assert [j.id for j in queue.list(status="cancelled")] == [ids[1]]
+    assert [j.id for j in queue.newest()] == ids[::-1]
+    assert [j.id for j in queue.newest(limit=2)] == ids[:0:-1]
+    assert [j.id for j in queue.newest(status="cancelled")] == [ids[1]]
 
 
 def test_one_live_holder_at_a_time_unless_it_hands_on(queue):
@@ -85,7 +85,7 @@ def test_a_dead_process_on_this_host_means_interrupted_at_once(queue, dead):
 def test_a_stale_heartbeat_means_interrupted_and_waking_up_takes_it_back(queue):
     job = queue.enqueue("run", "router", {})
     queue.lease(job.id, ELSEWHERE, ttl_s=-1)
-    assert queue.list()[0].status == "interrupted"
+    assert queue.newest()[0].status == "interrupted"
     assert queue.heartbeat(job.id, ELSEWHERE)
     assert (queue.get(job.id).status, queue.get(job.id).error) == ("running", None)
 
@@ -118,15 +118,98 @@ def test_a_heartbeat_after_losing_the_job_is_refused(queue):
     assert queue.get(job.id).status == "succeeded"
 
 
-@pytest.mark.parametrize(("ask", "status"), [("interrupt", "interrupted"), ("cancel", "cancelled")])
-def test_stopping_is_asked_of_a_running_job_and_done_to_a_waiting_one(queue, ask, status):
+def test_a_running_job_is_asked_to_stop_and_a_waiting_one_is_stopped(queue):
     waiting, running = queue.enqueue("run", "a", {}), queue.enqueue("run", "b", {})
     queue.lease(running.id, ME)
     for job in (waiting, running):
-        getattr(queue, ask)(job.id)
-    assert queue.get(waiting.id).status == status
-    assert (queue.get(running.id).status, queue.is_stopping(running.id)) == ("running", True)
-    assert queue.fail(running.id, {"code": "interrupted", "message": "m", "problems": []}).status == status
+        queue.interrupt(job.id)
+    assert queue.get(waiting.id).status == "interrupted"
+    assert (queue.get(running.id).status, queue.stop_asked(running.id)) == ("running", "interrupt")
+
+
+def test_cancelled_is_cancelled_at_once_whatever_its_worker_still_says(queue):
+    waiting, running = queue.enqueue("run", "a", {}), queue.enqueue("run", "b", {})
+    queue.lease(running.id, ME)
+    assert {queue.cancel(job.id).status for job in (waiting, running)} == {"cancelled"}
+    assert not queue.heartbeat(running.id, ME)
+    assert queue.finish(running.id, {"answer": 42}).status == "cancelled"
+    assert queue.fail(running.id, {"code": "alarm"}).error is None
+    with pytest.raises(Busy, match="has ended already"):
+        queue.cancel(running.id)
+
+
+def test_a_paused_job_waits_for_its_user_and_goes_on(queue):
+    waiting, running = (queue.enqueue("finetune", name, {}, shared=True) for name in "ab")
+    queue.lease(running.id, ME)
+    assert queue.pause(waiting.id).status == "paused"
+    assert queue.pause(running.id).stop == "pause"
+    assert queue.fail(running.id, {"code": "interrupted"}).status == "paused"
+    assert [(job.status, job.stop) for job in map(queue.resume, (waiting.id, running.id))] == [("queued", None)] * 2
+    with pytest.raises(Busy, match="is not paused"):
+        queue.resume(running.id)
+
+
+def test_resumed_before_it_had_stopped_it_waits_for_its_turn(queue):
+    job = queue.enqueue("finetune", "a", {}, shared=True)
+    queue.lease(job.id, ME)
+    queue.pause(job.id)
+    queue.resume(job.id)
+    assert queue.fail(job.id, {"code": "interrupted"}).status == "queued"
+
+
+def test_a_lost_shared_job_waits_a_little_longer_each_time_and_gives_up_in_the_end(queue, dead):
+    job = queue.enqueue("finetune", "a", {}, shared=True)
+    for loss in range(1, LOSSES):
+        queue.lease(job.id, dead)
+        found = queue.get(job.id)
+        assert (found.status, found.attempts, found.holder) == ("queued", loss, None)
+        assert queue.claim(ME, 1) is None, "it is tried again only after a while"
+    queue.lease(job.id, dead)
+    found = queue.get(job.id)
+    assert (found.status, found.error["code"]) == ("failed", "interrupted")
+    assert f"lost {LOSSES} times" in found.error["message"]
+
+
+def test_a_job_that_gets_on_is_forgiven_its_losses(queue, dead):
+    job = queue.enqueue("finetune", "a", {}, shared=True)
+    for _ in range(LOSSES + 1):
+        queue.lease(job.id, dead)
+        assert queue.get(job.id).status == "queued"
+        queue.got_on(job.id)
+
+
+def test_a_job_that_was_to_pause_and_died_is_paused(queue, dead):
+    job = queue.enqueue("finetune", "a", {}, shared=True)
+    queue.lease(job.id, dead)
+    queue.pause(job.id)
+    assert queue.get(job.id).status == "paused"
+
+
+def test_a_claim_takes_shared_jobs_only_and_one_per_device(queue):
+    queue.enqueue("run", "of a command", {})
+    first, second = (queue.enqueue("finetune", name, {}, shared=True, phase="training") for name in "ab")
+    light = queue.enqueue("finetune", "c", {}, shared=True, phase="validating")
+    assert queue.claim(ME, 1).id == first.id
+    assert queue.claim(ME, 1).id == light.id, "looking at files needs no device"
+    assert queue.claim(ME, 1) is None
+    queue.finish(first.id, {})
+    assert queue.claim(ME, 1).id == second.id
+
+
+def test_pages_of_jobs_hold_each_once(queue):
+    names = [f"ftjob-{n}" for n in range(7)]
+    for name in names:
+        queue.enqueue("finetune", name, {}, name=name, shared=True, owner="key-1")
+    queue.enqueue("finetune", "another's", {}, owner="key-2")
+    queue.enqueue("run", "another kind", {}, owner="key-1")
+    seen, after, more = [], None, True
+    while more:
+        page, more = queue.page("finetune", owner="key-1", after=after, limit=3)
+        seen += [job.id for job in page]
+        after = seen[-1]
+    assert seen == names[::-1]
+    with pytest.raises(NotFound):
+        queue.page("finetune", after="ftjob-9")
 
 
 def test_a_failure_is_a_failure_and_a_live_job_is_not_requeued(queue):

@@ -22,7 +22,7 @@ from rich.text import Text
 from tunesmith.cli.curves import Curves
 from tunesmith.cli.figures import seconds, whole
 from tunesmith.cli.screen import clean, hanging, one_line
-from tunesmith.spec.job import Event, Note, Progress, Reading, StageFinished, StageStarted
+from tunesmith.spec.job import Event, Note, Progress, Reading, Resolved, Saved, StageFinished, StageStarted
 
 BAR_AFTER_S = 1.0
 SILENT_S = 3.0
@@ -176,6 +176,8 @@ class LiveDisplay:
                 self._progress(event)
             case Reading():
                 self.curves.add(event)
+            case Resolved() | Saved():
+                return
             case _:
                 assert_never(event)
 

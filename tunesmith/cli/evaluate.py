@@ -12,7 +12,7 @@ from tunesmith.cli.examples import examples
 from tunesmith.cli.figures import interval, title, whole
 from tunesmith.cli.follow import Order, carry_out, open_store
 from tunesmith.cli.listing import listing
-from tunesmith.cli.options import Json, NoWait, ProjectPath, Sets
+from tunesmith.cli.options import Detach, Json, NoWait, ProjectPath, Sets
 from tunesmith.cli.project_file import read_project
 from tunesmith.cli.screen import clean, open_screen
 from tunesmith.spec.report import Report
@@ -33,6 +33,7 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="A registered model, a checkpoint, or a base model by catalogue id, folder or hub id.")],
     sets: Sets = None,
     no_wait: NoWait = False,
+    detach: Detach = False,
     json: Json = False,
 ) -> None:
     """Measure one model on a project's data. The locked test split is left alone: only `tunesmith run` opens it."""
@@ -40,7 +41,7 @@ def evaluate(
     file = read_project(project, sets)
     store = open_store()
     words = ("tunesmith", "evaluate", *file.arguments(), model)
-    result = carry_out(screen, store, Order("evaluate", f"evaluate {model}", file.payload() | {"candidate": model}, words), wait=not no_wait)
+    result = carry_out(screen, store, Order("evaluate", f"evaluate {model}", file.payload() | {"candidate": model}, words, detach), wait=not no_wait)
     report = store.get(str(result["evaluation"]), "evaluation").load(Report)
     if json:
         screen.result({"name": result["evaluation"], "report": report.model_dump(mode="json")})

@@ -14,3 +14,6 @@ Sets = Annotated[
 ]
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project file (TOML).")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Give up at once (exit code 4) if another process holds a step that is needed.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Leave the work to the background and print its job's id: `tunesmith jobs` shows how it goes.")
+]

@@ -9,7 +9,7 @@ import typer
 from tunesmith.cli.examples import examples
 from tunesmith.cli.findings import read_finding
 from tunesmith.cli.follow import Order, carry_out, open_store
-from tunesmith.cli.options import Json, NoWait, ProjectPath, Sets
+from tunesmith.cli.options import Detach, Json, NoWait, ProjectPath, Sets
 from tunesmith.cli.project_file import read_project
 from tunesmith.cli.screen import open_screen
 from tunesmith.cli.verdict import show_verdict
@@ -30,6 +30,7 @@ def run(
     sets: Sets = None,
     no_wait: NoWait = False,
     name: Annotated[str | None, typer.Option("--name", help="Register the tuned model under this name instead of the project's.")] = None,
+    detach: Detach = False,
     json: Json = False,
 ) -> None:
     """Prepare the data, measure the untuned rivals, fine-tune, judge on the locked test split, and report."""
@@ -38,7 +39,7 @@ def run(
     store = open_store()
     payload = file.payload() | ({"name": name} if name else {})
     words = ("tunesmith", "run", *file.arguments(), *(("--name", name) if name else ()))
-    result = carry_out(screen, store, Order("run", f"run {file.project.name}", payload, words), wait=not no_wait)
+    result = carry_out(screen, store, Order("run", f"run {file.project.name}", payload, words, detach), wait=not no_wait)
     finding = read_finding(store, str(result["line"]))
     if json:
         screen.result({"line": result["line"], **finding.to_json()})

@@ -14,7 +14,7 @@ from tunesmith.cli.examples import examples
 from tunesmith.cli.figures import number, whole
 from tunesmith.cli.follow import Order, carry_out, open_store
 from tunesmith.cli.listing import listing
-from tunesmith.cli.options import Json, NoWait, ProjectPath, Sets
+from tunesmith.cli.options import Detach, Json, NoWait, ProjectPath, Sets
 from tunesmith.cli.project_file import read_project
 from tunesmith.cli.screen import clean, open_screen
 from tunesmith.spec.checkpoint import Checkpoint
@@ -37,6 +37,7 @@ def train(
     start: Annotated[str | None, typer.Option("--from", metavar="CHECKPOINT", help="Continue from this checkpoint or registered model.")] = None,
     sets: Sets = None,
     no_wait: NoWait = False,
+    detach: Detach = False,
     json: Json = False,
 ) -> None:
     """Fine-tune on a project's data; prepares the data first if they are not in the store."""
@@ -46,7 +47,7 @@ def train(
     begin = to_continue(start, store).name if start else None
     words = ("tunesmith", "train", *file.arguments(), *(("--from", start) if start else ()))
     payload: dict[str, Any] = file.payload() | {"start": begin}
-    result = carry_out(screen, store, Order("train", f"train {file.project.name}", payload, words), wait=not no_wait)
+    result = carry_out(screen, store, Order("train", f"train {file.project.name}", payload, words, detach), wait=not no_wait)
     checkpoint = store.get(str(result["checkpoint"]), "checkpoint").load(Checkpoint)
     if json:
         screen.result({"name": result["checkpoint"], "model": result.get("model"), "checkpoint": checkpoint.model_dump(mode="json")})

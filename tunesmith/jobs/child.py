@@ -29,6 +29,8 @@ from tunesmith.store.disk import FULL, disk_full
 HEARTBEAT_S = 2.0
 WATCH_S = 0.5
 TRACEBACK_CHARACTERS = 8_000
+YIELDING = 10
+"""How far the work of a service stands back (as `nice` counts) behind whoever waits for an answer on the same processor."""
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -81,11 +83,15 @@ def work(home: Path, job_id: str, parent: int, pipeline: Pipeline) -> int:
         monitor = JobMonitor(queue, job_id)
     except TunesmithError as error:
         return shout(error.to_json())
+    if job.is_shared:
+        os.nice(YIELDING)
     try:
         with Pulse(queue, job_id, me, monitor):
             result = pipeline.run_job(job, store, monitor)
             monitor.close()
         if result is None:
+            if job.phase == "validating":  # its files are in order; training waits for a device
+                queue.enter(job_id, "training")
             queue.hand_on(job_id, me, holder(parent))
             return MORE
         queue.finish(job_id, result)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select
 
 from tunesmith.jobs.queue import Queue
-from tunesmith.spec.job import Event, Note, Progress, Reading, StageFinished, StageStarted
+from tunesmith.spec.job import Event, Note, Progress, Reading, Resolved, Saved, Spoken, StageFinished, StageStarted
 from tunesmith.store.tables import EVENTS
 
 PROGRESS_GAP_S = 0.2
@@ -23,8 +24,11 @@ FLUSH_S = 0.25
 STOP_CHECK_S = 0.5
 KEPT_EVENTS = 20_000
 """Per job. Beyond it the oldest progress goes first, then the oldest readings, then the oldest of all."""
-DROP_ORDER: tuple[tuple[str, ...], ...] = (("progress",), ("reading",), ("note", "stage_started", "stage_finished"))
-Spoken = Progress | Reading | Note | StageStarted | StageFinished
+DROP_ORDER: tuple[tuple[str, ...], ...] = (
+    ("progress",),
+    ("reading",),
+    ("note", "stage_started", "stage_finished", "resolved", "saved"),
+)
 EVENT: TypeAdapter[Spoken] = TypeAdapter(Event)
 
 
@@ -45,22 +49,21 @@ class JobMonitor:
         self._stopping = threading.Event()
         with queue.database.read() as connection:
             mine = EVENTS.c.job == job_id
-            self._seq: int = connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0)).where(mine)).scalar_one()
             self._count: int = connection.execute(select(func.count()).where(mine)).scalar_one()
-            told = connection.execute(select(EVENTS.c.body).where(mine, EVENTS.c.kind == "stage_finished")).scalars()
-            self._told: set[tuple[str, str]] = {(body["stage"], body["title"]) for body in told}
+            told = connection.execute(select(EVENTS.c.body).where(mine, EVENTS.c.kind != "progress")).scalars()
+            self._told: set[tuple[Any, ...] | None] = {once for body in told if (once := identity(EVENT.validate_python(body))) is not None}
 
     def emit(self, event: Spoken) -> None:
         """Pass an event on. Progress of one label is thinned; anything else is preceded by what thinning held back.
 
-        Every child of a job walks the line from its beginning: a step that this job has told of is not told again as found in the store.
+        Every child of a job walks the line from its beginning, and one that goes on after a crash says again what was said: nothing that this
+        job has told of is told twice.
         """
-        if isinstance(event, StageFinished):
-            if event.reused and (event.stage, event.title) in self._told:
-                return
-            self._told.add((event.stage, event.title))
-        now = self._clock()
+        once, now = identity(event), self._clock()
         with self._lock:
+            if once is not None and once in self._told and not (isinstance(event, StageFinished) and not event.reused):
+                return
+            self._told.add(once)
             if isinstance(event, Progress):
                 self._emit_progress(event, now)
             else:
@@ -104,13 +107,13 @@ class JobMonitor:
             if not events:
                 return
             with self._queue.database.write() as connection:
+                last = connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0)).where(EVENTS.c.job == self._job)).scalar_one()
                 rows = [
-                    {"job": self._job, "seq": self._seq + i, "at": at, "kind": event.kind, "body": event.model_dump(mode="json")}
+                    {"job": self._job, "seq": last + i, "at": at, "kind": event.kind, "body": event.model_dump(mode="json")}
                     for i, (at, event) in enumerate(events, start=1)
                 ]
                 connection.execute(insert(EVENTS), rows)
                 dropped = self._drop(connection, self._count + len(rows) - self._kept)
-            self._seq += len(rows)
             self._count += len(rows) - dropped
 
     def close(self) -> None:
@@ -130,6 +133,33 @@ class JobMonitor:
             if left <= 0:
                 break
         return wanted - left
+
+
+def identity(event: Spoken) -> tuple[Any, ...] | None:
+    """What makes two events of a job the same; None for what may be said again.
+
+    >>> identity(Reading(step=3, values={"lr": 0.1})) == identity(Reading(step=3, values={"lr": 0.2}))
+    True
+    """
+    match event:
+        case StageFinished():
+            return (event.kind, event.stage, event.title)
+        case Reading():
+            return (event.kind, event.step, *sorted(event.values))
+        case Saved():
+            return (event.kind, event.step)
+        case Note():
+            return (event.kind, event.level, event.text)
+        case Resolved():
+            return (event.kind,)
+        case Progress() | StageStarted():
+            return None
+
+
+def last_event(queue: Queue, job_id: str) -> int:
+    """The number of the last thing that a job said; 0 where it said nothing yet."""
+    with queue.database.read() as connection:
+        return int(connection.execute(select(func.coalesce(func.max(EVENTS.c.seq), 0)).where(EVENTS.c.job == job_id)).scalar_one())
 
 
 def events_since(queue: Queue, job_id: str, seq: int) -> list[tuple[int, float, Spoken]]:

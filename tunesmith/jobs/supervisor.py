@@ -2,7 +2,8 @@
 
 Each step of the line runs in a process of its own, which loads only what this step needs and gives all memory back. The child dies with this
 process (the kernel sees to it), and this process notices the child's death within a tenth of a second. A child that dies without a word is
-started again, for its work goes on from what was saved; after three deaths without a finished step in between the job has failed.
+started again, for its work goes on from what was saved; after three deaths without a finished step in between the job has failed. Commands
+follow their own jobs here; `service.py` follows the shared ones, and a shared job may also come back from here to wait for its turn or its user.
 """
 
 from __future__ import annotations
@@ -21,15 +22,17 @@ from typing import IO, Any
 
 import tunesmith
 from tunesmith.errors import DoesNotFit, Interrupted, TunesmithError, from_json, visible
-from tunesmith.jobs.progress import JobMonitor, Spoken, events_since
+from tunesmith.jobs.progress import JobMonitor, events_since, last_event
 from tunesmith.jobs.queue import Queue, holder
+from tunesmith.jobs.turns import is_light
 from tunesmith.settings import worker_environment
-from tunesmith.spec.job import FINAL, Job, Note
+from tunesmith.spec.job import FINAL, Job, Note, Reading, Spoken, StageFinished
 from tunesmith.store.disk import disk_faults
 
 MORE = 75
 """Exit status of a worker that finished a step and has more to do (EX_TEMPFAIL in sysexits.h)."""
 DEATHS = 3
+"""A job whose workers die so often without getting on in between has failed."""
 POLL_S = 0.1
 LOG_BYTES = 1 << 20
 TAIL_LINES = 20
@@ -51,45 +54,59 @@ def follow(
     *,
     interrupted: Callable[[], bool] = lambda: False,
     command: Sequence[str] = WORKER,
+    environment: Mapping[str, str] | None = None,
 ) -> Job:
-    """The job as it ended: succeeded, failed, cancelled or interrupted. `on_event` hears what it says, in order, while it runs.
+    """The job as it ended, or (a shared one) as it waits again. `on_event` hears what it says, in order, while it runs.
+
+    The worker gets `environment`, or that of any worker.
 
     Once `interrupted()` is true the worker is asked to save and stop. An exception in here (a second Ctrl-C) kills it at once.
     Raises: Busy when another process runs this job; Interrupted after a second Ctrl-C.
     """
     if job.status in FINAL:
         return job
-    return _Following(queue, job.id, on_event, interrupted, command).run()
+    return _Following(queue, job.id, on_event, interrupted, command, environment or worker_environment()).run()
 
 
 class _Following:
     """One job, followed from its first child to its end."""
 
     def __init__(
-        self, queue: Queue, job_id: str, on_event: Callable[[Spoken], None], interrupted: Callable[[], bool], command: Sequence[str]
+        self,
+        queue: Queue,
+        job_id: str,
+        on_event: Callable[[Spoken], None],
+        interrupted: Callable[[], bool],
+        command: Sequence[str],
+        environment: Mapping[str, str],
     ) -> None:
         self.queue = queue
         self.job_id = job_id
         self.on_event = on_event
         self.interrupted = interrupted
         self.command = command
+        self.environment = environment
         self.log = queue.store.home / "jobs" / f"{job_id}.log"
         self.me = holder(os.getpid())
-        self.seq = 0
+        self.seq = last_event(queue, job_id)
         self.is_asked = False
+        self.has_got_on = False
 
     def run(self) -> Job:
         """Start children until the job has ended."""
-        self.queue.lease(self.job_id, self.me)
+        light = is_light(self.queue.lease(self.job_id, self.me))
         deaths = 0
         while True:
             status, job = self._step()
-            if job.status in FINAL:
+            if job.status != "running":
                 return job
             if self.is_asked or self.queue.is_stopping(self.job_id):
                 return self.queue.fail(self.job_id, stopped(self.job_id, "stopped after a step" if status == MORE else "stopped").to_json())
+            if status == MORE or self.has_got_on:
+                deaths, self.has_got_on = 0, False
             if status == MORE:
-                deaths = 0
+                if job.is_shared and is_light(job) != light:
+                    return self.queue.wait_again(self.job_id, self.me)
                 continue
             deaths += 1
             error = told(self.log) or (self._death(status, deaths) if deaths == DEATHS else None)
@@ -103,7 +120,7 @@ class _Following:
         try:
             while (status := _wait(child)) is None:
                 self._listen()
-                self._ask()
+                self._ask(child)
                 trim(self.log)
         except BaseException as error:  # a boundary: whatever stops this process from watching must stop the child too
             kill(child)
@@ -123,18 +140,25 @@ class _Following:
             log.flush()
             arguments = [*self.command, str(self.queue.store.home), self.job_id, "--parent", str(os.getpid())]
             return subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=worker_environment()
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=self.environment
             )
 
     def _listen(self) -> None:
+        """Pass on what the job said; a reading or a finished step is a sign that it gets on."""
         for seq, _, event in events_since(self.queue, self.job_id, self.seq):
             self.seq = seq
             self.on_event(event)
+            if isinstance(event, Reading | StageFinished) and not self.has_got_on:
+                self.has_got_on = True
+                self.queue.got_on(self.job_id)
 
-    def _ask(self) -> None:
+    def _ask(self, child: subprocess.Popen[bytes]) -> None:
+        """Pass on that the user wants a stop; what is cancelled has nothing to save."""
         if not self.is_asked and self.interrupted():
             self.is_asked = True
             self.queue.interrupt(self.job_id)
+        if self.queue.stop_asked(self.job_id) == "cancel":
+            kill(child)
 
     def _warn(self, text: str) -> None:
         monitor = JobMonitor(self.queue, self.job_id)

@@ -8,9 +8,12 @@ from pydantic import Field
 
 from tunesmith.spec.noun import Noun
 
-JobKind = Literal["run", "data", "train", "evaluate", "pull", "chat"]
-JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
+JobKind = Literal["run", "data", "train", "evaluate", "pull", "chat", "finetune"]
+JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled", "interrupted"]
 FINAL: frozenset[JobStatus] = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
+Phase = Literal["validating", "training"]
+Stop = Literal["interrupt", "pause", "resume", "cancel"]
+"""What a running job was asked to do. `resume`: it was told to pause, and then to go on, before it had stopped."""
 
 
 class Progress(Noun):
@@ -41,8 +44,27 @@ class Note(Noun):
     """A line for a person."""
 
     kind: Literal["note"] = "note"
-    level: Literal["info", "warning"] = "info"
+    level: Literal["info", "warning", "error"] = "info"
     text: str
+
+
+class Resolved(Noun):
+    """What the automatic settings of a fine-tuning job came to."""
+
+    kind: Literal["resolved"] = "resolved"
+    hyperparameters: dict[str, float | int]
+
+
+class Saved(Noun):
+    """A checkpoint of a fine-tuning job that can be served."""
+
+    kind: Literal["saved"] = "saved"
+    step: int
+    checkpoint: str
+    """Name of the artifact."""
+    model: str
+    """Name that it is served under."""
+    metrics: dict[str, float]
 
 
 class StageStarted(Noun):
@@ -67,13 +89,14 @@ class StageFinished(Noun):
     """What it found, in one line."""
 
 
-Event = Annotated[Progress | Reading | Note | StageStarted | StageFinished, Field(discriminator="kind")]
+Spoken = Progress | Reading | Note | StageStarted | StageFinished | Resolved | Saved
+Event = Annotated[Spoken, Field(discriminator="kind")]
 
 
 class Monitor(Protocol):
     """What a stage talks to while it works. Both methods are cheap and may be called for every batch."""
 
-    def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
+    def emit(self, event: Spoken) -> None:
         """Pass an event on to whoever follows; progress of one label is thinned out on the way."""
 
     def stopping(self) -> bool:
@@ -83,7 +106,7 @@ class Monitor(Protocol):
 class Silent:
     """A monitor that nobody follows: for tests and for embedding in other programs."""
 
-    def emit(self, event: Progress | Reading | Note | StageStarted | StageFinished) -> None:
+    def emit(self, event: Spoken) -> None:
         """Drop the event."""
 
     def stopping(self) -> bool:
@@ -109,3 +132,15 @@ class Job(Noun):
     """`TunesmithError.to_json()`, or code `internal` with a traceback for our own mistakes."""
     holder: str | None = None
     """`host:pid` of the worker that holds the lease."""
+    stop: Stop | None = None
+    """What it was asked for while it runs."""
+    owner: str | None = None
+    """The id of the key that asked for it; None: the user of this machine."""
+    priority: int = 0
+    """Higher goes first."""
+    phase: Phase | None = None
+    """Of a fine-tuning job: its files are looked at before it waits for a device."""
+    is_shared: bool = False
+    """Any supervisor may run it, and goes on with it after a crash; else it belongs to the command that enqueued it."""
+    attempts: int = 0
+    """How often it was lost together with its supervisor without having got on in between."""
