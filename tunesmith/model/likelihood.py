@@ -33,7 +33,7 @@ class Scores:
     nll: Tensor
     """[K] each trained token's cross-entropy (nats), with its graph."""
     correct: Tensor | None
-    """[K] True where the target is the most probable token; None while gradients are computed, when nobody asks."""
+    """[K] True where the target is the most probable token; None where nobody asked while gradients were computed."""
     rows: Tensor
     """[K] row of each trained token."""
     computed: int
@@ -50,13 +50,13 @@ class Scores:
         return wrong == 0
 
 
-def score(model: LoadedModel, rows: Sequence[TargetRow]) -> Scores:
-    """The trained tokens of `rows`, computed as one forest."""
+def score(model: LoadedModel, rows: Sequence[TargetRow], *, tells: bool = False) -> Scores:
+    """The trained tokens of `rows`, computed as one forest; with `tells`, which of them are the most probable ones even while gradients are computed."""
     forest = model.pack([row.ids for row in rows])
     sources, targets, owners = gather(forest, rows)
     device = forest.ids.device
     hidden = model.hidden(forest).index_select(0, torch.tensor(sources, device=device))
-    correct = None if torch.is_grad_enabled() else torch.empty(len(targets), dtype=torch.bool, device=device)
+    correct = None if torch.is_grad_enabled() and not tells else torch.empty(len(targets), dtype=torch.bool, device=device)
     nll = cross_entropy(hidden, torch.tensor(targets, device=device), model.head, correct)
     return Scores(nll, correct, torch.tensor(owners, device=device), model.computed(forest))
 

@@ -19,6 +19,10 @@ class CurvePoint(Noun):
     dev_loss: float | None = None
     dev_metric: float | None = None
     """Share of right dev rows: exact match under greedy decoding, by teacher forcing; for preferences, pairs and ratings that come out right."""
+    train_accuracy: float | None = None
+    """Share of the step's trained tokens that were the most probable ones."""
+    dev_accuracy: float | None = None
+    """The same on dev."""
     lr: float | None = None
     grad_norm: float | None = None
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from tunesmith.spec.noun import Noun
 
+LONGEST_ROW = 2048
+"""Tokens of a training row where nothing else was asked for."""
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -66,7 +68,9 @@ class AdamW(Noun):
     """Decoupled weight decay. Biases and norms are not decayed."""
 
     lr: Positive | None = None
-    """Peak learning rate. None: chosen for the weights and the model's size, with its reason."""
+    """Peak learning rate. None: chosen for the weights, the model's size and the rows of a step, with its reason."""
+    lr_multiplier: Positive = 1.0
+    """Times the rate that is chosen; for one that is given, write the product."""
     beta1: Share = 0.9
     beta2: Share = 0.999
     eps: Positive = 1e-8
@@ -74,6 +78,13 @@ class AdamW(Noun):
     """None: 0 for adapters, 0.01 for full fine-tuning."""
     clip: Positive = 1.0
     """Largest global norm of the gradient."""
+
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AdamW:
+        if self.lr is not None and self.lr_multiplier != 1:
+            raise ValueError("`lr` and `lr_multiplier` exclude each other: write the product into `lr`")
+        return self
 
 
 class Schedule(Noun):
@@ -105,6 +116,12 @@ class Budget(Noun):
     """Evaluations are thinned out so that they take at most this share of the training work, counted in tokens."""
     patience: Annotated[int, Field(ge=0), BeforeValidator(lambda value: 0 if value is None else value)] = 3
     """Stop after so many evaluations without a better one. 0: never early (TOML has no word for None)."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights the run ends with: those of the best evaluation (the last ones where there are no dev rows), or the last ones."""
+    kept_epochs: Annotated[int, Field(ge=0, le=100)] = 0
+    """The weights at the end of so many epochs before the last one become checkpoints of their own."""
+    token_accuracy: bool = False
+    """Report which share of the trained tokens is the most probable one, in every step. Costs about one percent of the time."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
     """Save the state at least so often; changes nothing else."""
 

@@ -7,7 +7,7 @@ it starts by what is loaded: none of it is known here.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Plan:
     """Numbers of steps done after which dev is evaluated."""
     tokens_per_batch: int
     lr: float
+    keep_at: frozenset[int] = frozenset()
+    """Numbers of steps done after which the weights are kept."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Run:
     weights: Weights
     folder: Path
     monitor: Monitor
+    keep: Callable[[RunState], None] = lambda state: None
+    """Makes a checkpoint of the weights as they are."""
 
 
 def run_loop(run: Run, state: RunState) -> RunState:
@@ -68,7 +72,9 @@ def run_loop(run: Run, state: RunState) -> RunState:
         better = False
         if state.step in run.plan.evaluate_at:
             state = _evaluate(run, state)
-            better = state.best_step != before
+            better = state.best_step != before and run.recipe.budget.keep == "best"
+        if state.step in run.plan.keep_at:
+            run.keep(state)
         run.monitor.emit(Progress(label="training", done=state.step, total=run.plan.steps, unit="steps"))
         stop = run.monitor.stopping()
         due = time.monotonic() - saved_at > max(run.recipe.budget.checkpoint_seconds, saving_s / SAVING_SHARE)
@@ -91,23 +97,26 @@ def _step(run: Run, order: Order, state: RunState) -> RunState:
     torch.manual_seed(step_seed(run.recipe.seed, state.step))
     before = run.objective.before(run.model, chosen, run.plan.tokens_per_batch)
     run.model.network.train()
-    total, computed = 0.0, 0
+    total, computed, hits = 0.0, 0, 0
     for group in micro_batches(chosen, run.plan.tokens_per_batch, run.model.shares_prefixes):
         loss = run.objective.loss(run.model, [chosen[i] for i in group], before)
         (loss.total / units).backward()  # type: ignore[no-untyped-call]
         run.weights.collect()
         total += float(loss.total.detach())
         computed += loss.computed
+        hits += int(loss.hits) if loss.hits is not None else 0
     mean = total / units
+    accuracy = hits / units if run.recipe.budget.token_accuracy and run.recipe.method.kind == "sft" else None
     norm = run.weights.clip(run.recipe.optimiser.clip)
     lr = run.plan.lr * rate(run.recipe.schedule, state.step, run.plan.steps)
     alarms.check_number(mean, norm, state.step + 1, lr, run.model.placement.facts()["dtype"])
     run.weights.step(lr)
     losses = (*state.losses, mean)
     alarms.check_divergence(losses, state.step + 1, run.plan.lr)
-    run.monitor.emit(Reading(step=state.step + 1, values={"train_loss": mean, "lr": lr, "grad_norm": norm}))
     done = state.step + 1
-    point = CurvePoint(step=done, epoch=done * order.rows_per_step / order.rows, train_loss=mean, lr=lr, grad_norm=norm)
+    epoch = done * order.rows_per_step / order.rows
+    point = CurvePoint(step=done, epoch=epoch, train_loss=mean, train_accuracy=accuracy, lr=lr, grad_norm=norm)
+    run.monitor.emit(training_reading(point))
     return state.model_copy(
         update={
             "step": done,
@@ -125,9 +134,9 @@ def _evaluate(run: Run, state: RunState) -> RunState:
     """The dev split's loss and share of right examples, and what follows: a new best, an alarm, or the end of patience."""
     if not run.dev:
         return state.model_copy(update={"best_step": state.step})
-    loss, metric = evaluate(run.model, run.objective, run.dev, run.plan.tokens_per_batch)
-    run.monitor.emit(Reading(step=state.step, values={"dev_loss": loss, run.objective.reading: metric}))
-    read = state.curve[-1].model_copy(update={"dev_loss": loss, "dev_metric": metric})
+    loss, metric, accuracy = evaluate(run.model, run.objective, run.dev, run.plan.tokens_per_batch)
+    read = state.curve[-1].model_copy(update={"dev_loss": loss, "dev_metric": metric, "dev_accuracy": accuracy})
+    run.monitor.emit(dev_reading(read, run.objective))
     best = (
         state.best_dev_loss is None
         or state.best_dev_metric is None
@@ -155,16 +164,31 @@ def _better(objective: Objective, new: tuple[float, float], old: tuple[float, fl
 
 
 @torch.no_grad()
-def evaluate(model: LoadedModel, objective: Objective, examples: Sequence[Example], tokens_per_batch: int) -> tuple[float, float]:
-    """(mean loss per unit, share of examples that are right)."""
+def evaluate(model: LoadedModel, objective: Objective, examples: Sequence[Example], tokens_per_batch: int) -> tuple[float, float, float | None]:
+    """(mean loss per unit, share of examples that are right, share of trained tokens that are right where the method tells)."""
     was_training = model.network.training
     model.network.eval()
     before = objective.before(model, examples, tokens_per_batch)
-    total, right = 0.0, 0
+    total, right, hits = 0.0, 0, None
     for group in micro_batches(examples, tokens_per_batch, model.shares_prefixes):
         loss = objective.loss(model, [examples[i] for i in group], before)
         total += float(loss.total)
         assert loss.right is not None
         right += int(loss.right.sum())
+        if loss.hits is not None:
+            hits = int(loss.hits) + (hits or 0)
     model.network.train(was_training)
-    return total / max(1, sum(example.units for example in examples)), right / len(examples)
+    units = max(1, sum(example.units for example in examples))
+    return total / units, right / len(examples), None if hits is None else hits / units
+
+
+def training_reading(point: CurvePoint) -> Reading:
+    """What a step says of itself."""
+    values = {"train_loss": point.train_loss, "train_accuracy": point.train_accuracy, "lr": point.lr, "grad_norm": point.grad_norm}
+    return Reading(step=point.step, values={name: value for name, value in values.items() if value is not None})
+
+
+def dev_reading(point: CurvePoint, objective: Objective) -> Reading:
+    """What an evaluation says."""
+    values = {"dev_loss": point.dev_loss, objective.reading: point.dev_metric, "dev_accuracy": point.dev_accuracy}
+    return Reading(step=point.step, values={name: value for name, value in values.items() if value is not None})

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.memory import choose_batch, free_bytes
-from tunesmith.spec.recipe import Choice, Full, Kto, Lora, Recipe, Sft
+from tunesmith.spec.recipe import LONGEST_ROW, Choice, Full, Kto, Lora, Recipe, Sft
 from tunesmith.train.batches import Order, packed_size, packed_tokens
 from tunesmith.train.examples import Example, Rated
 from tunesmith.train.loop import Plan
 
-LONGEST_ROW = 2048
 PREFERENCE_RATE = 0.1
 """Of the rate for answers: what a pair teaches is a difference, and a large step drives both of its answers away."""
+USUAL_ROWS = 32
+"""Of a step: what the rates below were found with."""
 SMALL_DATA = 1000
 BACKWARD = {"lora": 2.0, "full": 3.0}
 """Cost of a training token against one that is only evaluated: adapters skip the weights' own gradients."""
 
 
 def learning_rate(recipe: Recipe, parameters: int) -> Choice:
-    """The peak rate: ten times as high for adapters as for full fine-tuning, and falling with the model's size.
+    """The peak rate: ten times as high for adapters as for full fine-tuning, falling with the model's size and with fewer rows in a step.
 
-    Sources: LoRA Without Regret (Schulman et al. 2025) for the ratio; our own sweep on the router example (docs/log.md) for the level.
+    Sources: Malladi et al. 2022 (arXiv 2205.10287) for the square root of the rows under Adam; LoRA Without Regret (Schulman et al. 2025) for the ratio; our own sweep on the router example (docs/log.md) for the level.
     """
     small = parameters < 700e6
     if isinstance(recipe.weights, Lora):
@@ -34,6 +36,11 @@ def learning_rate(recipe: Recipe, parameters: int) -> Choice:
         )
     if not isinstance(recipe.method, Sft):
         value, why = value * PREFERENCE_RATE, f"{why}; preferences need a smaller rate than answers"
+    rows = recipe.budget.rows_per_step
+    if rows < USUAL_ROWS:
+        value, why = value * math.sqrt(rows / USUAL_ROWS), f"{why}; a step of {rows} rows instead of {USUAL_ROWS} is noisier"
+    if recipe.optimiser.lr_multiplier != 1:
+        value, why = value * recipe.optimiser.lr_multiplier, f"{why}; times {recipe.optimiser.lr_multiplier:g} as asked"
     return Choice(name="lr", value=f"{value:g}", reason=f"{why}; see docs/decisions")
 
 
@@ -76,7 +83,7 @@ def resolve(recipe: Recipe, model: LoadedModel, rows: list[Any], length: int, me
     optimiser = recipe.optimiser
     if optimiser.lr is None:
         choices.append(learning_rate(recipe, model.local.parameters))
-        optimiser = optimiser.model_copy(update={"lr": float(choices[-1].value)})
+        optimiser = optimiser.model_copy(update={"lr": float(choices[-1].value), "lr_multiplier": 1.0})
     if optimiser.weight_decay is None:
         decay = "0.01" if isinstance(weights, Full) else "0"
         choices.append(
@@ -119,9 +126,21 @@ def make_plan(recipe: Recipe, train: Sequence[Example], dev: Sequence[Example], 
     allowed = max(1, int(budget.dev_time_share * work / cost))
     count = min(wanted, allowed, steps)
     at = frozenset(round(steps * (i + 1) / count) for i in range(count))
+    keep = frozenset(kept_steps(order, budget.epochs, steps, budget.kept_epochs))
     why = (
         f"{count} of {wanted} wanted: each costs {cost / work:.1%} of the training, {budget.dev_time_share:.0%} are allowed"
         if count < wanted
         else "as wanted"
     )
-    return Plan(steps, at, budget.tokens_per_batch, recipe.optimiser.lr), Choice(name="evaluations", value=str(count), reason=why)
+    plan = Plan(steps, at | keep if dev else at, budget.tokens_per_batch, recipe.optimiser.lr, keep)
+    return plan, Choice(name="evaluations", value=str(count), reason=why)
+
+
+def kept_steps(order: Order, epochs: float, steps: int, wanted: int) -> list[int]:
+    """Steps done at the ends of the last `wanted` epochs before the end of training.
+
+    >>> kept_steps(Order(100, 1, 0), 3, 300, 2)
+    [100, 200]
+    """
+    ends = [order.steps(epoch) for epoch in range(1, math.ceil(epochs))]
+    return sorted({end for end in ends if end < steps})[-wanted:] if wanted else []

@@ -6,8 +6,8 @@ import hashlib
 import platform
 import random
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ from tunesmith.model.tensors import write
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.checkpoint import Checkpoint, CurvePoint
 from tunesmith.spec.dataset import Record
-from tunesmith.spec.job import Monitor, Note
+from tunesmith.spec.job import Monitor, Note, Progress
 from tunesmith.spec.model import LocalModel
 from tunesmith.spec.recipe import Choice, Full, Lora, Recipe
 from tunesmith.store.disk import disk_faults
 from tunesmith.train import alarms, state
 from tunesmith.train.batches import Order
 from tunesmith.train.kept_rows import kept
-from tunesmith.train.loop import Plan, Run, run_loop
+from tunesmith.train.loop import Plan, Run, dev_reading, run_loop, training_reading
 from tunesmith.train.methods import objective_of
 from tunesmith.train.reference import with_reference
 from tunesmith.train.resolve import make_plan, max_length, resolve
@@ -40,7 +40,7 @@ from tunesmith.train.state import RunState, Weights
 
 WEIGHTS = "model.safetensors"
 SMALL_MODEL = 300_000_000
-CURVE_POINTS = 500
+CURVE_POINTS = 2000
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class Inputs:
     prompt: Prompt
     recipe: Recipe
     start: Start
+    keep: Callable[[int, Callable[[Path], Checkpoint]], None] | None = None
+    """Called at the end of an epoch whose weights are kept, with the step and with what writes them into a folder and describes them."""
 
 
 def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, monitor: Monitor, memory_limit: int | None = None) -> Checkpoint:
@@ -100,19 +102,33 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
             "facts": placement.facts(),
             "torch": torch.__version__,
         }
-        frozen["plan"] = {"steps": plan.steps, "evaluate_at": sorted(plan.evaluate_at), "tokens_per_batch": plan.tokens_per_batch, "lr": plan.lr}
+        frozen["plan"] = {
+            "steps": plan.steps,
+            "evaluate_at": sorted(plan.evaluate_at),
+            "tokens_per_batch": plan.tokens_per_batch,
+            "lr": plan.lr,
+            "keep_at": sorted(plan.keep_at),
+        }
         _check_disk(model, recipe, scratch)
         with disk_faults(scratch, only_full=True):
             state.write_plan(scratch, frozen)
     recipe = Recipe.model_validate(frozen["recipe"])
     choices = tuple(Choice.model_validate(c) for c in frozen["choices"])
     raw = frozen["plan"]
-    plan = Plan(raw["steps"], frozenset(raw["evaluate_at"]), raw["tokens_per_batch"], raw["lr"])
+    plan = Plan(raw["steps"], frozenset(raw["evaluate_at"]), raw["tokens_per_batch"], raw["lr"], frozenset(raw["keep_at"]))
     _tell(inputs, rows, choices, model, monitor)
     _prepare(model, recipe, start)
     with disk_faults(scratch, only_full=True):
         run = _run_of(model, recipe, plan, rows, dev, scratch, monitor)
-        return _finish(inputs, run, _run(run), choices, rows, folder)
+        described = Description(inputs, run, choices, rows.truncated)
+        if inputs.keep is not None:
+            run = replace(run, keep=lambda now: described.keep(now))
+        final = _run(run)
+        run.weights.set_values(state.read_best(run.folder, final) if run.dev and recipe.budget.keep == "best" else run.weights.values())
+        warning = alarms.nothing_learnt(final.losses, plan.lr, final.curve)
+        if warning is not None:
+            monitor.emit(Note(level="warning", text=warning))
+        return described.write(final, folder, warning)
 
 
 def _tokenised(inputs: Inputs, model: LoadedModel, length: int, scratch: Path, monitor: Monitor) -> tuple[Tokenised, Tokenised]:
@@ -142,7 +158,7 @@ def _tokenised(inputs: Inputs, model: LoadedModel, length: int, scratch: Path, m
 
 def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev: Tokenised, scratch: Path, monitor: Monitor) -> Run:
     """Everything the loop needs; the weights are still those that training begins with."""
-    objective = objective_of(recipe.method)
+    objective = objective_of(recipe.method, tells=recipe.budget.token_accuracy)
     train, held = rows.rows, dev.rows
     if objective.has_reference:
         order = Order(len(train), recipe.budget.rows_per_step, recipe.seed)
@@ -155,8 +171,13 @@ def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev
 def _run(run: Run) -> RunState:
     """The loop, from the last saved state or from the beginning; a failed allocation gets its name."""
     begun = state.restore(run.folder, run.weights) or RunState()
+    run.monitor.emit(Progress(label="training", done=begun.step, total=run.plan.steps, unit="steps"))
     if begun.step:
         run.monitor.emit(Note(text=f"going on after step {begun.step} of {run.plan.steps}"))
+        for point in begun.curve:  # what was said in the moment before a crash may not have been heard
+            run.monitor.emit(training_reading(point))
+            if point.dev_loss is not None:
+                run.monitor.emit(dev_reading(point, run.objective))
     try:
         return run_loop(run, begun)
     except (MemoryError, RuntimeError) as error:
@@ -186,51 +207,63 @@ def _weights(model: LoadedModel, recipe: Recipe) -> Weights:
     return Weights(model.network, optimiser.lr, (optimiser.beta1, optimiser.beta2), optimiser.eps, optimiser.weight_decay)
 
 
-def _finish(inputs: Inputs, run: Run, final: RunState, choices: tuple[Choice, ...], rows: Tokenised, folder: Path) -> Checkpoint:
-    """Put the best weights in, write them, and describe them."""
-    assert run.recipe.optimiser.lr is not None
-    run.weights.set_values(state.read_best(run.folder, final) if run.dev else run.weights.values())
-    warning = alarms.nothing_learnt(final.losses, run.recipe.optimiser.lr, final.curve)
-    if warning is not None:
-        run.monitor.emit(Note(level="warning", text=warning))
-    start = inputs.start
-    if isinstance(run.recipe.weights, Lora):
-        lora.save(run.model.network, run.recipe.weights, run.recipe.weights.dropout or 0.0, folder, start.base.id)
-        files = [lora.WEIGHTS, lora.CONFIG]
-    else:
-        tied = _tied(run.model.network)
-        write({n: t.detach() for n, t in run.model.network.state_dict().items() if n not in tied}, folder / WEIGHTS)
-        files = [WEIGHTS]
-    early = final.stopped_early
-    stop = f"no better evaluation in {run.recipe.budget.patience}" if early else f"all {run.plan.steps} planned steps are done"
-    return Checkpoint(
-        base=start.base.id,
-        base_digest=start.base.digest,
-        parent=start.parent,
-        dataset=inputs.dataset,
-        prompt=inputs.prompt,
-        template_digest=run.model.template.digest,
-        passed=inputs.recipe,
-        resolved=run.recipe,
-        choices=choices,
-        kind=run.recipe.weights.kind,
-        files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},
-        best_step=final.best_step if run.dev else final.step,
-        steps=final.step,
-        planned_steps=run.plan.steps,
-        stopped="early" if early else "finished",
-        stop_reason=stop,
-        best_dev_loss=final.best_dev_loss,
-        best_dev_metric=final.best_dev_metric,
-        curve=_thinned(final.curve),
-        truncated_rows=rows.truncated,
-        trained_rows=final.trained_rows,
-        trained_tokens=final.trained_tokens,
-        logical_tokens=final.logical_tokens,
-        computed_tokens=final.computed_tokens,
-        alarms=(*final.alarms, *([warning] if warning else [])),
-        versions=_versions(run.model.placement),
-    )
+@dataclass(frozen=True)
+class Description:
+    """Everything that is said of the weights of one run, whenever they are written."""
+
+    inputs: Inputs
+    run: Run
+    choices: tuple[Choice, ...]
+    truncated: int
+
+    def keep(self, now: RunState) -> None:
+        """Hand the weights as they are to whoever keeps them."""
+        assert self.inputs.keep is not None
+        self.inputs.keep(now.step, lambda folder: self.write(now, folder, None))
+
+    def write(self, now: RunState, folder: Path, warning: str | None) -> Checkpoint:
+        """Write the weights that are in the model, and describe them."""
+        inputs, run = self.inputs, self.run
+        start = inputs.start
+        if isinstance(run.recipe.weights, Lora):
+            lora.save(run.model.network, run.recipe.weights, run.recipe.weights.dropout or 0.0, folder, start.base.id)
+            files = [lora.WEIGHTS, lora.CONFIG]
+        else:
+            tied = _tied(run.model.network)
+            write({n: t.detach() for n, t in run.model.network.state_dict().items() if n not in tied}, folder / WEIGHTS)
+            files = [WEIGHTS]
+        is_last = not run.dev or run.recipe.budget.keep == "last"
+        stop = (
+            f"no better evaluation in {run.recipe.budget.patience}" if now.stopped_early else f"{now.step} of {run.plan.steps} planned steps are done"
+        )
+        return Checkpoint(
+            base=start.base.id,
+            base_digest=start.base.digest,
+            parent=start.parent,
+            dataset=inputs.dataset,
+            prompt=inputs.prompt,
+            template_digest=run.model.template.digest,
+            passed=inputs.recipe,
+            resolved=run.recipe,
+            choices=self.choices,
+            kind=run.recipe.weights.kind,
+            files={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},
+            best_step=now.step if is_last else now.best_step,
+            steps=now.step,
+            planned_steps=run.plan.steps,
+            stopped="early" if now.stopped_early else "finished",
+            stop_reason=stop,
+            best_dev_loss=now.best_dev_loss,
+            best_dev_metric=now.best_dev_metric,
+            curve=_thinned(now.curve),
+            truncated_rows=self.truncated,
+            trained_rows=now.trained_rows,
+            trained_tokens=now.trained_tokens,
+            logical_tokens=now.logical_tokens,
+            computed_tokens=now.computed_tokens,
+            alarms=(*now.alarms, *([warning] if warning else [])),
+            versions=_versions(run.model.placement),
+        )
 
 
 def _thinned(curve: tuple[CurvePoint, ...]) -> tuple[CurvePoint, ...]:

@@ -9,11 +9,11 @@ from tunesmith.train.methods.objective import Objective
 from tunesmith.train.methods.sft import Supervised
 
 
-def objective_of(method: Sft | Dpo | Kto) -> Objective:
-    """The objective that a recipe's method asks for."""
+def objective_of(method: Sft | Dpo | Kto, *, tells: bool = False) -> Objective:
+    """The objective that a recipe's method asks for; `tells`: with the share of right tokens, where the method has one."""
     match method:
         case Sft():
-            return Supervised()
+            return Supervised(tells=tells)
         case Dpo():
             return Preference(method)
         case Kto():

@@ -25,6 +25,8 @@ class Loss:
     """[E] True where an example is answered right, in the method's own sense; None while gradients are computed, when nobody asks."""
     computed: int
     """Tokens that went through the model."""
+    hits: Tensor | None = None
+    """Scalar: trained tokens that are the most probable ones, where the method tells."""
 
 
 class Objective(Protocol):

@@ -27,6 +27,9 @@ class Supervised:
     by_loss = False
     has_reference = False
 
+    def __init__(self, *, tells: bool = False) -> None:
+        self.tells = tells
+
     def examples(self, record: Record, conversation: Conversation, template: Template, max_length: int) -> Iterator[tuple[TokenRow, bool]]:
         """A row, or one per trained turn where the template rewrites history. A disliked answer is none to learn."""
         if record.desirable is not False:
@@ -42,5 +45,6 @@ class Supervised:
 
     def loss(self, model: LoadedModel, examples: Sequence[TokenRow], before: None) -> Loss:
         """The sum over trained tokens."""
-        scores = score(model, examples)
-        return Loss(scores.nll.sum(), None if torch.is_grad_enabled() else scores.exact(len(examples)), scores.computed)
+        scores = score(model, examples, tells=self.tells)
+        hits = scores.correct.sum() if self.tells and scores.correct is not None else None
+        return Loss(scores.nll.sum(), None if torch.is_grad_enabled() else scores.exact(len(examples)), scores.computed, hits)
