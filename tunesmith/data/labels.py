@@ -37,9 +37,11 @@ def contradictions(facts: Facts, rows: I64) -> list[Contradiction]:
     for start, end in zip(starts, np.r_[starts[1:], len(order)], strict=True):
         if end - start > 1 and len(set(facts.answer[order[start:end]].tolist())) > 1:
             group = order[start:end].tolist()
-            answers = [int(facts.answer[row]) for row in group]
-            firsts = [row for i, row in enumerate(group) if answers[i] not in answers[:i]]
-            found.append(Contradiction((*firsts, *[row for row in group if row not in firsts]), len(firsts)))
+            first_of: dict[int, int] = {}
+            for row in group:
+                first_of.setdefault(int(facts.answer[row]), row)
+            firsts = set(first_of.values())
+            found.append(Contradiction((*first_of.values(), *[row for row in group if row not in firsts]), len(firsts)))
     return sorted(found, key=lambda c: (-c.answers, -len(c.rows), c.rows[0]))
 
 

@@ -52,7 +52,7 @@ class Written:
         self.without_system += not system
         self.lengths.add([said(m) for m in asked], answered(record))
         if split == "train" and len(self.examples) < EXAMPLES:
-            question = next((said(m) for m in reversed(asked) if m.role == "user"), said(asked[-1]))
+            question = next((said(m) for m in reversed(asked) if m.role == "user"), said(asked[-1]) if asked else "")
             self.examples.append(f"{short(question)} → {short(answered(record))}")
 
 
