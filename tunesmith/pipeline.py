@@ -27,6 +27,7 @@ from tunesmith.catalogue.footing import refuse_unsound
 from tunesmith.catalogue.pull import pull
 from tunesmith.catalogue.read import local
 from tunesmith.errors import BadProject, NotFound
+from tunesmith.finetune.run import finetune
 from tunesmith.line import Line, new_bench
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
@@ -53,6 +54,8 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
     """
     if job.kind == "pull":
         return pull(str(job.payload["model"]), store.models, monitor, offline=settings().offline).model_dump(mode="json")
+    if job.kind == "finetune":
+        return finetune(job, store, monitor)
     line = opened(job.payload, store, monitor)
     line.refuse_to_begin(job.kind)
     try:

@@ -1,0 +1,1 @@
+"""A fine-tuning job of the API: its files, its training, its models."""
