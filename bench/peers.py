@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-ALONE = {"litgpt"}
+ALONE = {"litgpt", "openai1", "openai2"}
 """Peers that do not accept the project's constraints."""
 
 

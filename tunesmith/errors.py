@@ -12,6 +12,7 @@ TunesmithError                 exit  HTTP
 ├── MissingDependency             2   400   an optional package is not installed
 ├── StoreUnusable                 3   503   read-only, full or damaged store
 ├── Busy                          4   409   somebody else holds what is asked for
+├── Overloaded                    4   429   more is asked at once than can be answered in time
 ├── Alarm                         5   500   training found a problem with itself and stopped
 └── Interrupted                 130   499   the user asked it to stop; the work is saved
 
@@ -159,6 +160,14 @@ class Busy(TunesmithError):
     http_status = 409
 
 
+class Overloaded(TunesmithError):
+    """More is asked at once than can be answered in time; the same request may succeed later."""
+
+    code = "overloaded"
+    exit_status = 4
+    http_status = 429
+
+
 class Alarm(TunesmithError):
     """Training found a problem with itself: not-a-number, divergence, nothing learnt, out of memory."""
 
@@ -187,6 +196,7 @@ ERRORS: tuple[type[TunesmithError], ...] = (
     MissingDependency,
     StoreUnusable,
     Busy,
+    Overloaded,
     Alarm,
     Interrupted,
 )

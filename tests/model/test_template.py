@@ -276,3 +276,29 @@ def test_a_row_that_fits_is_not_touched():
     whole = CHATML.render(conversation)
     assert CHATML.fit(conversation, len(whole.ids)) == whole
     assert CHATML.fit(conversation, len(whole.ids) - 1).truncated
+
+
+CALLING = Conversation(
+    messages=(
+        Message(role="user", content="add one and two"),
+        Message(role="assistant", tool_calls=(ToolCall(id="c1", function=FunctionCall(name="add", arguments='{"a": 1, "b": 2}')),)),
+        Message(role="tool", tool_call_id="c1", content="3"),
+        Message(role="assistant", content="three"),
+    ),
+    tools=({"type": "function", "function": {"name": "add", "description": "adds", "parameters": {"type": "object", "properties": {}}}},),
+)
+
+
+@pytest.mark.invariant
+def test_a_template_without_tools_gets_them_in_words_in_training_and_in_serving(tmp_path):
+    template = tiny.load(tiny.save(tmp_path / "model", template=tiny.THINKING)).template
+    assert not template.knows_tools
+    row = template.render(CALLING.model_copy(update={"messages": CALLING.messages[:2]}))
+    text = template.tokenizer.decode(row.ids)
+    assert '"name": "add"' in text
+    learnt = template.tokenizer.decode([token for token, is_trained in zip(row.ids, row.trained, strict=True) if is_trained])
+    assert learnt.startswith('<tool_call>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_call>')
+    asked = template.prompt(CALLING.model_copy(update={"messages": CALLING.messages[:1]}))
+    assert row.ids[: len(asked)] == asked, "what is trained is what is served"
+    whole = template.tokenizer.decode(template.prompt(CALLING.model_copy(update={"messages": CALLING.messages[:3]})))
+    assert "<tool_response>\n3\n</tool_response>" in whole

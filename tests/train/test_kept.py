@@ -90,7 +90,11 @@ def test_stopped_and_resumed_every_step_is_heard_and_every_epoch_kept(bench, rec
 
 def test_a_rate_is_smaller_for_smaller_steps_and_multiplied_as_asked(bench, recipe):
     rates = {}
-    for name, changes in {"usual": {"budget__rows_per_step": 32}, "two": {"budget__rows_per_step": 2}, "times": {"budget__rows_per_step": 32}}.items():
+    for name, changes in {
+        "usual": {"budget__rows_per_step": 32},
+        "two": {"budget__rows_per_step": 2},
+        "times": {"budget__rows_per_step": 32},
+    }.items():
         optimiser = {"lr_multiplier": 0.5} if name == "times" else {}
         found = bench.train(recipe(optimiser=optimiser, budget__max_steps=1, **changes), name)
         rates[name] = found.resolved.optimiser.lr

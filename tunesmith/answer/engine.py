@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tunesmith.answer.choice import Node, forced, leaf, trie
-from tunesmith.answer.sample import cut_at_stop, pick
+from tunesmith.answer.desk import Desk
+from tunesmith.answer.sample import cut_at_stop, pick, seeded
 from tunesmith.answer.session import Session, open_session
 from tunesmith.errors import DoesNotFit
 from tunesmith.model.forest import shared_by_all
@@ -186,36 +187,26 @@ class Engine:
     def _decode(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int]) -> Iterator[list[Row]]:
         """Free text, token by token; yields all rows after each step. Finished rows leave and waiting ones take their place."""
         rooms = [min(decoding.max_new_tokens, self.model.context - len(p)) for p in prompts]
-        rows = [Row(torch.Generator().manual_seed(decoding.seed * 1_000_003 + n), room) for n, room in zip(numbers, rooms, strict=True)]
+        rows = [Row(seeded(decoding.seed, n), room, i) for i, (n, room) in enumerate(zip(numbers, rooms, strict=True))]
         shared = self._shared(prompts)
         own = [len(p) - shared for p in prompts]
-        session = open_session(self.model, shared)
+        desk: Desk[Row] = Desk(open_session(self.model, shared))
         waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))[::-1]  # the last comes first
-        places: list[int] = []  # which row stands where in the session, finished ones that were not cleared away included
-        hidden: Tensor | None = None
-        while waiting or any(not rows[r].finished for r in places):
-            going = [i for i, r in enumerate(places) if not rows[r].finished]
-            most = self._most([own[r] + rooms[r] for r in (*(places[i] for i in going), *waiting[-1:])])
+        while waiting or desk.going():
+            going = desk.going()
+            most = self._most([own[r] + rooms[r] for r in (*(desk.rows[i].place for i in going), *waiting[-1:])])
             refill = bool(waiting) and len(going) <= most - max(1, most // REFILL)
-            if hidden is None or refill or len(places) - len(going) > len(places) // REFILL:
-                session.keep(going)
-                places, hidden = [places[i] for i in going], None if hidden is None else hidden[going]
-            while refill and len(places) < most and waiting:
-                new = self._next(waiting, most - len(places), own)
-                states = session.add([prompts[r] for r in new], max(rooms[r] for r in new))
-                places, hidden = places + new, states if hidden is None else torch.cat([hidden, states])
-            assert hidden is not None
-            going = [i for i, r in enumerate(places) if not rows[r].finished]
-            chosen = self._pick([rows[places[i]] for i in going], hidden[going], decoding)
+            if not desk.rows or refill or len(desk.rows) - len(going) > len(desk.rows) // REFILL:
+                desk.clear(going)
+            while refill and len(desk.rows) < most and waiting:
+                new = self._next(waiting, most - len(desk.rows), own)
+                desk.stand([rows[r] for r in new], desk.session.add([prompts[r] for r in new], max(rooms[r] for r in new)))
+            desk.write(lambda ready, hidden: self._pick(ready, hidden, decoding))
             yield rows
-            steps: list[list[int]] = [[] for _ in places]
-            for i, token in zip(going, chosen, strict=True):
-                steps[i] = [] if rows[places[i]].finished else [token]
-            if any(steps):
-                hidden = session.extend(steps)
-        self._count(session, prompts, [len(row.chances) for row in rows])
+            desk.read()
+        self._count(desk.session, prompts, [len(row.chances) for row in rows])
 
-    def _pick(self, rows: list[Row], hidden: Tensor, decoding: Decoding) -> list[int]:
+    def _pick(self, rows: list[Row], hidden: Tensor, decoding: Decoding) -> list[list[int]]:
         """The next token of each row, noted in the row."""
         tokens, chances = pick(self.model.head.logits(hidden).cpu(), decoding.temperature, decoding.top_p, [row.generator for row in rows])
         for row, token, chance in zip(rows, tokens.tolist(), chances.tolist(), strict=True):
@@ -226,8 +217,7 @@ class Engine:
                 row.tokens.append(token)
                 row.stopped = bool(decoding.stop) and cut_at_stop(self._text(row.tokens), decoding.stop)[1]
             row.finished = row.ended or row.stopped or len(row.chances) == row.room
-        chosen: list[int] = tokens.tolist()
-        return chosen
+        return [[token] for token in tokens.tolist()]
 
     def _shared(self, prompts: list[list[int]]) -> int:
         return shared_by_all(prompts) if self.model.shares_prefixes and prompts else 0
@@ -264,8 +254,12 @@ class Row:
     generator: torch.Generator
     room: int
     """Tokens it may have at most."""
+    place: int = 0
+    """Of its prompt among those that are answered together."""
     tokens: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
+    feed: list[int] = field(default_factory=list)
+    """What the model has to read next."""
     ended: bool = False
     stopped: bool = False
     finished: bool = False

@@ -181,8 +181,13 @@ class AloneSession:
         self.caches = [self.caches[r] for r in rows]
 
     def _run(self, ids: list[int], cache: object) -> tuple[Tensor, object]:
+        states, cache = self._states(ids, cache)
+        return states[-1], cache
+
+    def _states(self, ids: list[int], cache: object) -> tuple[Tensor, object]:
+        """([n, D] hidden states of `ids`, the cache after them)."""
         output = self.model.network.get_decoder()(
             input_ids=torch.tensor([ids], device=self.model.placement.device), past_key_values=cache, use_cache=True
         )
         self.computed += len(ids)
-        return output.last_hidden_state[0, -1], output.past_key_values
+        return output.last_hidden_state[0], output.past_key_values

@@ -18,7 +18,7 @@ from tunesmith.cli.screen import WorkerBug, show_bug, show_error
 from tunesmith.errors import BadProject, Interrupted, TunesmithError
 
 BUG_STATUS = 1
-FIRST, STAGES, KEPT = "From data to verdict", "One stage at a time", "What is there"
+FIRST, STAGES, SERVICE, KEPT = "From data to verdict", "One stage at a time", "The server", "What is there"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ COMMANDS: dict[str, Entry] = {
     "data": Entry("data", "Prepare, show, list and forget data.", STAGES),
     "train": Entry("train", "Fine-tune on a project's data, from its base or a checkpoint.", STAGES),
     "evaluate": Entry("evaluate", "Measure a model on a project's data.", STAGES),
+    "serve": Entry("serve", "Serve OpenAI's API on this machine: files, fine-tuning, chat.", SERVICE),
+    "keys": Entry("keys", "Create, list and revoke keys of the server.", SERVICE),
     "models": Entry("models", "List, pull, verify and trace models.", KEPT),
     "jobs": Entry("jobs", "List work, show it, read its log.", KEPT),
     "ledger": Entry("ledger", "Who did what to which artifact; every look at a test split.", KEPT),

@@ -71,11 +71,13 @@ class Queue:
         """
         self.mend()
         with self.database.read() as connection:
+            exact = connection.execute(select(JOBS).where(JOBS.c.id == name)).one_or_none()
+            if exact is not None:
+                return _job(exact)
             rows = connection.execute(select(JOBS).order_by(JOBS.c.created_at.desc())).all()
         if name == "latest" and rows:
             return _job(rows[0])
-        exact = [row for row in rows if row.id == name]
-        found = exact or [row for row in rows if name and row.id.startswith((name, f"job-{name}"))]
+        found = [row for row in rows if name and row.id.startswith((name, f"job-{name}"))]
         if len(found) == 1:
             return _job(found[0])
         if found:

@@ -96,6 +96,14 @@ class Group:
         self.layers = layers
         self.weight: Tensor | None = None  # made at the first use: layers may be grouped anew before
         self.ready: tuple[Tensor, dict[LoraLinear, Tensor]] | None = None
+        self.worn: Tensor | None = None
+        """[R, in] every A of the adapter that answers, while only answers are asked for (see `switch`); its s·B stands beside the weights."""
+
+    def wear(self, downs: Tensor, ups: Tensor) -> None:
+        """Answer with this adapter from now on: every A [R, in] and, on the diagonal, every s·B [N, R], rounded to the activations' dtype."""
+        weight = self._stacked()
+        self.worn = downs
+        weight[: len(ups), weight.shape[1] - ups.shape[1] :] = ups
 
     def output(self, layer: LoraLinear, x: Tensor) -> Tensor:
         """The layer's output; the first layer of a group that is asked computes it for all."""
@@ -108,6 +116,8 @@ class Group:
         return out
 
     def _compute(self, x: Tensor) -> tuple[Tensor, ...]:
+        if self.worn is not None:
+            return self._answered(x, self.worn)
         weight = self._stacked()
         drops = None
         if any(layer.dropout and layer.training for layer in self.layers):
@@ -116,6 +126,12 @@ class Group:
         low = [part for layer in self.layers for part in (layer.lora_A, layer.lora_B)]
         found: tuple[Tensor, ...] = _Adapted.apply(x, spec, *low)  # type: ignore[no-untyped-call]
         return found
+
+    def _answered(self, x: Tensor, downs: Tensor) -> tuple[Tensor, ...]:
+        flat, sizes = x.reshape(-1, x.shape[-1]), [layer.inner.out_features for layer in self.layers]
+        weight = self._stacked()[: sum(sizes)]
+        out = functional.linear(torch.cat([flat, functional.linear(flat, downs)], 1), weight, self._bias())
+        return tuple(part.view(*x.shape[:-1], -1) for part in _parts(out, sizes, 1))
 
     def _stacked(self) -> Tensor:
         """[N + R, in + R] as drawn above; the layers' weights become views of it."""
@@ -264,6 +280,14 @@ def target_layers(model: Any, targets: tuple[str, ...]) -> list[str]:
             fix="correct the name",
         )
     return [name for name in linear if any(name == t or name.endswith("." + t) for t in targets)]
+
+
+def wrap(model: Any, ranks: dict[str, int]) -> None:
+    """Put adapters of these ranks, which change nothing, on the layers of these names; `switch` fills them."""
+    for name, rank in ranks.items():
+        spec = Lora(r=rank, alpha=float(rank), dropout=0.0)
+        _wrap(model, [name], spec, 0.0, torch.Generator())
+    _group(model)
 
 
 def inject(model: nn.Module, spec: Lora, dropout: float, seed: int) -> None:

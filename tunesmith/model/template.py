@@ -26,6 +26,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tunesmith.errors import BadData, Unsupported
 from tunesmith.model.guard import Guard
+from tunesmith.model.tool_words import PROBE_NAME, PROBE_TOOL, written_out
 from tunesmith.spec.chat import Conversation, Message
 
 PLAIN = (
@@ -66,7 +67,10 @@ class Template:
         self.guard = Guard(tokenizer)
         self.is_default = not tokenizer.chat_template
         self.source: str = _plain_template(tokenizer) if self.is_default else _default_of(tokenizer.chat_template)
+        self.knows_tools = True
+        """Whether the template shows its model the tools it is given; else they are written out in words."""
         self._try()
+        self.knows_tools = self._shows_tools()
         after = self.guard.encode(self._text(PROBE, 2, False).rpartition("pong")[2])
         end_id = next((token for token in reversed(after) if token in self.guard.ids), tokenizer.eos_token_id)
         if end_id is None:
@@ -178,10 +182,12 @@ class Template:
         """The first `count` messages as text; `open_end` adds what makes the assistant speak."""
         if count == 0 and not open_end:
             return ""
+        part = conversation.model_copy(update={"messages": conversation.messages[:count]})
+        shown = part if self.knows_tools else written_out(part)
         try:
             text = self.tokenizer.apply_chat_template(
-                [_plain(m) for m in conversation.messages[:count]],
-                tools=list(conversation.tools) if conversation.tools else None,
+                [_plain(m) for m in shown.messages],
+                tools=list(shown.tools) if shown.tools else None,
                 chat_template=self.source,
                 tokenize=False,
                 add_generation_prompt=open_end,
@@ -195,6 +201,13 @@ class Template:
             ) from None
         assert isinstance(text, str)
         return text
+
+    def _shows_tools(self) -> bool:
+        asked = Conversation(messages=PROBE.messages[:1], tools=(PROBE_TOOL,))
+        try:
+            return PROBE_NAME in self._text(asked, 1, True)
+        except BadData:
+            return False
 
     def _decode(self, ids: list[int]) -> str:
         """The text of some tokens; a letter of which only the last bytes are left is dropped."""

@@ -79,7 +79,6 @@ class AdamW(Noun):
     clip: Positive = 1.0
     """Largest global norm of the gradient."""
 
-
     @model_validator(mode="after")
     def _one_way(self) -> AdamW:
         if self.lr is not None and self.lr_multiplier != 1:

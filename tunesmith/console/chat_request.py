@@ -1,0 +1,103 @@
+"""A chat request → the engine's request: every parameter that changes an answer goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+from tunesmith.console.asking import DEADLINE_S, STREAM_DEADLINE_S, Asked
+from tunesmith.spec.wire_chat import AllowedTools, ChatMessage, ChatRequest, Extensions, Function, Named, NamedTool, ResponseFormat
+
+
+def engine_request(chat: ChatRequest, one: Asked) -> dict[str, Any]:
+    """What the engine is asked."""
+    tools, choice = engine_tools(chat)
+    request = {
+        **one.request("chat", STREAM_DEADLINE_S if chat.stream else DEADLINE_S),
+        "target": one.engine_target,
+        "messages": engine_messages(chat.messages),
+        "tools": tools,
+        "tool_choice": choice,
+        "parallel_tool_calls": chat.functions is None and chat.parallel_tool_calls is not False,
+        "sampling": chat_sampling(chat),
+    }
+    return request | engine_extensions(chat.tunesmith)
+
+
+def engine_extensions(own: Extensions | None) -> dict[str, Any]:
+    """What `tunesmith` in `extra_body` adds."""
+    if own is None:
+        return {}
+    return ({"choices": list(own.choices)} if own.choices is not None else {}) | ({"no_prompt": True} if own.no_prompt else {})
+
+
+def chat_sampling(chat: ChatRequest) -> dict[str, Any]:
+    """How tokens are chosen."""
+    return {
+        "max_tokens": chat.max_completion_tokens if chat.max_completion_tokens is not None else chat.max_tokens,
+        "temperature": 1.0 if chat.temperature is None else chat.temperature,
+        "top_p": 1.0 if chat.top_p is None else chat.top_p,
+        "n": chat.n or 1,
+        "stop": stops(chat.stop),
+        "seed": chat.seed,
+        "frequency_penalty": chat.frequency_penalty or 0.0,
+        "presence_penalty": chat.presence_penalty or 0.0,
+        "logit_bias": chat.logit_bias or {},
+        "logprobs": bool(chat.logprobs),
+        "top_logprobs": chat.top_logprobs or 0,
+        "format": engine_format(chat.response_format),
+    }
+
+
+def stops(given: str | Sequence[str] | None) -> list[str]:
+    """Stop strings as a list."""
+    return [] if given is None else [given] if isinstance(given, str) else list(given)
+
+
+def engine_format(wanted: ResponseFormat | None) -> dict[str, Any]:
+    """What the answer must be, in the engine's words."""
+    if wanted is None:
+        return {"kind": "text"}
+    return {"kind": wanted.type} | ({"schema": wanted.json_schema.schema_} if wanted.json_schema is not None else {})
+
+
+def engine_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """The messages in one form: contents as text, functions of the older API as tools."""
+    found: list[dict[str, Any]] = []
+    for i, message in enumerate(messages):
+        plain: dict[str, Any] = {"role": message.role, "content": message.words, "name": message.name}
+        calls = [call.model_dump() for call in message.tool_calls or ()]
+        if message.function_call is not None:
+            calls.append({"id": f"call_{i}", "type": "function", "function": message.function_call.model_dump()})
+        plain["tool_calls"] = calls or None
+        plain["tool_call_id"] = message.tool_call_id
+        if message.role == "function":
+            plain |= {"role": "tool", "tool_call_id": f"call_{i - 1}"}
+        found.append({key: value for key, value in plain.items() if value is not None or key == "content"})
+    return found
+
+
+def engine_tools(chat: ChatRequest) -> tuple[list[dict[str, Any]] | None, str | dict[str, str]]:
+    """(tools, which of them may or must be called)."""
+    if chat.functions is not None:
+        named = chat.function_call
+        return [as_tool(function) for function in chat.functions], {"name": named.name} if isinstance(named, Named) else named or "auto"
+    tools = chat.tools or ()
+    plain = [as_tool(tool.function) for tool in tools] or None
+    match chat.tool_choice:
+        case None:
+            return plain, "auto"
+        case NamedTool() as one:
+            return plain, {"name": one.function.name}
+        case AllowedTools() as some:  # tools that may not be called this time are not shown either
+            names = {tool.function.name for tool in some.allowed_tools.tools}
+            return [as_tool(tool.function) for tool in tools if tool.function.name in names], some.allowed_tools.mode
+        case "none" | "auto" | "required" as word:
+            return plain, word
+        case unknown:
+            assert_never(unknown)
+
+
+def as_tool(function: Function) -> dict[str, Any]:
+    """A function as models' templates expect it."""
+    return {"type": "function", "function": function.model_dump(exclude_none=True)}

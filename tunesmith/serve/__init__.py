@@ -1,0 +1,1 @@
+"""The engine process: requests over a local socket → answers by the models in its memory."""
