@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +41,7 @@ def contest(folder: Path) -> Contest:
     first = home.start("run", home.project(), "--json")
     wait_until(first, lambda: any((home.path / "work").glob(TRAINING)))
     worker = psutil.Process(first.process.pid).children()[0]
-    worker.suspend()
+    suspend_between_writes(worker, home)
     try:
         second = home.start("run", home.project(), "--json")
         refused = home.start("run", home.project(), "--no-wait", "--json").end()
@@ -47,6 +49,17 @@ def contest(folder: Path) -> Contest:
     finally:
         worker.resume()
     return Contest(home, first.end(), second.end(), refused)
+
+
+def suspend_between_writes(worker: psutil.Process, home: Home) -> None:
+    """Hold a process still, but not while it holds the database: nobody else could write then."""
+    while True:
+        worker.suspend()
+        with closing(sqlite3.connect(home.path / "store.db", timeout=0.5, isolation_level=None)) as database, suppress(sqlite3.OperationalError):
+            database.execute("BEGIN IMMEDIATE")
+            return
+        worker.resume()
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A home folder → the two processes beside the console: one trains, one answers. Each is started again whenever it ends.
 
 None of the three can take another down: the console only notices that a child is gone, and starts it again, at once the first time and ever
-more slowly if it does not stay. The children die with the console, by the kernel and by looking (`jobs/child.py: die_with`).
+more slowly if it does not stay. The children die with the console, by the kernel and by looking (`store/parent.py`).
 """
 
 from __future__ import annotations

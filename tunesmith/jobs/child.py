@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import signal
@@ -25,13 +24,12 @@ from tunesmith.jobs.supervisor import MORE, WORDS
 from tunesmith.spec.job import Job, Monitor
 from tunesmith.store.artifacts import Store
 from tunesmith.store.disk import FULL, disk_full
+from tunesmith.store.parent import die_with
 
 HEARTBEAT_S = 2.0
-WATCH_S = 0.5
 TRACEBACK_CHARACTERS = 8_000
 YIELDING = 10
 """How far the work of a service stands back (as `nice` counts) behind whoever waits for an answer on the same processor."""
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -56,21 +54,6 @@ def main(argv: Sequence[str], pipeline: Pipeline) -> int:
     die_with(asked.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor asks in the store; a Ctrl-C in the terminal is its business
     return talk(asked.home, pipeline) if asked.chat else work(asked.home, asked.job, asked.parent, pipeline)
-
-
-def die_with(parent: int) -> None:
-    """Tie this process to `parent`: by the kernel where it can (Linux), and by looking twice a second everywhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_S)
-        if os.getpgrp() == os.getpid():
-            os.killpg(os.getpid(), signal.SIGKILL)  # and whatever this process started
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="parent watch").start()
 
 
 def work(home: Path, job_id: str, parent: int, pipeline: Pipeline) -> int:

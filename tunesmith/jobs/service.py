@@ -19,7 +19,6 @@ from pathlib import Path
 
 import tunesmith
 from tunesmith.errors import Busy, TunesmithError
-from tunesmith.jobs.child import die_with
 from tunesmith.jobs.queue import Queue, holder
 from tunesmith.jobs.supervisor import WORKER, follow
 from tunesmith.jobs.turns import is_light
@@ -27,6 +26,7 @@ from tunesmith.settings import settings, worker_environment
 from tunesmith.spec.job import FINAL, Job
 from tunesmith.store.artifacts import Store
 from tunesmith.store.lease import Lease, is_held, this_process
+from tunesmith.store.parent import die_with
 
 LOOK_S = 0.2
 LOCK = "supervisor.lock"

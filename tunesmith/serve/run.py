@@ -24,10 +24,10 @@ from tunesmith.answer.vectors import Vectors
 from tunesmith.errors import TunesmithError
 from tunesmith.model.device import apply, place
 from tunesmith.model.memory import free_bytes
-from tunesmith.serve.parent import die_with
 from tunesmith.serve.server import Server
 from tunesmith.settings import settings
 from tunesmith.store.artifacts import Store
+from tunesmith.store.parent import die_with
 
 LOG = logging.getLogger(__name__)
 SHARE_OF_MEMORY = 0.5

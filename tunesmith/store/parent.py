@@ -21,6 +21,8 @@ def die_with(parent: int) -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(WATCH_S)
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)  # and whatever this process started
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="parent watch").start()
