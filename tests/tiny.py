@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, pre_tokenizers
+from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers.models import BPE
 from transformers import (
+    BertConfig,
+    BertModel,
     Gemma2Config,
     Gemma2ForCausalLM,
     Gemma3ForCausalLM,
@@ -164,3 +166,17 @@ def chat(*turns: str, system: str | None = None, weights: tuple[int | None, ...]
 def record(number: int, question: str, answer: str) -> Record:
     """One row of a data set."""
     return Record(id=f"{number:016x}", conversation=chat(question, answer), label=answer, origin=Origin(file="rows.csv", line=number + 2))
+
+
+def save_encoder(folder: Path) -> Path:
+    """A tiny embedding model."""
+    folder.mkdir()
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 512}
+    BertModel(BertConfig(vocab_size=len(TOKENS), **sizes)).save_pretrained(folder)
+    made = tokenizer()
+    made.post_processor = processors.TemplateProcessing(single="<|im_start|> $A <|im_end|>", special_tokens=[("<|im_start|>", 1), ("<|im_end|>", 2)])
+    made.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|endoftext|>", "model_max_length": 512}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from tokenizers import processors
-from transformers import BertConfig, BertModel
 
 from tests import tiny
 from tunesmith.answer import embed as module
@@ -21,16 +16,7 @@ TEXTS = ["hello", "a longer sentence about the weather", "", "why?", "hello", "h
 
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
-    folder: Path = tmp_path_factory.mktemp("models") / "bert"
-    folder.mkdir()
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 512}
-    BertModel(BertConfig(vocab_size=len(tiny.TOKENS), **sizes)).save_pretrained(folder)
-    made = tiny.tokenizer()
-    made.post_processor = processors.TemplateProcessing(single="<|im_start|> $A <|im_end|>", special_tokens=[("<|im_start|>", 1), ("<|im_end|>", 2)])
-    made.save(str(folder / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|endoftext|>", "model_max_length": 512}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    folder = tiny.save_encoder(tmp_path_factory.mktemp("models") / "bert")
     facts = {"use": "embed", "architecture": "BertModel", "parameters": 10**5, "context": 512, "licence": "", "origin": "", "note": "", "files": {}}
     return Embedder(LocalModel(id="bert", folder=str(folder), digest="", **facts), tiny.CPU)
 

@@ -18,9 +18,9 @@ from pydantic import BaseModel
 from tests import tiny
 from tests.console.conftest import Served, serving
 from tunesmith.catalogue.pull import pull
-from tunesmith.console.children import program
 from tunesmith.console.configuration import Configuration
 from tunesmith.console.engine_client import single
+from tunesmith.jobs.programs import program
 from tunesmith.spec.job import Silent
 
 ASK: Any = [{"role": "user", "content": "hello there"}]

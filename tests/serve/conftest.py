@@ -13,12 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from tokenizers import processors
-from transformers import BertConfig, BertModel
 
 import tunesmith
-from tests import tiny
 from tests.answer.living import Home, Prompt, Target
 
 BOOT = (
@@ -62,20 +58,6 @@ class Engine:
 def text(lines: list[dict[str, Any]], index: int = 0) -> str:
     """An answer's text, joined."""
     return "".join(line["delta"]["text"] for line in lines if "delta" in line and line["delta"]["index"] == index)
-
-
-def save_encoder(folder: Path) -> Path:
-    """A tiny embedding model."""
-    folder.mkdir()
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48, "max_position_embeddings": 512}
-    BertModel(BertConfig(vocab_size=len(tiny.TOKENS), **sizes)).save_pretrained(folder)
-    made = tiny.tokenizer()
-    made.post_processor = processors.TemplateProcessing(single="<|im_start|> $A <|im_end|>", special_tokens=[("<|im_start|>", 1), ("<|im_end|>", 2)])
-    made.save(str(folder / "tokenizer.json"))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|endoftext|>", "model_max_length": 512}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import tiny
 from tests.answer.living import Client, chat
-from tests.serve.conftest import BOOT, SYSTEM, TIMEOUT_S, Engine, save_encoder, text
+from tests.serve.conftest import BOOT, SYSTEM, TIMEOUT_S, Engine, text
 
 
 def status(engine: Engine) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def test_raw_prompts_are_scored(engine):
 
 
 def test_texts_become_vectors(engine, tmp_path):
-    model = str(save_encoder(tmp_path / "encoder"))
+    model = str(tiny.save_encoder(tmp_path / "encoder"))
     lines = engine.ask({"op": "embed", "owner": "me", "model": model, "inputs": ["hello", "why?", [5, 6, 7], "hell " * 200] * 10})
     vectors = np.array(lines[0]["vectors"])
     assert vectors.shape == (40, 32)

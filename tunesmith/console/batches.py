@@ -22,8 +22,8 @@ from tunesmith.console.ids import new_id
 from tunesmith.console.inference import takes
 from tunesmith.console.paging import After, known, listing
 from tunesmith.console.parsing import read
+from tunesmith.console.seen import seen
 from tunesmith.console.state import Console
-from tunesmith.errors import NotFound
 from tunesmith.spec.openai import Listing
 from tunesmith.spec.wire_batches import BatchObject, BatchRequest
 from tunesmith.store.objects import Stored
@@ -131,11 +131,8 @@ def mine(console: Console, caller: Caller, name: str) -> Stored:
 
     Raises: ApiError 404.
     """
-    try:
-        stored = console.objects.get(KIND, name)
-    except NotFound:
-        stored = None
-    if stored is None or not caller.sees(stored.owner):
+    stored = seen(console, caller, KIND, name)
+    if stored is None:
         raise ApiError(404, f"No batch found with id '{name[:120]}'.", param="batch_id", code="not_found")
     return stored
 

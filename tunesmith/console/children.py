@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import IO
 
 import structlog
 
-import tunesmith
+from tunesmith.jobs.programs import program
 from tunesmith.settings import worker_environment
 
 LOG = structlog.get_logger("tunesmith.console")
@@ -31,13 +30,6 @@ GRACE_S = 10.0
 LOG_BYTES = 1 << 20
 KEY = "TUNESMITH_API_KEY"
 """The preset key is the console's business: children do not get it."""
-
-
-def program(module: str) -> tuple[str, ...]:
-    """The command that runs `main` of a module of ours. The user's folder is not searched: a `data.py` there must not shadow ours."""
-    root = str(Path(tunesmith.__file__).parents[1])
-    boot = f"import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main(sys.argv[1:]))"
-    return (sys.executable, "-P", "-u", "-X", "faulthandler", "-c", boot)
 
 
 def commands(home: Path, socket: Path) -> dict[str, tuple[str, ...]]:

@@ -20,6 +20,7 @@ from tunesmith.console.inference import takes
 from tunesmith.console.names import resolve
 from tunesmith.console.paging import After, Order, known
 from tunesmith.console.parsing import read
+from tunesmith.console.seen import seen
 from tunesmith.console.state import Console
 from tunesmith.console.stored import page
 from tunesmith.errors import NotFound
@@ -44,11 +45,8 @@ def my_eval(console: Console, caller: Caller, name: str) -> Stored:
 
 
 def _mine(console: Console, caller: Caller, kind: str, name: str, parent: str | None) -> Stored:
-    try:
-        stored = console.objects.get(kind, name)
-    except NotFound:
-        stored = None
-    if stored is None or not caller.sees(stored.owner) or parent not in (None, stored.parent):
+    stored = seen(console, caller, kind, name)
+    if stored is None or parent not in (None, stored.parent):
         words = {"eval": ("eval", "eval_id"), "run": ("eval run", "run_id"), "item": ("output item", "output_item_id")}[kind]
         raise ApiError(404, f"No {words[0]} found with id '{name[:120]}'.", param=words[1], code="not_found")
     return stored

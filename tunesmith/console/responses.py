@@ -31,6 +31,7 @@ from tunesmith.console.response_object import (
     without_oldest,
 )
 from tunesmith.console.responses_stream import ResponseStream
+from tunesmith.console.seen import seen
 from tunesmith.console.state import Console
 from tunesmith.console.stored import page
 from tunesmith.errors import NotFound
@@ -176,11 +177,8 @@ def mine(console: Console, caller: Caller, name: str) -> Stored:
 
     Raises: ApiError 404.
     """
-    try:
-        stored = console.objects.get(KIND, name)
-    except NotFound:
-        stored = None
-    if stored is None or not caller.sees(stored.owner):
+    stored = seen(console, caller, KIND, name)
+    if stored is None:
         raise ApiError(404, f"Response with id '{name[:120]}' not found.", param="response_id", code="not_found")
     response = stored.body["response"]
     if response["status"] in PENDING and name not in RUNNING:

@@ -14,8 +14,8 @@ from tunesmith.console.asking import Asked
 from tunesmith.console.failures import ApiError, Reply
 from tunesmith.console.paging import After, Order, cut, known
 from tunesmith.console.parsing import read
+from tunesmith.console.seen import seen
 from tunesmith.console.state import Console
-from tunesmith.errors import NotFound
 from tunesmith.spec.wire_chat import ChatRequest, MetadataChange
 from tunesmith.store.objects import Stored
 
@@ -46,11 +46,8 @@ def mine(console: Console, caller: Caller, name: str) -> Stored:
 
     Raises: ApiError 404.
     """
-    try:
-        stored = console.objects.get(KIND, name)
-    except NotFound:
-        stored = None
-    if stored is None or not caller.sees(stored.owner):
+    stored = seen(console, caller, KIND, name)
+    if stored is None:
         raise ApiError(404, f"No chat completion found with id '{name[:120]}'.", param="completion_id", code="not_found")
     return stored
 

@@ -18,9 +18,9 @@ from tunesmith.console.files import LINED
 from tunesmith.console.idempotent import once, request_key
 from tunesmith.console.ids import new_id
 from tunesmith.console.multipart import INCOMING, Incoming, label, receive_form
+from tunesmith.console.seen import seen
 from tunesmith.console.state import Console
 from tunesmith.console.stored_files import Wanted
-from tunesmith.errors import NotFound
 from tunesmith.spec.openai import CompleteRequest, PartObject, UploadObject, UploadRequest
 from tunesmith.store.disk import CHUNK_BYTES, disk_faults, remove, sync_folder
 from tunesmith.store.objects import Stored
@@ -155,11 +155,8 @@ def _only_from(before: str, after: str) -> Any:
 
 def _pending(console: Console, upload_id: str, caller: Caller) -> Stored:
     """The upload, which still takes parts. Raises: ApiError 404 or 400."""
-    try:
-        upload = console.objects.get("upload", upload_id)
-    except NotFound:
-        upload = None
-    if upload is None or not caller.sees(upload.owner):
+    upload = seen(console, caller, "upload", upload_id)
+    if upload is None:
         raise ApiError(404, f"No such Upload object: {upload_id[:120]}", param="upload_id")
     if has_expired(upload) or upload.body["status"] != "pending":
         status = "expired" if has_expired(upload) else upload.body["status"]

@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import tunesmith
 from tunesmith.errors import Busy, TunesmithError
+from tunesmith.jobs.programs import program
 from tunesmith.jobs.queue import Queue, holder
 from tunesmith.jobs.supervisor import WORKER, follow
 from tunesmith.jobs.turns import is_light
@@ -32,8 +32,7 @@ LOOK_S = 0.2
 LOCK = "supervisor.lock"
 WAIT_S = 1.0
 START_S = 10.0
-BOOT = f"import sys; sys.path.append({str(Path(tunesmith.__file__).parents[1])!r}); from tunesmith.jobs.service import main; sys.exit(main(sys.argv[1:]))"
-SERVICE: tuple[str, ...] = (sys.executable, "-P", "-X", "faulthandler", "-c", BOOT)
+SERVICE = program("tunesmith.jobs.service")
 
 
 def main(argv: Sequence[str], worker: Sequence[str] = WORKER) -> int:

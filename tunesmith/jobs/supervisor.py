@@ -13,15 +13,14 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-import tunesmith
 from tunesmith.errors import DoesNotFit, Interrupted, TunesmithError, from_json, visible
+from tunesmith.jobs.programs import program
 from tunesmith.jobs.progress import JobMonitor, events_since, last_event
 from tunesmith.jobs.queue import Queue, holder
 from tunesmith.jobs.turns import is_light
@@ -40,11 +39,7 @@ WORDS = "tunesmith-error: "
 """A line of the log that begins so holds an error that the worker could not write into the store."""
 START = b"--- a worker starts\n"
 CLOSE_S = 5.0
-# `-P` and the appended path, not `-m`: the user's folder must not be searched for modules (a `data.py` there would shadow ours or Python's).
-BOOT = (
-    f"import sys; sys.path.append({str(Path(tunesmith.__file__).parents[1])!r}); from tunesmith.jobs.worker import main; sys.exit(main(sys.argv[1:]))"
-)
-WORKER: tuple[str, ...] = (sys.executable, "-P", "-u", "-X", "faulthandler", "-c", BOOT)
+WORKER = program("tunesmith.jobs.worker")
 
 
 def follow(
