@@ -26,9 +26,11 @@ import psutil
 from tunesmith.catalogue.footing import refuse_unsound
 from tunesmith.catalogue.pull import pull
 from tunesmith.catalogue.read import local
+from tunesmith.doctor import doctor
 from tunesmith.errors import BadProject, NotFound
 from tunesmith.finetune.run import finetune
 from tunesmith.line import Line, new_bench
+from tunesmith.maker import make
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
 from tunesmith.spec.checkpoint import Checkpoint
@@ -56,6 +58,10 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
         return pull(str(job.payload["model"]), store.models, monitor, offline=settings().offline).model_dump(mode="json")
     if job.kind == "finetune":
         return finetune(job, store, monitor)
+    if job.kind in ("check", "mend"):
+        return doctor(job, store, monitor)
+    if job.kind == "make":
+        return make(job, store, monitor)
     line = opened(job.payload, store, monitor)
     line.refuse_to_begin(job.kind)
     try:

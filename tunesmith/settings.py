@@ -79,3 +79,8 @@ def worker_environment() -> dict[str, str]:
     if "OMP_WAIT_POLICY" in os.environ or "GOMP_SPINCOUNT" in os.environ:
         return dict(os.environ)
     return {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS, **os.environ}
+
+
+def secret(variable: str) -> str | None:
+    """What an environment variable holds that the user named for a key; None if it is absent or empty. It is asked for where it is used and kept nowhere."""
+    return os.environ.get(variable) or None

@@ -9,6 +9,7 @@ import torch
 from tests import tiny
 from tunesmith.answer import embed as module
 from tunesmith.answer.embed import Embedder
+from tunesmith.model.device import Placement
 from tunesmith.spec.model import LocalModel
 
 TEXTS = ["hello", "a longer sentence about the weather", "", "why?", "hello", "hell " * 200]
@@ -50,3 +51,21 @@ def test_tokens_are_counted_without_padding(embedder):
     embedder.embed(["hello", "hello hello"])
     assert embedder.tokens - before == 3 + 5  # hello; hello, a space, hello; and two marks each
     assert embedder.embed([]).shape == (0, 32)
+
+
+def test_batches_hold_texts_of_like_length_within_their_bounds(monkeypatch):
+    monkeypatch.setattr(module, "TOKENS_AT_ONCE", 20)
+    found = list(module.batches([3, 9, 4, 30, 10, 3]))
+    assert found == [[0, 5, 2], [1, 4], [3]]
+    assert list(module.batches([])) == []
+
+
+def test_quick_vectors_point_the_same_way(tmp_path):
+    folder = tiny.save_encoder(tmp_path / "bert")
+    facts = {"use": "embed", "architecture": "BertModel", "parameters": 10**5, "context": 512, "licence": "", "origin": "", "note": "", "files": {}}
+    local = LocalModel(id="bert", folder=str(folder), digest="", **facts)
+    half = Placement(torch.device("cpu"), torch.bfloat16, 2, ())
+    exact, quick = Embedder(local, half).embed(TEXTS), Embedder(local, half, quick=True).embed(TEXTS)
+    assert exact.dtype == quick.dtype == np.float32
+    assert (exact * quick).sum(1).min() > 0.999
+    np.testing.assert_allclose(exact, Embedder(local, tiny.CPU).embed(TEXTS), atol=1e-6)

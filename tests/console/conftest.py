@@ -1,8 +1,13 @@
-"""A real server on a free loopback port, in a thread, with a home of its own; and the official client."""
+"""A real server on a free loopback port, in a thread, and the official client.
+
+`served` is one server for all tests, emptied after each of them; `serve` starts one with settings of the test's own, in a home of its own.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,29 +19,41 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from openai import OpenAI
+from sqlalchemy import delete
 
 from tunesmith.catalogue.manifest import write_manifest
 from tunesmith.console.app import make_app
 from tunesmith.console.configuration import Configuration
+from tunesmith.console.responses import RUNNING
 from tunesmith.console.run import Address, listen, uvicorn_config
 from tunesmith.console.state import Console
 from tunesmith.spec.model import LocalModel
 from tunesmith.spec.noun import digest
 from tunesmith.store.access import SCOPES, Limits
+from tunesmith.store.artifacts import Store
+from tunesmith.store.tables import ACCESS, METADATA
 
 ROW = {"messages": [{"role": "user", "content": "where is my card"}, {"role": "assistant", "content": "card_arrival"}]}
 ROWS = "".join(json.dumps(ROW) + "\n" for _ in range(12)).encode()
+FIRST = "first"
+"""The name of the key that every server has."""
+LEFT = ("files", "jobs", "batches", "evals")
+"""Folders of a home that requests fill."""
 
 
 @dataclass
 class Served:
     """A server that answers."""
 
+    app: FastAPI
     console: Console
     address: str
     """Without `/v1`."""
     secret: str
+    loop: asyncio.AbstractEventLoop
+    """Of the thread that it runs in."""
 
     def client(self, secret: str | None = None, **options: Any) -> OpenAI:
         """The official client."""
@@ -50,6 +67,28 @@ class Served:
         """A plain request."""
         headers = {"authorization": f"Bearer {secret or self.secret}"} | options.pop("headers", {})
         return httpx2.request(method, self.address + path, headers=headers, timeout=20, **options)
+
+    def empty(self) -> None:
+        """Leave what it had when it began: its models and its first key. Nothing is under way."""
+        asyncio.run_coroutine_threadsafe(self._rest(), self.loop).result(10)
+        with self.console.store.database.write() as connection:
+            for table in METADATA.sorted_tables:
+                connection.execute(delete(table).where(ACCESS.c.name != FIRST) if table is ACCESS else delete(table))
+        for folder in LEFT:
+            for path in (self.console.store.home / folder).glob("*"):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+    async def _rest(self) -> None:
+        """End what is done behind somebody's back."""
+        await self.app.state.batches.stop()
+        await self.app.state.evals.stop()
+        tasks = list(RUNNING.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def put_model(home: Path, name: str, use: str = "chat", origin: str = "hub Owner/Tiny@abc") -> None:
@@ -76,19 +115,29 @@ def serving(home: Path, configuration: Configuration) -> Iterator[Served]:
         give_up = time.monotonic() + 10
         while not server.started and time.monotonic() < give_up:
             time.sleep(0.01)
-        yield Served(console, f"http://127.0.0.1:{listener.getsockname()[1]}", console.keys.create("first")[1])
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield Served(app, console, address, console.keys.create(FIRST)[1], server.servers[0].get_loop())
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
 
 
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home to be copied: two models, and a database whose tables are there."""
+    made = tmp_path_factory.mktemp("place") / "home"
+    put_model(made, "tiny")
+    put_model(made, "tiny-embed", use="embed", origin="wheel x")
+    Store.open(made).close()
+    return made
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    place = tmp_path / "home"
-    put_model(place, "tiny")
-    put_model(place, "tiny-embed", use="embed", origin="wheel x")
-    return place
+def home(tmp_path: Path, place: Path) -> Path:
+    """A home of the test's own."""
+    shutil.copytree(place, tmp_path / "home")
+    return tmp_path / "home"
 
 
 @pytest.fixture
@@ -105,9 +154,20 @@ def serve(home: Path) -> Iterator[Callable[..., Served]]:
         one.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, place: Path) -> Iterator[Served]:
+    """The server of all tests that ask for nothing special."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    shutil.copytree(place, home)
+    with serving(home, Configuration(aliases={"gpt-4o-mini-2024-07-18": "tiny"})) as running:
+        yield running
+
+
 @pytest.fixture
-def served(serve: Callable[..., Served]) -> Served:
-    return serve(aliases={"gpt-4o-mini-2024-07-18": "tiny"})
+def served(shared: Served) -> Iterator[Served]:
+    """The shared server, as if it had just begun."""
+    yield shared
+    shared.empty()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from openai import BadRequestError, NotFoundError, OpenAI, PermissionDeniedError
 
 from tests.console.conftest import Served, serving
 from tests.console.scripted_engine import ScriptedEngine, error, listening, whole
-from tunesmith.console import batches_lane, batches_run
+from tunesmith.console import background, batches_lane, batches_run
 from tunesmith.console.configuration import Configuration
 
 CHAT = "/v1/chat/completions"
@@ -201,7 +202,7 @@ def test_an_engine_that_is_busy_or_away_is_asked_again(client: OpenAI, served: S
     assert (batch.status, batch.request_counts.completed, len(tries)) == ("completed", 1, 3)
 
 
-def test_the_server_is_started_again_in_the_middle(served: Served, home: Any) -> None:
+def test_the_server_is_started_again_in_the_middle(home: Path) -> None:
     """Answered lines are not asked again; the one that was under way is; the result has every line once."""
     gate = threading.Event()
 
@@ -209,7 +210,8 @@ def test_the_server_is_started_again_in_the_middle(served: Served, home: Any) ->
         slow = request["op"] == "chat" and not gate.is_set() and int(request["messages"][-1]["content"]) >= 5
         return [30.0] if slow else whole("ok")
 
-    with listening(ScriptedEngine(reply), served.console.engine_socket) as engine:
+    (home / "run").mkdir()
+    with listening(ScriptedEngine(reply), home / "run" / "engine.sock") as engine:
         with serving(home, Configuration()) as first:
             client = first.client()
             made = begin(client, [line(i, str(i)) for i in range(12)])
@@ -305,7 +307,7 @@ def test_few_at_once_and_one_beside_others(client: OpenAI, engine: ScriptedEngin
 
 
 def test_a_full_disk_only_delays(client: OpenAI, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches_run, "REST_S", 0.1)
+    monkeypatch.setattr(background, "REST_S", 0.1)
     real, faults = batches_run.Journal.append, iter([OSError(28, "No space left on device")])
 
     def append(*given: Any) -> bool:

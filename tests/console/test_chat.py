@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from openai import BadRequestError, InternalServerError, LengthFinishReasonError, NotFoundError, OpenAI, RateLimitError, pydantic_function_tool
+from openai import (
+    APIError,
+    BadRequestError,
+    InternalServerError,
+    LengthFinishReasonError,
+    NotFoundError,
+    OpenAI,
+    RateLimitError,
+    pydantic_function_tool,
+)
 from pydantic import BaseModel
 
 from tests.console.conftest import Served
@@ -268,6 +277,30 @@ def test_failures_of_the_engine_have_their_status(client: OpenAI, engine: Script
     with pytest.raises(InternalServerError) as stopped:
         client.chat.completions.create(model="tiny", messages=HI)
     assert (stopped.value.status_code, stopped.value.response.headers["retry-after"]) == (503, "2")
+
+
+def test_a_request_that_waited_in_vain_is_asked_again_by_the_client_itself(served: Served, engine: ScriptedEngine) -> None:
+    late = error("timeout")
+    late[0]["error"]["has_begun"] = False
+    tries = iter([late, late])
+    engine.reply = lambda request: next(tries, whole("at last"))
+    with served.client(max_retries=2) as patient:
+        assert patient.chat.completions.create(model="tiny", messages=HI).choices[0].message.content == "at last"
+    assert len(engine.heard) == 3
+
+
+def test_an_answer_that_took_too_long_is_not_asked_for_again(served: Served, engine: ScriptedEngine) -> None:
+    late = error("timeout")
+    late[0]["error"]["has_begun"] = True
+    engine.says([START, *says("much")[:1], *late])
+    with served.client(max_retries=2) as client:
+        with pytest.raises(InternalServerError) as caught:
+            client.chat.completions.create(model="tiny", messages=HI)
+        assert (caught.value.status_code, caught.value.code, caught.value.type) == (504, "timeout", "server_error")
+        assert len(engine.heard) == 1
+        with pytest.raises(APIError) as broken:
+            list(client.chat.completions.create(model="tiny", messages=HI, stream=True))
+        assert broken.value.code == "timeout"
 
 
 def test_without_an_engine_the_client_is_told_when_to_come_again(client: OpenAI) -> None:

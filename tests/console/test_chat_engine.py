@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from openai import BadRequestError, OpenAI
+from openai import BadRequestError, InternalServerError, OpenAI
 from pydantic import BaseModel
 
 from tests import tiny
 from tests.console.conftest import Served, serving
 from tunesmith.catalogue.pull import pull
+from tunesmith.console import chat_request
 from tunesmith.console.configuration import Configuration
 from tunesmith.console.engine_client import single
 from tunesmith.jobs.programs import program
@@ -184,6 +185,18 @@ def test_a_client_that_leaves_frees_the_engine(real: Served) -> None:
         stream = leaving.chat.completions.create(model="tiny", messages=ASK, stream=True, logit_bias={"2": -100, "0": -100})
         next(iter(stream))
         stream.close()
+    give_up = time.monotonic() + 5
+    while running(real) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert running(real) == 0
+
+
+def test_an_answer_that_takes_too_long_ends_and_its_place_is_free(real: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_request, "DEADLINE_S", 0.1)
+    with real.client(timeout=60, max_retries=2) as client, pytest.raises(InternalServerError) as caught:
+        client.chat.completions.create(model="tiny", messages=ASK, logit_bias={"2": -100, "0": -100}, n=20)
+    assert (caught.value.status_code, caught.value.code) == (504, "timeout")
+    assert caught.value.response.headers["x-should-retry"] == "false"
     give_up = time.monotonic() + 5
     while running(real) and time.monotonic() < give_up:
         time.sleep(0.05)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
+from sqlalchemy import update
 
 from tests.console.conftest import Served
 from tests.console.scripted_engine import ScriptedEngine, listening
 from tests.console.test_chat import HI, WEATHER
+from tests.console.test_graders import CHECK
+from tunesmith.console.sweeper import sweep
+from tunesmith.store.tables import OBJECTS
 
 
 @pytest.fixture
@@ -78,3 +83,25 @@ def test_a_confined_key_sees_its_own_only(served: Served, client: OpenAI, engine
         assert other.chat.completions.list().data == []
         with pytest.raises(NotFoundError):
             other.chat.completions.retrieve(kept.id)
+
+
+def test_stored_answers_are_forgotten_after_thirty_days(served: Served, engine: ScriptedEngine) -> None:
+    objects, day_s = served.console.objects, 86_400
+    with served.client() as client:
+        made = [
+            (client.chat.completions.create(model="tiny", messages=HI, store=True).id, client.responses.create(model="tiny", input="hi").id)
+            for _ in range(2)
+        ]
+        for name, age_s in zip(made[0] + made[1], (31 * day_s, 31 * day_s, 29 * day_s, 29 * day_s), strict=True):
+            with served.console.store.database.write() as connection:
+                connection.execute(update(OBJECTS).where(OBJECTS.c.id == name).values(created_at=time.time() - age_s))
+        held = client.evals.create(data_source_config={"type": "custom", "item_schema": {}}, testing_criteria=[CHECK])
+        with served.console.store.database.write() as connection:
+            connection.execute(update(OBJECTS).where(OBJECTS.c.id == held.id).values(created_at=0.0))
+        sweep(served.console)
+        assert [one.id for one in client.chat.completions.list()] == [made[1][0]]
+        assert client.responses.retrieve(made[1][1]).id == made[1][1]
+        with pytest.raises(NotFoundError):
+            client.responses.retrieve(made[0][1])
+        assert client.evals.retrieve(held.id).id == held.id  # the hosted service keeps these too
+    assert [one.id for one in objects.page("response").items] == [made[1][1]]

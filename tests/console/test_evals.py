@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -310,7 +311,7 @@ def test_a_run_is_canceled_and_deleted(client: OpenAI, engine: ScriptedEngine, s
 
 
 def test_deleting_an_eval_ends_its_runs(client: OpenAI, engine: ScriptedEngine, served: Served) -> None:
-    engine.reply = lambda request: [30.0]
+    engine.reply = lambda request: [30.0] if request["op"] == "chat" else error("unsupported")
     made = make(client)
     begin(client, made.id)
     give_up = time.monotonic() + 10
@@ -321,14 +322,15 @@ def test_deleting_an_eval_ends_its_runs(client: OpenAI, engine: ScriptedEngine, 
     assert engine.wait_for_break()
 
 
-def test_the_server_is_started_again_in_the_middle(home: Any, served: Served) -> None:
+def test_the_server_is_started_again_in_the_middle(home: Path) -> None:
     gate = threading.Event()
 
     def reply(request: Any) -> list[Any]:
         slow = request["op"] == "chat" and not gate.is_set() and request["messages"][-1]["content"] in ("Q: 2", "Q: 3", "Q: 4")
         return [30.0] if slow else right_but_for("4")(request)
 
-    with listening(ScriptedEngine(reply), served.console.engine_socket) as engine:
+    (home / "run").mkdir()
+    with listening(ScriptedEngine(reply), home / "run" / "engine.sock") as engine:
         with serving(home, Configuration()) as first:
             run = begin(first.client(), make(first.client()).id)
             give_up = time.monotonic() + 10

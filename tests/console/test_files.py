@@ -179,9 +179,12 @@ def test_parts_are_joined_in_the_order_asked_for_and_only_whole(client):
         client.uploads.complete(upload.id, part_ids=[a, b], md5="0" * 32)
     done = client.uploads.complete(upload.id, part_ids=[a, b])
     assert client.files.content(done.file.id).read() == b"abcdef"
-    for again in (lambda: client.uploads.complete(upload.id, part_ids=[a, b]), lambda: client.uploads.cancel(upload.id)):
+    assert client.uploads.complete(upload.id, part_ids=[a, b]) == done  # a client that did not hear asks again
+    for other in (lambda: client.uploads.complete(upload.id, part_ids=[b, a]), lambda: client.uploads.cancel(upload.id)):
         with pytest.raises(openai.BadRequestError, match="completed"):
-            again()
+            other()
+    client.files.delete(done.file.id)
+    assert client.uploads.complete(upload.id, part_ids=[a, b]).file is None
 
 
 def test_an_upload_that_is_given_up_or_forgotten(client, served):

@@ -77,6 +77,9 @@ def test_a_job_from_creation_to_its_models(client, served, create, file):
         "Step 2/4: training loss=0.50, validation loss=nan, full validation loss=0.25",
         "Checkpoint created at step 2 with Snapshot ID: ft:tiny:tunesmith:mine:ijklmnop:ckpt-step-2",
     ]
+    messages = [event.message for event in events]
+    assert messages.count("Checkpoint created at step 2 with Snapshot ID: ft:tiny:tunesmith:mine:ijklmnop:ckpt-step-2") == 1
+    assert not [message for message in messages if MODEL in message]  # the last checkpoint is the model, which its worker announces
     assert events[2].type == "metrics"
     assert events[2].data == {"step": 1, "total_steps": 4, "train_loss": 1.0, "train_mean_token_accuracy": 0.5}
     assert "valid_loss" not in events[3].data

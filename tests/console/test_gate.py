@@ -25,8 +25,8 @@ def error_of(answer):
     return body["error"]
 
 
-def test_an_answer_carries_the_headers_that_clients_read(served):
-    headers = served.ask("GET", "/v1/models").headers
+def test_an_answer_carries_the_headers_that_clients_read(serve):
+    headers = serve().ask("GET", "/v1/models").headers
     assert headers["openai-version"] == "2020-10-01"
     assert headers["openai-organization"] == "org-tunesmith"
     assert int(headers["openai-processing-ms"]) >= 0
@@ -164,6 +164,14 @@ def test_a_client_that_stops_in_the_middle_is_let_go(serve):
     connection.close()
 
 
+def test_only_health_and_metrics_are_told_without_a_key(served):
+    for path in ("/openapi.json", "/docs", "/", "/v1/models", "/v1/nothing"):
+        answer = served.ask("GET", path, headers={"authorization": ""})
+        assert (answer.status_code, error_of(answer)["code"]) == (401, None), path
+    assert served.ask("GET", "/health", headers={"authorization": ""}).json().keys() == {"status", "version", "children"}
+    assert "/v1/chat/completions" in served.ask("GET", "/openapi.json", served.key("read")).json()["paths"]
+
+
 def test_without_a_key_no_body_is_read(served):
     host, port = served.address.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as raw:
@@ -171,7 +179,8 @@ def test_without_a_key_no_body_is_read(served):
         assert raw.recv(100).startswith(b"HTTP/1.1 401")
 
 
-def test_health_and_metrics(served):
+def test_health_and_metrics(serve):
+    served = serve()
     assert served.ask("GET", "/health", headers={"authorization": ""}).json()["status"] == "ok"
     served.ask("GET", "/v1/models")
     page = served.ask("GET", "/metrics", headers={"authorization": ""}).text

@@ -96,3 +96,11 @@ def test_pages_of_permissions(served, client, tuned, order):
     permissions.create(TUNED, project_ids=keys)
     found = [one.project_id for one in permissions.list(TUNED, limit=2, order=order)]
     assert found == (keys if order == "ascending" else keys[::-1])
+
+
+def test_an_alias_in_any_script_is_answered(serve):
+    client = serve(aliases={"模型": "tiny"}).client()
+    found = client.models.with_raw_response.retrieve("模型")
+    assert (found.parse().id, found.headers["x-tunesmith-note"]) == ("tiny", "?? stands for tiny on this server")
+    file = client.files.create(file=("x.jsonl", b'{"a": 1}'), purpose="fine-tune").id
+    assert client.fine_tuning.jobs.create(model="模型", training_file=file).model == "tiny"

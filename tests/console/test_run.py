@@ -102,11 +102,13 @@ def test_keys_on_the_command_line(home, monkeypatch, capsys):
     monkeypatch.setenv("TUNESMITH_HOME", str(home))
     settings.cache_clear()
     try:
-        assert main(["keys", "create", "web", "--scope", "serve", "--requests-per-minute", "60", "--own-only", "--json"]) == 0
+        limits = ["--requests-per-minute", "60", "--own-only", "--stored-bytes", "10", "--active-jobs", "3"]
+        assert main(["keys", "create", "web", "--scope", "serve", *limits, "--json"]) == 0
         made = json.loads(capsys.readouterr().out)["key"]
         assert (made["scopes"], made["limits"]["requests_per_minute"], made["limits"]["own_only"]) == (["serve"], 60, True)
         keys = Keys(Store.open(home).database)
         assert keys.find(made["secret"]).name == "web"
+        assert (keys.find(made["secret"]).limits.stored_bytes, keys.find(made["secret"]).limits.active_jobs) == (10, 3)
         assert main(["keys", "list", "--json"]) == 0
         listed = capsys.readouterr().out
         assert made["secret"] not in listed

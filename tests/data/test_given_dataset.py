@@ -207,7 +207,7 @@ def test_preferences(tmp_path):
 
 
 def test_personal_data(tmp_path):
-    found = go(tmp_path, [*rows(60), row(question(100), "Write to eve@example.org", "You know animals.")], rows(10, 1000))
+    found = go(tmp_path, [*rows(60), row(question(100), "Write to eve@mail.org", "You know animals.")], rows(10, 1000))
     assert "the training file seems to hold personal data or secrets: e-mail address in 1 (61)" in told(found, "personal data")
 
 

@@ -96,7 +96,13 @@ def test_the_router_example_is_split_as_its_project_asks(tmp_path):
 
 
 def test_the_faq_example_is_a_generative_task(tmp_path):
-    found = prepare(Project(name="faq", sources=(Source(file="faq.csv"),)), ROOT / "examples/faq", tmp_path, Silent(), None)
+    project = Project(name="faq", sources=(Source(file="faq.csv"),))
+    with pytest.raises(BadData) as stopped:
+        prepare(project, ROOT / "examples/faq", tmp_path, Silent(), None)
+    assert [p.where for p in stopped.value.problems if "e-mail" in p.message] == ["faq.csv line 1956"]
+    keep = project.model_copy(update={"cleaning": Cleaning(personal_data="keep")})
+    found = prepare(keep, ROOT / "examples/faq", tmp_path, Silent(), None)
+    assert found.profile.repaired["personal_data_kept"] == 1
     assert (found.task, found.labels, found.profile.rows_read) == ("generate", (), 176)
     assert found.profile.labels == {}
     assert found.profile.conflict_count == 1

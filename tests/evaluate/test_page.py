@@ -15,7 +15,8 @@ from math import sqrt
 import pytest
 
 from tunesmith.evaluate import page_tables, page_words
-from tunesmith.evaluate.page import page, style
+from tunesmith.evaluate.page import page
+from tunesmith.pages.gate import shown, style
 from tunesmith.spec.candidate import Answer, Classifier, Constant, Decoding, Prompted, Tuned
 from tunesmith.spec.chat import Conversation, FunctionCall, Message, Prompt, ToolCall
 from tunesmith.spec.checkpoint import Checkpoint, CurvePoint
@@ -777,8 +778,8 @@ def test_few_shot_examples_and_tool_calls_of_the_winning_prompt_are_shown():
         report.model_copy(update={"finalists": (found,), "verdict": report.verdict.model_copy(update={"winner": "few-shot-8"})}), measured, answers
     )
     text = words_of(html)
-    for shown in ("Be brief.", "block it", 'block_card({"card": 7})'):
-        assert shown in text
+    for text_shown in ("Be brief.", "block it", 'block_card({"card": 7})'):
+        assert text_shown in text
     assert "compared as it stands here" in text
 
 
@@ -892,10 +893,10 @@ def test_text_has_the_contrast_that_wcag_aa_asks_for(theme):
 
 
 def test_shown_keeps_what_scripts_need_and_shows_what_deceives():
-    assert page_words.shown("می\u200cخواهم") == "می\u200cخواهم"  # a joiner that Persian needs
-    assert page_words.shown("pay\u200dment") == "pay\\u200dment"
-    assert page_words.shown("\u2066x") == "\\u2066x"
-    assert page_words.shown("line\nline") == "line\nline"
+    assert shown("می\u200cخواهم") == "می\u200cخواهم"  # a joiner that Persian needs
+    assert shown("pay\u200dment") == "pay\\u200dment"
+    assert shown("\u2066x") == "\\u2066x"
+    assert shown("line\nline") == "line\nline"
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,10 @@ def test_the_whole_flow(client, method):
 
     points = client.fine_tuning.jobs.checkpoints.list(job.id).data
     assert [point.step_number for point in points] == [6, 3]
+    assert [message for message in messages if message.startswith("Checkpoint created")] == [
+        f"Checkpoint created at step 3 with Snapshot ID: {points[1].fine_tuned_model_checkpoint}"
+    ]
+    assert messages.count(f"New fine-tuned model created: {job.fine_tuned_model}") == 1
     assert points[0].fine_tuned_model_checkpoint == job.fine_tuned_model
     assert points[1].fine_tuned_model_checkpoint.endswith(":ckpt-step-3")
     for name in [job.fine_tuned_model, points[1].fine_tuned_model_checkpoint]:

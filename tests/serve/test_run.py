@@ -106,9 +106,21 @@ def test_errors_have_their_codes(engine):
         "does_not_fit": engine.chat(engine.home.target, "z" * 700),
         "unsupported": engine.chat(engine.home.target, "a", format={"kind": "json_schema", "schema": {"not": {}}}),
         "bad_record": engine.chat(engine.home.target, "a") | {"messages": [{"role": "bot", "content": "a"}]},
-        "overloaded": engine.chat(engine.home.target, "a", max_tokens=None, logit_bias={"2": -100, "0": -100}) | {"deadline_s": 0.05},
+        "timeout": engine.chat(engine.home.target, "a", max_tokens=None, logit_bias={"2": -100, "0": -100}) | {"deadline_s": 0.05},
     }
     assert {code: engine.ask(request)[-1].get("error", {}).get("code") for code, request in wrong.items()} == {code: code for code in wrong}
+
+
+def test_a_deadline_says_whether_the_answer_had_begun(engine):
+    endless = engine.chat(engine.home.target, "a", max_tokens=None, logit_bias={"2": -100, "0": -100}, n=64)
+    late = engine.ask(endless | {"deadline_s": 0.2})
+    assert (late[0].keys(), late[-1]["error"]["code"], late[-1]["error"]["has_begun"]) == ({"start"}, "timeout", True)
+    with engine.connect(endless) as first, first.makefile("rb") as lines:  # it takes every place
+        assert "start" in json.loads(lines.readline())
+        until(lambda: status(engine)["running"] == 64)
+        [waited] = engine.ask(engine.chat(engine.home.target, "b") | {"deadline_s": 0.05})
+    assert (waited["error"]["code"], waited["error"]["has_begun"]) == ("timeout", False)
+    until(lambda: (status(engine)["running"], status(engine)["waiting"]) == (0, 0), 5.0)
 
 
 def test_raw_prompts_are_scored(engine):

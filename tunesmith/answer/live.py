@@ -124,13 +124,13 @@ class Live:
 
     def run(self) -> None:
         """Answer until `close`."""
-        with torch.inference_mode():
-            while not self.is_closing:
-                self.wake.clear()
-                if not self.turn():
-                    self.wake.wait(LOOK_S if self.residents.loading or self.errands else IDLE_S)
+        while not self.is_closing:
+            self.wake.clear()
+            if not self.turn():
+                self.wake.wait(LOOK_S if self.residents.loading or self.errands else IDLE_S)
         self.residents.close()
 
+    @torch.inference_mode()
     def turn(self) -> bool:
         """Take in, give places, one step; False if there was nothing to do."""
         while self.came:

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Create, list
     epilog=examples(
         ("tunesmith keys create laptop", "may do everything"),
         ("tunesmith keys create web --scope serve --requests-per-minute 60", "may only ask models, once a second"),
-        ("tunesmith keys create team-b --scope train --scope serve --own-only", "sees only what it made itself"),
+        ("tunesmith keys create team-b --scope train --scope serve --own-only --active-jobs 3", "sees only what it made itself"),
     )
 )
 def create(
@@ -31,6 +31,10 @@ def create(
     requests_per_minute: Annotated[int | None, typer.Option("--requests-per-minute", min=1, help="At most so many.")] = None,
     tokens_per_minute: Annotated[int | None, typer.Option("--tokens-per-minute", min=1, help="At most so many, prompts included.")] = None,
     body_bytes: Annotated[int | None, typer.Option("--body-bytes", min=1024, help="Largest request that is no upload.")] = None,
+    stored_bytes: Annotated[int | None, typer.Option("--stored-bytes", min=0, help="Its files together.")] = None,
+    active_jobs: Annotated[
+        int | None, typer.Option("--active-jobs", min=0, help="Fine-tuning jobs, batches and runs of evals that have not ended.")
+    ] = None,
     own_only: Annotated[bool, typer.Option("--own-only", help="The key sees nothing that other keys made.")] = False,
     personal_data_blocks: Annotated[
         bool, typer.Option("--personal-data-blocks", help="Its fine-tuning jobs fail where the data hold personal data.")
@@ -39,7 +43,7 @@ def create(
 ) -> None:
     """Make a key. It is printed this once and stored nowhere."""
     screen = open_screen(json)
-    limits = Limits(requests_per_minute, tokens_per_minute, body_bytes, own_only, personal_data_blocks)
+    limits = Limits(requests_per_minute, tokens_per_minute, body_bytes, own_only, personal_data_blocks, stored_bytes, active_jobs)
     key, secret = Keys(open_store().database).create(name, scope or SCOPES, limits)
     screen.result({"key": {**shown(key), "secret": secret}})
     if not json:

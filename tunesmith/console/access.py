@@ -56,7 +56,7 @@ def caller(request: Request, wanted: SecurityScopes) -> Caller:
     Raises: ApiError 403 if a scope that the route needs is missing.
     """
     found = request.scope.get("tunesmith.caller")
-    if not isinstance(found, Caller):  # a route outside /v1, which the gate lets through without a key
+    if not isinstance(found, Caller):  # a route that the gate lets through without a key
         raise ApiError(401, NO_KEY)
     missing = [scope for scope in wanted.scopes if scope not in found.scopes]
     if missing:

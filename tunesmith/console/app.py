@@ -58,6 +58,7 @@ def make_app(home: Path, configuration: Configuration | None = None, children: C
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     console: Console = app.state.console
+    await run_in_threadpool(uploads.mend, console)
     sweeping = asyncio.create_task(_sweep_for_ever(console))
     yield
     sweeping.cancel()

@@ -67,6 +67,7 @@ def _add(console: Console, caller: Caller, body: BatchRequest) -> Stored:
     if file.body["purpose"] != "batch":
         message = f"Invalid value for 'input_file_id': the purpose of {file.id} is '{file.body['purpose']}', expected 'batch'."
         raise ApiError(400, message, param="input_file_id", code="invalid_value")
+    console.quotas.refuse_more_work(caller)
     name = new_id("batch_")
     make_folder(console, name, stored_files.content(console, file))
     content = {
@@ -76,7 +77,8 @@ def _add(console: Console, caller: Caller, body: BatchRequest) -> Stored:
         "request_counts": {"total": 0, "completed": 0, "failed": 0},
     }
     try:
-        return console.objects.add(KIND, name, content, owner=caller.key_id)
+        with console.quotas.working(caller):
+            return console.objects.add(KIND, name, content, owner=caller.key_id)
     except BaseException:
         drop_folder(console, name)
         raise

@@ -34,7 +34,7 @@ SETTLE_S = 0.05
 PATIENCE_S = 30.0
 """Whoever has given way for so long goes on beside the others, so that a busy server gets through its batches too."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 15.0
-AGAIN = frozenset({429, 503})
+AGAIN = frozenset({429, 503, 504})
 """Statuses that another moment may change."""
 
 

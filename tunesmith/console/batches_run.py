@@ -6,31 +6,28 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
-import structlog
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
 from tunesmith.console.access import caller_of
+from tunesmith.console.background import Background
 from tunesmith.console.batches_folder import KIND, drop_folder, finish, folder, unfinished
 from tunesmith.console.batches_journal import Journal
 from tunesmith.console.batches_lane import PLACES, Lane, caller_behind, read_back
 from tunesmith.console.batches_lines import Line, lines, survey
 from tunesmith.console.failures import BUG_MESSAGE, ApiError
-from tunesmith.console.gate import trace
 from tunesmith.console.ids import new_id
 from tunesmith.console.names import find
 from tunesmith.console.state import Console
-from tunesmith.errors import NotFound, TunesmithError
+from tunesmith.errors import NotFound
 from tunesmith.spec.wire_batches import FINAL, BatchFault, BatchFaults
 from tunesmith.store.objects import Stored
 
-LOG = structlog.get_logger("tunesmith.console")
 ACTIVE = 8
 """Batches that are worked on at once; the others wait."""
-REST_S = 10.0
-"""After a full disk or a busy store, before it is tried again."""
 Ending = Literal["completed", "expired", "cancelled"]
 
 
@@ -50,9 +47,7 @@ class BatchRunner:
     def __init__(self, console: Console, lane: Lane) -> None:
         self.console = console
         self.lane = lane
-        self._places = asyncio.Semaphore(ACTIVE)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._runs: dict[str, Run] = {}
+        self._under_way = Background[Run](KIND, ACTIVE, self._advance, partial(_break, console))
 
     async def start(self) -> None:
         """Go on with what is unfinished."""
@@ -61,57 +56,34 @@ class BatchRunner:
 
     async def stop(self) -> None:
         """Leave everything as it is, to go on another time."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._under_way.stop()
 
     def go_on(self, stored: Stored) -> None:
         """Work on a batch."""
-        name = stored.id
-        run = self._runs[name] = Run(stored, Journal(folder(self.console, name) / "journal"))
-        task = self._tasks[name] = asyncio.create_task(self._work(run))
-
-        def over(_: object) -> None:
-            del self._tasks[name], self._runs[name]
-
-        task.add_done_callback(over)
+        self._under_way.begin(stored.id, Run(stored, Journal(folder(self.console, stored.id) / "journal")))
 
     def cancel(self, name: str) -> None:
         """Have it end soon."""
-        if (run := self._runs.get(name)) is not None:
+        if (run := self._under_way.find(name)) is not None:
             run.stop.set()
 
     def seen(self, stored: Stored) -> dict[str, Any]:
         """The body of a batch with the counts of this moment."""
-        run = self._runs.get(stored.id)
+        run = self._under_way.find(stored.id)
         total = int(stored.body["request_counts"]["total"])
         if run is None or stored.body["status"] in FINAL or not run.journal.tally.done:
             return stored.body
         tally = run.journal.tally
         return {**stored.body, "request_counts": tally.counts(total).model_dump(), "usage": tally.usage().model_dump()}
 
-    async def _work(self, run: Run) -> None:
-        name = run.stored.id
-        while True:
-            try:
-                async with self._places:
-                    await self._advance(run)
-                return
-            except NotFound:
-                return
-            except (TunesmithError, OSError) as error:  # a full disk, a busy store: neither is the batch's fault
-                LOG.warning("a batch has to wait", batch=name, failure=type(error).__name__)
-            except Exception as unknown:  # the boundary of one batch: it must not be `in_progress` for ever
-                LOG.error("a batch failed", batch=name, failure=trace(unknown))
-                await run_in_threadpool(_break, self.console, name)
-                return
-            finally:
-                await run_in_threadpool(run.journal.close)
-            await asyncio.sleep(REST_S)
-
     async def _advance(self, run: Run) -> None:
         """Bring a batch from wherever it stands to its end."""
+        try:
+            await self._end(run)
+        finally:
+            await run_in_threadpool(run.journal.close)
+
+    async def _end(self, run: Run) -> None:
         body = run.stored.body
         if body["status"] == "validating":
             run.stored = await run_in_threadpool(validate, self.console, run.stored)

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 
 from tunesmith.console.asking import DEADLINE_S, STREAM_DEADLINE_S, Asked
 from tunesmith.spec.wire_chat import AllowedTools, ChatMessage, ChatRequest, Extensions, Function, Named, NamedTool, ResponseFormat
+from tunesmith.spec.wire_completion import CompletionRequest
 
 
 def engine_request(chat: ChatRequest, one: Asked) -> dict[str, Any]:
@@ -33,19 +34,25 @@ def engine_extensions(own: Extensions | None) -> dict[str, Any]:
 
 def chat_sampling(chat: ChatRequest) -> dict[str, Any]:
     """How tokens are chosen."""
-    return {
+    return common_sampling(chat) | {
         "max_tokens": chat.max_completion_tokens if chat.max_completion_tokens is not None else chat.max_tokens,
-        "temperature": 1.0 if chat.temperature is None else chat.temperature,
-        "top_p": 1.0 if chat.top_p is None else chat.top_p,
-        "n": chat.n or 1,
-        "stop": stops(chat.stop),
-        "seed": chat.seed,
-        "frequency_penalty": chat.frequency_penalty or 0.0,
-        "presence_penalty": chat.presence_penalty or 0.0,
-        "logit_bias": chat.logit_bias or {},
         "logprobs": bool(chat.logprobs),
         "top_logprobs": chat.top_logprobs or 0,
         "format": engine_format(chat.response_format),
+    }
+
+
+def common_sampling(asked: ChatRequest | CompletionRequest) -> dict[str, Any]:
+    """The settings that chats and completions have in common, with the API's defaults."""
+    return {
+        "temperature": 1.0 if asked.temperature is None else asked.temperature,
+        "top_p": 1.0 if asked.top_p is None else asked.top_p,
+        "n": asked.n or 1,
+        "stop": stops(asked.stop),
+        "seed": asked.seed,
+        "frequency_penalty": asked.frequency_penalty or 0.0,
+        "presence_penalty": asked.presence_penalty or 0.0,
+        "logit_bias": asked.logit_bias or {},
     }
 
 

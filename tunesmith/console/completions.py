@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tunesmith.console.access import Caller
 from tunesmith.console.asking import DEADLINE_S, STREAM_DEADLINE_S, Account, Asked, EventStream, asked, frame_of, told, with_pings
 from tunesmith.console.chat_reply import finite, usage_of
-from tunesmith.console.chat_request import stops
+from tunesmith.console.chat_request import common_sampling
 from tunesmith.console.chat_stream import DONE, error_frame, padding
 from tunesmith.console.engine_client import Line, ask, gather
 from tunesmith.console.failures import Reply
@@ -66,16 +66,9 @@ def engine_request(wanted: CompletionRequest, one: Asked) -> dict[str, Any]:
         "echo": bool(wanted.echo),
         "best_of": wanted.best_of or 0,
         "suffix": None,
-        "sampling": {
+        "sampling": common_sampling(wanted)
+        | {
             "max_tokens": MAX_TOKENS if wanted.max_tokens is None else wanted.max_tokens,
-            "temperature": 1.0 if wanted.temperature is None else wanted.temperature,
-            "top_p": 1.0 if wanted.top_p is None else wanted.top_p,
-            "n": wanted.n or 1,
-            "stop": stops(wanted.stop),
-            "seed": wanted.seed,
-            "frequency_penalty": wanted.frequency_penalty or 0.0,
-            "presence_penalty": wanted.presence_penalty or 0.0,
-            "logit_bias": wanted.logit_bias or {},
             "logprobs": wanted.logprobs is not None,
             "top_logprobs": wanted.logprobs or 0,
             "format": {"kind": "text"},

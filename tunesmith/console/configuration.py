@@ -29,6 +29,12 @@ class Configuration:
     batch_file_bytes: int = 200 * MIB
     part_bytes: int = 64 * MIB
     upload_bytes: int = 8192 * MIB
+    stored_bytes: int = 65_536 * MIB
+    """Files of one key together; of a key that has no limit of its own, and so is the next."""
+    active_jobs: int = 1_000
+    """Fine-tuning jobs, batches and runs of evals of one key that have not ended."""
+    answers_life_s: float = 30 * 86_400.0
+    """Stored responses and chat completions are deleted at this age, as the hosted service does."""
     body_gap_s: float = 60.0
     """A client that sends nothing of its body for so long is let go."""
     webhooks: tuple[str, ...] = ()

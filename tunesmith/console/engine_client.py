@@ -159,9 +159,8 @@ def failure(error: Mapping[str, Any], about: About) -> ApiError:
             return ApiError(
                 503, "The model is being changed. Please try again in a moment.", SERVER, code=code, headers={"retry-after": str(RESTART_S)}
             )
-        case "interrupted":
-            words = "The answer was not complete within the time that a request may take."
-            return ApiError(408, words, code="timeout", headers={"x-should-retry": "false"})
+        case "timeout":
+            return timed_out(has_begun=bool(error.get("has_begun")))
         case "unsupported" | "bad_project" | "bad_record" | "does_not_fit" | "missing_dependency" | "not_enough_data" | "unsafe_weights":
             return ApiError(400, message or code, param=param_of(problem.get("where")), code=code)
         case "damaged_weights" | "store_unusable":
@@ -170,6 +169,15 @@ def failure(error: Mapping[str, Any], about: About) -> ApiError:
             )
         case _:
             return bug()
+
+
+def timed_out(*, has_begun: bool) -> ApiError:
+    """The answer to a request whose time is over. What only waited may be asked again, and clients do; what was being written would take as long again."""
+    if has_begun:
+        message = "The answer was not complete within the time that a request may take. Ask for less, or for a stream, which may take longer."
+        return ApiError(504, message, SERVER, code="timeout", headers={"x-should-retry": "false"})
+    message = "The request has waited for its turn as long as a request may take. Please try again in a moment."
+    return ApiError(504, message, SERVER, code="timeout", headers={"retry-after": str(BUSY_S)})
 
 
 def too_long(problem: Mapping[str, Any], about: About) -> ApiError:

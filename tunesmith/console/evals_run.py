@@ -8,31 +8,29 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
-import structlog
 from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 
+from tunesmith.console.background import Background
 from tunesmith.console.batches_lane import PLACES, Lane, caller_behind, read_back
 from tunesmith.console.evals_rows import rows_of, snapshot_path
 from tunesmith.console.evals_sample import Sample, sample, shown
 from tunesmith.console.failures import BUG_MESSAGE, ApiError, Reply
-from tunesmith.console.gate import trace
 from tunesmith.console.graders import embedder_of
 from tunesmith.console.graders_grade import Graded, Judges, Used, grade, words
 from tunesmith.console.ids import new_id
 from tunesmith.console.state import Console
-from tunesmith.errors import NotFound, TunesmithError
+from tunesmith.errors import TunesmithError
 from tunesmith.measure.graders import passes
 from tunesmith.spec.wire_evals import PENDING, Completions, Jsonl, Row
 from tunesmith.spec.wire_graders import Single, known
 from tunesmith.store.disk import remove
 from tunesmith.store.objects import Stored
 
-LOG = structlog.get_logger("tunesmith.console")
 ACTIVE = 4
-REST_S = 10.0
 PATIENCE_S = 600.0
 """A busy server is asked again for so long before a row counts as an error."""
 CRITERIA: TypeAdapter[tuple[Any, ...]] = TypeAdapter(tuple[Single, ...])
@@ -94,9 +92,7 @@ class EvalRunner:
     def __init__(self, console: Console, lane: Lane) -> None:
         self.console = console
         self.lane = lane
-        self._places = asyncio.Semaphore(ACTIVE)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._works: dict[str, Work] = {}
+        self._under_way = Background[Work]("run", ACTIVE, self._advance, partial(_break, console))
 
     async def start(self) -> None:
         """Go on with what has not ended."""
@@ -105,51 +101,23 @@ class EvalRunner:
 
     async def stop(self) -> None:
         """Leave everything as it is, to go on another time."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._under_way.stop()
 
     def go_on(self, stored: Stored) -> None:
         """Work on a run."""
-        name = stored.id
-        self._works[name] = Work(stored)
-        task = self._tasks[name] = asyncio.create_task(self._work(self._works[name]))
-
-        def over(_: object) -> None:
-            del self._tasks[name], self._works[name]
-
-        task.add_done_callback(over)
+        self._under_way.begin(stored.id, Work(stored))
 
     async def end(self, name: str) -> None:
         """Return when nothing is done for the run any more."""
-        work, task = self._works.get(name), self._tasks.get(name)
-        if work is not None and task is not None:
+        if (work := self._under_way.find(name)) is not None:
             work.stop.set()
-            await asyncio.gather(task, return_exceptions=True)
+            await self._under_way.ended(name)
 
     def seen(self, stored: Stored) -> dict[str, Any]:
         """The body of a run with the counts of this moment."""
-        work = self._works.get(stored.id)
+        work = self._under_way.find(stored.id)
         live = work.tally.shown() if work is not None and work.tally.done and stored.body["status"] in PENDING else {}
         return stored.body | live
-
-    async def _work(self, work: Work) -> None:
-        name = work.stored.id
-        while True:
-            try:
-                async with self._places:
-                    await self._advance(work)
-                return
-            except NotFound:  # deleted meanwhile
-                return
-            except (TunesmithError, OSError) as error:  # a full disk, a busy store
-                LOG.warning("a run has to wait", run=name, failure=type(error).__name__)
-            except Exception as unknown:  # the boundary of one run: it must not be `in_progress` for ever
-                LOG.error("a run failed", run=name, failure=trace(unknown))
-                await run_in_threadpool(_end, self.console, name, "failed", {"error": {"code": "server_error", "message": BUG_MESSAGE}})
-                return
-            await asyncio.sleep(REST_S)
 
     async def _advance(self, work: Work) -> None:
         if work.stop.is_set():
@@ -271,6 +239,10 @@ def _left(console: Console, work: Work) -> Iterator[tuple[int, Row]]:
 def _keep(console: Console, work: Work, body: dict[str, Any]) -> None:
     console.objects.add("item", body["item"]["id"], body, parent=work.stored.id, owner=work.stored.owner)
     work.tally.add(body)
+
+
+def _break(console: Console, name: str) -> None:
+    _end(console, name, "failed", {"error": {"code": "server_error", "message": BUG_MESSAGE}})
 
 
 def _end(console: Console, name: str, status: str, more: dict[str, Any]) -> None:

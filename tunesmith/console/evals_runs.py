@@ -88,6 +88,7 @@ def _add(console: Console, caller: Caller, parent: Stored, body: RunRequest, add
     assert not isinstance(data, Absent)
     assert not isinstance(data.source, Absent)
     model = _check_completions(console, caller, data) if isinstance(data, Completions) else None
+    console.quotas.refuse_more_work(caller)
     name = new_id("evalrun_")
     evals_rows.take(console, caller, name, data.source, parent.body["data_source_config"]["schema"]["properties"]["item"])
     whole = data.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -107,7 +108,8 @@ def _add(console: Console, caller: Caller, parent: Stored, body: RunRequest, add
         "error": None,
     }
     try:
-        return console.objects.add("run", name, content, parent=parent.id, owner=caller.key_id)
+        with console.quotas.working(caller):
+            return console.objects.add("run", name, content, parent=parent.id, owner=caller.key_id)
     except BaseException:
         remove_file(evals_rows.snapshot_path(console, name))
         raise

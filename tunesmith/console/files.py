@@ -50,7 +50,8 @@ FORM: dict[str, Any] = {
 async def create(request: Request, caller: Uploader) -> Response:
     """Store a file."""
     console: Console = request.app.state.console
-    form = await receive_form(request, console.files, "file", console.configuration.file_bytes)
+    room = await run_in_threadpool(console.quotas.room, caller, console.configuration.file_bytes)
+    form = await receive_form(request, console.files, "file", room)
     return await run_in_threadpool(_store, console, caller, form, request_key(request))
 
 
@@ -69,7 +70,8 @@ def _store(console: Console, caller: Caller, form: Form, key: str | None) -> Res
         wanted = Wanted(file.filename, purpose, caller.key_id, expires_s)
 
         def make() -> dict[str, Any]:
-            return stored_files.shown(stored_files.keep(console, file, wanted)).model_dump(mode="json")
+            with console.quotas.storing(caller, file.bytes):
+                return stored_files.shown(stored_files.keep(console, file, wanted)).model_dump(mode="json")
 
         content = {"sha256": file.sha256, "filename": file.filename, **form.fields}
         return Reply(once(console, caller, key, "files", content, make))

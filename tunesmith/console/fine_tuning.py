@@ -15,7 +15,6 @@ from tunesmith.console.idempotent import once, request_key
 from tunesmith.console.ids import new_id
 from tunesmith.console.job_objects import shown, status
 from tunesmith.console.job_plans import drop_snapshot, plan, snapshot
-from tunesmith.console.names import NOTE_HEADER
 from tunesmith.console.paging import After, cut, known, listing
 from tunesmith.console.state import Console
 from tunesmith.errors import Busy, NotFound
@@ -31,30 +30,32 @@ KIND: JobKind = "finetune"
 def create(request: Request, body: JobRequest, caller: Trainer) -> Response:
     """Create a job. Its files are looked at afterwards: what is wrong with them appears on the job."""
     console: Console = request.app.state.console
-    notes: list[str] = []
+    headers: dict[str, str] = {}
 
     def make() -> dict[str, Any]:
-        return shown(console, _enqueue(console, caller, body, notes)).model_dump(mode="json")
+        return shown(console, _enqueue(console, caller, body, headers)).model_dump(mode="json")
 
     answer = once(console, caller, request_key(request), "fine_tuning.jobs", body.model_dump(mode="json"), make)
-    return Reply(answer, headers={NOTE_HEADER: notes[0]} if notes else None)
+    return Reply(answer, headers=headers)
 
 
-def _enqueue(console: Console, caller: Caller, body: JobRequest, notes: list[str]) -> Job:
+def _enqueue(console: Console, caller: Caller, body: JobRequest, headers: dict[str, str]) -> Job:
+    """The job; what its client should know of the choice of the model is put into `headers`."""
     name = new_id("ftjob-")
     payload, target = plan(console, caller, body, name)
+    console.quotas.refuse_more_work(caller)
     try:
         snapshot(console, name, payload)
         said = [f"Created fine-tuning job: {name}"]
-        if target.note is not None:
-            notes.append(target.note)
-            said.append(target.note)
+        headers |= target.headers()
+        said += [target.note] if target.note is not None else []
         monitor = JobMonitor(console.queue, name)  # before the job is there: afterwards its worker alone says something
         for text in said:
             monitor.emit(Note(text=text))
         monitor.close()
         title = f"fine-tune {payload['base']}" + (f" · {body.suffix}" if body.suffix else "")
-        return console.queue.enqueue(KIND, title, payload, name=name, owner=caller.key_id, phase="validating", shared=True)
+        with console.quotas.working(caller):
+            return console.queue.enqueue(KIND, title, payload, name=name, owner=caller.key_id, phase="validating", shared=True)
     except BaseException:
         drop_snapshot(console, name)
         raise

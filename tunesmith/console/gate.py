@@ -104,7 +104,7 @@ class Gate:
             fix = "Start it with `tunesmith serve --allow-host NAME`."
             raise ApiError(400, f"This server does not answer to the name in the Host header. {fix}", code="host_not_allowed")
         sent = headers.get("authorization", "")
-        if passage.path.startswith("/v1/") or sent:
+        if passage.path not in OPEN or sent:
             passage.caller = await self._identify(sent)
             scope["tunesmith.caller"] = passage.caller
             self.console.limiter.take(passage.caller.key_id, passage.caller.limits, "requests")
@@ -168,6 +168,8 @@ class Gate:
             headers[name] = value
 
 
+OPEN = frozenset({"/health", "/metrics"})
+"""What may be asked without a key; `/metrics` looks at who asks by itself. The description `/openapi.json` is for those who have one."""
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 
 from tunesmith.console.ids import ALNUM
 from tunesmith.console.paging import unknown
@@ -26,25 +26,26 @@ MARK, PLACE = 14, 10
 LAST = 62**PLACE - 1
 """The number of an event that is made from the job's record."""
 LOSSES = (("train_loss", "training loss"), ("valid_loss", "validation loss"), ("full_valid_loss", "full validation loss"))
+CHECKPOINT = ":ckpt-step-"
+"""In the name of every kept checkpoint but the last, which is the model itself and announced as that."""
+ANNOUNCED = or_(EVENTS.c.kind != "saved", EVENTS.c.body["model"].as_string().contains(CHECKPOINT))
 LEVELS = {"info": "info", "warning": "warn", "error": "error"}
 Told = tuple[int, float, Spoken]
 """(number, Unix time, event)."""
 
 
-def told(console: Console, job_id: str, kinds: Sequence[str], *, before: int | None = None, limit: int | None = None) -> list[Told]:
-    """What the job said of these kinds before that number, newest first."""
-    query = select(EVENTS).where(EVENTS.c.job == job_id, EVENTS.c.kind.in_(kinds)).order_by(EVENTS.c.seq.desc())
-    if before is not None:
-        query = query.where(EVENTS.c.seq < before)
+def told(console: Console, job_id: str, kinds: Sequence[str], *more: ColumnElement[bool], limit: int | None = None) -> list[Told]:
+    """What the job said of these kinds, newest first; only what `more` holds for."""
+    query = select(EVENTS).where(EVENTS.c.job == job_id, EVENTS.c.kind.in_(kinds), *more).order_by(EVENTS.c.seq.desc())
     with console.store.database.read() as connection:
         return [(row.seq, row.at, EVENT.validate_python(row.body)) for row in connection.execute(query if limit is None else query.limit(limit))]
 
 
 def events(console: Console, job: Job, after: str | None, limit: int) -> tuple[list[EventObject], bool]:
     """(a page of the job's events, whether there are older ones). Raises: ApiError 400 for an `after` that is none of its events."""
-    before = number_of(job.id, "ftevent-", after) if after is not None else None
-    found = [_event(job, one) for one in told(console, job.id, ("note", "reading", "saved"), before=before, limit=limit + 1)]
-    if before is None:
+    older = [EVENTS.c.seq < number_of(job.id, "ftevent-", after)] if after is not None else []
+    found = [_event(job, one) for one in told(console, job.id, ("note", "reading", "saved"), ANNOUNCED, *older, limit=limit + 1)]
+    if after is None:
         newest = told(console, job.id, ("note",), limit=3)
         found = [*_ending(job, {one.text for _, _, one in newest if isinstance(one, Note)}), *found]
     return found[:limit], len(found) > limit

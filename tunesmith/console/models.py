@@ -10,7 +10,7 @@ from starlette.responses import Response
 from tunesmith.catalogue.folder import MANIFEST
 from tunesmith.console.access import Asker, Caller, Trainer
 from tunesmith.console.failures import ApiError, Reply
-from tunesmith.console.names import NOTE_HEADER, bases, find, may_use, unknown
+from tunesmith.console.names import bases, find, may_use, unknown
 from tunesmith.console.state import Console
 from tunesmith.errors import NotFound
 from tunesmith.spec.openai import Deleted, Listing, ModelObject
@@ -40,8 +40,7 @@ def retrieve(request: Request, model: str, caller: Asker) -> Response:
         found = _tuned(console, console.objects.get("model", target.name))
     except NotFound:
         found = next(one for one in (*_bases(console), *_registered(console, caller)) if one.id == target.name)
-    headers = {NOTE_HEADER: target.note} if target.note else {}
-    return Reply(found.model_dump(mode="json"), headers=headers)
+    return Reply(found.model_dump(mode="json"), headers=target.headers())
 
 
 @router.delete("/{model:path}", response_model=Deleted)

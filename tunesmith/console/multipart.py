@@ -19,8 +19,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
-from tunesmith.console.failures import ApiError, too_large
+from tunesmith.console.failures import ApiError
 from tunesmith.console.ids import new_id
+from tunesmith.console.quotas import Room
 from tunesmith.store.disk import disk_faults, remove
 
 INCOMING = ".incoming-"
@@ -61,7 +62,7 @@ class Reading:
     wanted: str
     """Name of the field that is a file."""
     path: Path
-    limit: int
+    room: Room
     fields: dict[str, str] = field(default_factory=dict)
     filename: str = UNNAMED
     written: int = 0
@@ -124,8 +125,8 @@ class Reading:
                 raise ApiError(400, f"The field '{self._name[:80]}' is too long: expected at most {FIELD_BYTES} bytes.", param=self._name[:80])
             return
         self.written += len(piece)
-        if self.written > self.limit:
-            raise too_large(self.limit)
+        if self.written > self.room.bytes:
+            raise self.room.refusal
         self.out.write(piece)
         self.sha256.update(piece)
         self.md5.update(piece)
@@ -149,16 +150,16 @@ class Reading:
             self.out = None
 
 
-async def receive_form(request: Request, folder: Path, wanted: str, limit: int) -> Form:
-    """The form of a request; the file in its field `wanted` (at most `limit` bytes) lies in `folder`, flushed to the disk.
+async def receive_form(request: Request, folder: Path, wanted: str, room: Room) -> Form:
+    """The form of a request; the file in its field `wanted` lies in `folder`, flushed to the disk.
 
-    Raises: ApiError 400 for a body that is no form or breaks off, 413 for a file that is too large; StoreUnusable.
+    Raises: ApiError 400 for a body that is no form or breaks off, the refusal of `room` for a file that is too large; StoreUnusable.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise ApiError(400, "Expected a body of the type multipart/form-data with a boundary.", code="invalid_content_type")
-    reading = Reading(wanted, folder / (INCOMING + new_id("", 24)), limit)
+    reading = Reading(wanted, folder / (INCOMING + new_id("", 24)), room)
     try:
         with disk_faults(folder):
             parser = MultipartParser(boundary, reading.callbacks())  # type: ignore[arg-type]  # its types want a TypedDict

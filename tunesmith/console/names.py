@@ -43,8 +43,8 @@ class Target:
     """What the base was made for."""
 
     def headers(self) -> dict[str, str]:
-        """The note as a header, where there is one."""
-        return {NOTE_HEADER: self.note} if self.note else {}
+        """The note as a header, where there is one. Headers are ASCII, an alias need not be."""
+        return {NOTE_HEADER: self.note.encode("ascii", "replace").decode()} if self.note else {}
 
 
 def resolve(console: Console, name: str, caller: Caller | None = None) -> Target:

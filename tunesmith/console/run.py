@@ -22,6 +22,7 @@ from tunesmith.catalogue.read import installed
 from tunesmith.console.app import make_app
 from tunesmith.console.children import Children, commands
 from tunesmith.console.configuration import LOOPBACK, Configuration
+from tunesmith.console.connection import Connection
 from tunesmith.console.engine_client import SERVING
 from tunesmith.console.state import Console
 from tunesmith.console.webhooks import delivering
@@ -80,6 +81,7 @@ def uvicorn_config(app: object) -> uvicorn.Config:
     """The server's settings: no headers believed that a proxy may have set, no access log (ours has no paths), no name of the software."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
+        http=Connection,
         log_config=None,
         access_log=False,
         proxy_headers=False,
@@ -153,6 +155,7 @@ def log_to_standard_error() -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # what is no HTTP is told by `connection.py`
 
 
 def main(argv: Sequence[str]) -> int:

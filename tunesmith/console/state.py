@@ -9,6 +9,7 @@ from tunesmith.console.children import Children
 from tunesmith.console.configuration import Configuration
 from tunesmith.console.limits import Limiter
 from tunesmith.console.measures import Measures
+from tunesmith.console.quotas import Quotas
 from tunesmith.jobs.queue import Queue
 from tunesmith.store.access import Keys
 from tunesmith.store.artifacts import Store
@@ -28,6 +29,7 @@ class Console:
     keys: Keys
     configuration: Configuration
     limiter: Limiter
+    quotas: Quotas
     engine_socket: Path
     """Where the engine answers."""
     files: Path
@@ -57,6 +59,7 @@ def open_console(home: Path, configuration: Configuration, children: Children | 
         keys=keys,
         configuration=configuration,
         limiter=Limiter(configuration),
+        quotas=Quotas(store.database, configuration),
         engine_socket=run / "engine.sock",
         files=files,
         children=children,

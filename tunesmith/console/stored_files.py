@@ -36,9 +36,9 @@ class Wanted:
     """Seconds until it ceases to be; None: as its purpose has it."""
 
 
-def keep(console: Console, incoming: Incoming, wanted: Wanted) -> Stored:
-    """The file, which now has an id. Raises: StoreUnusable."""
-    name = new_id("file-")
+def keep(console: Console, incoming: Incoming, wanted: Wanted, name: str | None = None) -> Stored:
+    """The file, under a new id if none is given. Raises: StoreUnusable."""
+    name = name or new_id("file-")
     life_s = wanted.expires_s or (BATCH_LIFE_S if wanted.purpose == "batch" else None)
     with disk_faults(console.files):
         incoming.path.replace(console.files / name)

@@ -1,15 +1,20 @@
-"""What has outlived its time → deleted: expired files and uploads, answers kept for repeated requests, leftovers of a crash."""
+"""What has outlived its time → deleted: expired files and uploads, stored answers, answers kept for repeated requests, leftovers of a crash."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
-from tunesmith.console import stored_files, uploads
+from sqlalchemy import delete
+
+from tunesmith.console import responses, stored, stored_files, uploads
 from tunesmith.console.idempotent import KEPT_S
 from tunesmith.console.state import Console
 from tunesmith.errors import NotFound
 from tunesmith.store.disk import remove
+from tunesmith.store.tables import OBJECTS
 
 SWEEP_GAP_S = 60.0
 LEFTOVER_S = 6 * 3600.0
@@ -23,13 +28,24 @@ def sweep(console: Console) -> None:
         with suppress(NotFound):  # a client was faster
             stored_files.delete(console, file.id)
     for upload in console.objects.page("upload", where=uploads.has_expired).items:
-        console.objects.change("upload", upload.id, lambda old: {**old, "status": "expired"})
-        uploads.drop_parts(console, upload.id)
-    old = time.time() - KEPT_S
-    for answer in console.objects.page("idempotent", where=lambda one: one.created_at < old).items:
-        with suppress(NotFound):
-            console.objects.remove("idempotent", answer.id)
+        if console.objects.change("upload", upload.id, _expired_from(upload.body["status"])).body["status"] == "expired":
+            uploads.drop_parts(console, upload.id)
+    _sweep_aged(console)
     _sweep_folder(console)
+
+
+def _expired_from(status: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Expire an upload, unless its client was faster and completes it just now."""
+    return lambda old: {**old, "status": "expired"} if old["status"] == status else old
+
+
+def _sweep_aged(console: Console) -> None:
+    """Delete what has a time to live from its creation on, without reading it: it may be much."""
+    answers_s = console.configuration.answers_life_s
+    lives = {"idempotent": KEPT_S, responses.KIND: answers_s, stored.KIND: answers_s}
+    with console.store.database.write() as connection:
+        for kind, life_s in lives.items():
+            connection.execute(delete(OBJECTS).where(OBJECTS.c.kind == kind, OBJECTS.c.created_at < time.time() - life_s))
 
 
 def _sweep_folder(console: Console) -> None:

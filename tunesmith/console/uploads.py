@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,6 +22,7 @@ from tunesmith.console.multipart import INCOMING, Incoming, label, receive_form
 from tunesmith.console.seen import seen
 from tunesmith.console.state import Console
 from tunesmith.console.stored_files import Wanted
+from tunesmith.errors import NotFound
 from tunesmith.spec.openai import CompleteRequest, PartObject, UploadObject, UploadRequest
 from tunesmith.store.disk import CHUNK_BYTES, disk_faults, remove, sync_folder
 from tunesmith.store.objects import Stored
@@ -66,7 +68,8 @@ async def add_part(request: Request, upload_id: str, caller: Uploader) -> Respon
     """Add a part."""
     console: Console = request.app.state.console
     await run_in_threadpool(_pending, console, upload_id, caller)
-    form = await receive_form(request, console.files, "data", console.configuration.part_bytes)
+    room = await run_in_threadpool(console.quotas.room, caller, console.configuration.part_bytes)
+    form = await receive_form(request, console.files, "data", room)
     return await run_in_threadpool(_store_part, console, upload_id, caller, form.file)
 
 
@@ -80,10 +83,10 @@ def _store_part(console: Console, upload_id: str, caller: Caller, file: Incoming
             message = f"The parts have {total} bytes together, more than the {upload.body['bytes']} bytes that this upload was announced with."
             raise ApiError(400, message, param="data", code="invalid_value")
         name = new_id("part_")
-        with disk_faults(console.files):
+        with console.quotas.storing(caller, file.bytes), disk_faults(console.files):
             file.path.replace(console.files / name)
             sync_folder(console.files)
-        part = console.objects.add("part", name, {"bytes": file.bytes}, parent=upload_id, owner=caller.key_id)
+            part = console.objects.add("part", name, {"bytes": file.bytes}, parent=upload_id, owner=caller.key_id)
     finally:
         file.discard()
     return Reply(PartObject(id=part.id, created_at=int(part.created_at), upload_id=upload_id).model_dump(mode="json"))
@@ -91,26 +94,54 @@ def _store_part(console: Console, upload_id: str, caller: Caller, file: Incoming
 
 @router.post("/{upload_id}/complete", response_model=UploadObject)
 def complete(request: Request, upload_id: str, body: CompleteRequest, caller: Uploader) -> Response:
-    """Join the parts, in the order given, to a file."""
+    """Join the parts, in the order given, to a file. Asked for again with the same parts it answers the same: a client may not have heard."""
     console: Console = request.app.state.console
+    return Reply(shown(console, join(console, caller, upload_id, body)))
+
+
+def join(console: Console, caller: Caller, upload_id: str, body: CompleteRequest) -> Stored:
+    """The upload with its file.
+
+    The id of the file is chosen before it is made, so that `mend` finds out what a crash left. Raises: ApiError 400 and 404; StoreUnusable.
+    """
+    upload = _mine(console, upload_id, caller)
+    if upload.body["status"] == "completed" and upload.body.get("parts") == body.part_ids:
+        return upload
     _pending(console, upload_id, caller)
-    upload = console.objects.change("upload", upload_id, _only_from("pending", "completing"))
+    chosen = {"parts": body.part_ids, "file_id": new_id("file-")}
+    upload = console.objects.change("upload", upload_id, _only_from("pending", "completing", **chosen))
     try:
-        parts = _chosen(console, upload, body.part_ids)
-        joined = _join(console, parts, body.md5)
+        joined = _joined(console, _chosen(console, upload, body.part_ids), body.md5)
         try:
             if upload.body["purpose"] in LINED:
                 jsonl.check(joined.path)
             wanted = Wanted(upload.body["filename"], upload.body["purpose"], caller.key_id, upload.body["expires_s"])
-            file = stored_files.keep(console, joined, wanted)
+            stored_files.keep(console, joined, wanted, upload.body["file_id"])
         finally:
             joined.discard()
     except BaseException:
         console.objects.change("upload", upload_id, _only_from("completing", "pending"))
         raise
-    done = console.objects.change("upload", upload_id, lambda old: {**old, "status": "completed", "file": file.id})
+    done = console.objects.change("upload", upload_id, _completed)
     drop_parts(console, upload_id)
-    return Reply(shown(console, done))
+    return done
+
+
+def mend(console: Console) -> None:
+    """Bring back what a crash interrupted, before the first request: where the file is there the upload is completed, else it waits again.
+
+    Raises: StoreUnusable.
+    """
+    for upload in console.objects.page("upload", where=lambda one: one.body["status"] == "completing").items:
+        try:
+            console.objects.get("file", upload.body.get("file_id", ""))
+        except NotFound:
+            console.objects.change("upload", upload.id, _only_from("completing", "pending"))
+        else:
+            console.objects.change("upload", upload.id, _completed)
+    waiting = {upload.id for upload in console.objects.page("upload", where=lambda one: one.body["status"] == "pending").items}
+    for owner in {part.parent for part in console.objects.page("part").items} - waiting:
+        drop_parts(console, str(owner))
 
 
 @router.post("/{upload_id}/cancel", response_model=UploadObject)
@@ -127,37 +158,52 @@ def drop_parts(console: Console, upload_id: str) -> None:
     """Delete the parts of an upload, from the disk too."""
     for part in _parts(console, upload_id):
         remove(console.files / part.id)
-        console.objects.remove("part", part.id)
+        with suppress(NotFound):  # the sweeper was faster
+            console.objects.remove("part", part.id)
 
 
 def has_expired(upload: Stored) -> bool:
-    """True once nothing can be added any more."""
-    return bool(upload.body["status"] == "pending" and upload.body["expires_at"] <= time.time())
+    """True once nothing can be added any more. What hangs in its completion, which a full disk can do, has an hour more."""
+    life_s = {"pending": 0, "completing": LIFE_S}.get(upload.body["status"])
+    return life_s is not None and upload.body["expires_at"] + life_s <= time.time()
 
 
 def shown(console: Console, upload: Stored) -> dict[str, Any]:
     """The upload as clients see it."""
     body = upload.body
     status = "expired" if has_expired(upload) else "pending" if body["status"] == "completing" else body["status"]
-    file = stored_files.shown(console.objects.get("file", body["file"])) if body["file"] else None
+    file = None
+    if body["file"]:
+        with suppress(NotFound):  # deleted since
+            file = stored_files.shown(console.objects.get("file", body["file"]))
     values = {name: body[name] for name in ("bytes", "expires_at", "filename", "purpose")}
     return UploadObject(id=upload.id, created_at=int(upload.created_at), status=status, file=file, **values).model_dump(mode="json")
 
 
-def _only_from(before: str, after: str) -> Any:
+def _only_from(before: str, after: str, **more: Any) -> Any:
     def change(body: dict[str, Any]) -> dict[str, Any]:
         if body["status"] != before:
             raise ApiError(400, f"The upload is {body['status']}, not {before}.", param="upload_id", code="invalid_value")
-        return {**body, "status": after}
+        return {**body, "status": after, **more}
 
     return change
 
 
-def _pending(console: Console, upload_id: str, caller: Caller) -> Stored:
-    """The upload, which still takes parts. Raises: ApiError 404 or 400."""
+def _completed(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "status": "completed", "file": body["file_id"]}
+
+
+def _mine(console: Console, upload_id: str, caller: Caller) -> Stored:
+    """The upload. Raises: ApiError 404."""
     upload = seen(console, caller, "upload", upload_id)
     if upload is None:
         raise ApiError(404, f"No such Upload object: {upload_id[:120]}", param="upload_id")
+    return upload
+
+
+def _pending(console: Console, upload_id: str, caller: Caller) -> Stored:
+    """The upload, which still takes parts. Raises: ApiError 404 or 400."""
+    upload = _mine(console, upload_id, caller)
     if has_expired(upload) or upload.body["status"] != "pending":
         status = "expired" if has_expired(upload) else upload.body["status"]
         raise ApiError(400, f"Upload {upload_id} is {status} and cannot be changed.", param="upload_id", code="invalid_value")
@@ -183,7 +229,7 @@ def _chosen(console: Console, upload: Stored, names: list[str]) -> list[Stored]:
     return [mine[name] for name in names]
 
 
-def _join(console: Console, parts: list[Stored], md5: str | None) -> Incoming:
+def _joined(console: Console, parts: list[Stored], md5: str | None) -> Incoming:
     path = console.files / (INCOMING + new_id("", 24))
     sha256, check, written = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     try:

@@ -19,11 +19,12 @@ from tunesmith.data.concerns import TRAINING, VALIDATION, Findings, Pairs, Sizes
 from tunesmith.data.duplicates import Clusters, band_keys, band_rows, first_of_equals
 from tunesmith.data.fold import answered, asked, fold, key, setting
 from tunesmith.data.given import Given
-from tunesmith.data.given_personal import KINDS, kinds_in, texts_of
 from tunesmith.data.given_words import FIRST_NUMBERS, FileRole, Numbers
 from tunesmith.data.intake import ROWS_PER_LOOK, look
 from tunesmith.data.leak import Leaks, exact_pairs, find_leaks
 from tunesmith.data.neighbours import Sets, Tally, slip_pairs
+from tunesmith.data.personal.records import texts_of
+from tunesmith.data.personal.spans import KINDS, kinds_in
 from tunesmith.data.profile import Lengths
 from tunesmith.data.selection import first_of_equals_among
 from tunesmith.data.spool import I64, Facts, Spool, Texts
@@ -244,7 +245,7 @@ def findings(
         labels=labels,
         systems=len(found.seen.systems),
         without_system=found.seen.without_system,
-        personal={role: {kind: kinds[kind] for kind in KINDS if kind in kinds} for role, kinds in found.seen.personal.items()},
+        personal={role: {sort.title: kinds[kind] for kind, sort in KINDS.items() if kind in kinds} for role, kinds in found.seen.personal.items()},
         remarks={role: one.remarks for role, one in given.items()},
         is_preference=preference,
     )

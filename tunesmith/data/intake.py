@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tunesmith.data.clean import clean
+from tunesmith.data.personal.guard import Guard
 from tunesmith.data.room import Room
 from tunesmith.data.sources.fault import EXPECTED, FIX, RowFault
 from tunesmith.data.sources.reading import Plan, Position, plan, read_plan, rejected
@@ -18,7 +19,7 @@ from tunesmith.spec.job import Monitor, Progress
 
 ROWS_PER_LOOK = 500
 MAX_PROBLEMS = 20
-CLEANED = frozenset({"empty", "duplicate", "near_duplicate", "conflict", "leak"})
+CLEANED = frozenset({"empty", "duplicate", "near_duplicate", "conflict", "leak", "personal"})
 """Reasons of rows that cleaning removes; a row with any other reason is faulty."""
 
 
@@ -112,6 +113,7 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, 
     rows, documents = 0, 0
     repaired: Counter[str] = Counter()
     problems: list[Problem] = []
+    guard = Guard(rules.personal_data)
     for one in settled:
         position = Position()
         try:
@@ -120,7 +122,7 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, 
                 if rows % ROWS_PER_LOOK == 0:
                     look(monitor, f"reading {one.source.file}", position.done, position.total, position.unit)
                 documents += isinstance(row, Record) and row.text is not None
-                _keep_or_remove(row, rules, room, spool, removed, repaired)
+                _keep_or_remove(row, rules, guard, room, spool, removed, repaired)
         except BadData as error:
             problems += error.problems
     if problems:
@@ -152,14 +154,16 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, 
     return rows, repaired
 
 
-def _keep_or_remove(row: Record | Rejected, rules: Cleaning, room: Room, spool: Spool, removed: Removed, repaired: Counter[str]) -> None:
+def _keep_or_remove(
+    row: Record | Rejected, rules: Cleaning, guard: Guard, room: Room, spool: Spool, removed: Removed, repaired: Counter[str]
+) -> None:
     if isinstance(row, Rejected):
         removed.add(row)
     elif row.text is not None:
         removed.add(rejected(row.origin, RowFault("no_answer", "is a document without a question and an answer; only rows with both are trained on")))
     else:
         try:
-            mended = clean(row, rules, repaired)
+            mended = guard.passed(clean(row, rules, repaired), repaired)
             room.check(mended)
             spool.add(mended)
         except RowFault as fault:

@@ -34,7 +34,7 @@ from tunesmith.spec.task import TaskKind
 
 __all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
 
-VERSION = 4
+VERSION = 5
 AT_LEAST_ROWS = 10
 MAX_ROUNDS = 20
 

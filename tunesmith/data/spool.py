@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from tunesmith.spec.dataset import Origin, Record
 BATCH_ROWS = 2_000
 MAX_NAMES = 20_000
 SHORT_ANSWER_CHARACTERS = 80
+NAMES = ("answers", "labels", "groups", "sources")
 I64 = NDArray[np.int64]
 
 
@@ -33,6 +34,14 @@ class Names:
         self.texts: list[str] = []
         self._numbers: dict[str, int] = {}
         self.is_full = False
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Names:
+        """Names that were given before, in their order."""
+        names = cls()
+        names.texts, names._numbers = list(texts), {text: number for number, text in enumerate(texts)}
+        names.is_full = len(texts) >= MAX_NAMES
+        return names
 
     def number(self, text: str | None, *, bounded: bool = False) -> int:
         """The number of `text`; -1 for None, and for a new text once a bounded table is full."""
@@ -153,6 +162,19 @@ class Spool:
                 all_of_it.callback(Path(file.name).unlink, missing_ok=True)
                 all_of_it.callback(file.close)
 
+    @classmethod
+    def reopened(cls, folder: Path, names: Mapping[str, Sequence[str]]) -> Spool:
+        """A spool that was released in `folder`, to read from; `names`: the texts of its answers, labels, groups and sources."""
+        spool = cls.__new__(cls)
+        spool.folder, spool.out_of_scope = folder, None
+        spool.answers, spool.labels, spool.groups, spool.sources = (Names.of(names[kind]) for kind in NAMES)
+        return spool
+
+    def release(self) -> None:
+        """Close the scratch files and leave them: `reopened` finds them."""
+        for file in (self._records, self._folded, self._shingles):
+            file.close()
+
     def __len__(self) -> int:
         return len(self._text_offsets) - 1 + len(self._waiting)
 
@@ -183,19 +205,22 @@ class Spool:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._waiting:
-            return
-        hashes, offsets = shingle(self._waiting)
+        if self._waiting:
+            self.shingle(self._waiting)
+            self._waiting.clear()
+
+    def shingle(self, texts: Sequence[str]) -> None:
+        """Keep these folded texts and their shingles; for those that are no records' questions, too."""
+        hashes, offsets = shingle(texts)
         self._shingles.write(hashes.tobytes())
         base = self._shingle_offsets[-1]
         self._shingle_offsets.extend((offsets[1:] + base).tolist())
         self._maps.append(bitmaps(hashes, offsets))
-        for text in self._waiting:
+        for text in texts:
             encoded = text.encode()
             self._folded.write(encoded)
             self._text_offsets.append(self._text_offsets[-1] + len(encoded))
             self._short.append(is_short(text))
-        self._waiting.clear()
 
     def finish(self) -> tuple[Facts, Texts]:
         """Everything that was added, as arrays; nothing can be added afterwards."""

@@ -7,19 +7,17 @@ runs is the same, byte for byte.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup, escape
+from jinja2 import Template
+from markupsafe import Markup
 
 from tunesmith.evaluate import page_tables as tables
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate import plots
+from tunesmith.pages.gate import environment, resource, style, style_digest
 from tunesmith.spec.candidate import Answer, Prompted, Tuned
 from tunesmith.spec.dataset import Spread
 from tunesmith.spec.report import Scored
@@ -73,51 +71,30 @@ def page(
         "cost": cost if any(cost.values()) else None,
         "again": _again(report),
     }
-    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
     links = [(part, title) for part, title in CONTENTS.items() if parts[part]]
     more = [(one["ident"], f"Mistakes of {words.clip(one['name'], 40)}") for one in parts["answers"]]
     if len(more) > 1:
         at = links.index(("answers", CONTENTS["answers"]))
         links[at : at + 1] = more
     text = template().render(
-        report=report, measured=measured, verdict=_verdict(report), style=Markup(style()), style_digest=digest, links=links, **parts
+        report=report, measured=measured, verdict=_verdict(report), style=Markup(style()), style_digest=style_digest(), links=links, **parts
     )
     return text.strip() + "\n"
 
 
 @cache
 def template() -> Template:
-    """The compiled template. Every value written by it goes through `_gate`, then through autoescape."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=_gate, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
+    """The compiled template."""
+    made = environment()
+    made.filters |= {
         "count": words.count,
         "duration": words.duration,
         "clip": words.clip,
         "plural": words.plural,
         "tied": words.tied,
-        "breakable": _breakable,
         "percent": partial(words.value_of, "accuracy"),
     }
-    return environment.from_string(_resource("page.html.jinja"))
-
-
-@cache
-def style() -> str:
-    """The style sheet, as it stands between the <style> tags (its digest is in the page's content policy)."""
-    return _resource("page.css")
-
-
-def _resource(name: str) -> str:
-    return resources.files("tunesmith.evaluate").joinpath(name).read_text(encoding="utf-8")
-
-
-def _gate(value: Any) -> Any:
-    return value if isinstance(value, Markup) else words.shown(str(value))
-
-
-def _breakable(value: str | Markup) -> Markup:
-    """A cell's text that may be broken after an underscore: labels are long words."""
-    return value if isinstance(value, Markup) else Markup(escape(words.shown(value)).replace("_", Markup("_<wbr>")))
+    return made.from_string(resource("tunesmith.evaluate", "page.html.jinja"))
 
 
 def _verdict(report: LineReport) -> dict[str, Any]:

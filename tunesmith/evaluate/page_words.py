@@ -6,7 +6,6 @@ import math
 import re
 import unicodedata
 
-from tunesmith.errors import visible
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.report import Metric
 from tunesmith.spec.task import MetricName
@@ -38,22 +37,6 @@ REMEDY_TITLES: dict[Remedy, str] = {
     "few-shot": "Few-shot prompt",
     "fine-tune": "Fine-tuned",
 }
-_HARMLESS_SPACES = frozenset("\u00a0\u2009\u202f")  # unprintable to Python, but they are only spaces: our own numbers use them
-_JOINERS = frozenset("\u200c\u200d")  # Persian and Indic spelling and emoji need them
-
-
-def shown(text: str) -> str:
-    """`text` with control and direction characters as escapes; joiners stay where a script needs them.
-
-    >>> shown("a\\u202eb\\x00")
-    'a\\\\u202eb\\\\x00'
-    """
-    return "".join(c if c in _HARMLESS_SPACES or _joins(text, i) else visible(c) for i, c in enumerate(text))
-
-
-def _joins(text: str, i: int) -> bool:
-    """True for a joiner between two characters outside ASCII: elsewhere it could only hide a difference."""
-    return text[i] in _JOINERS and 0 < i < len(text) - 1 and not text[i - 1].isascii() and not text[i + 1].isascii()
 
 
 def clip(text: str, limit: int) -> str:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from markupsafe import Markup, escape
 
-from tunesmith.evaluate.page_words import clip, count, plural, shown
+from tunesmith.evaluate.page_words import clip, count, plural
+from tunesmith.pages.gate import shown
 from tunesmith.spec.dataset import Spread
 
 WIDTH = 360

@@ -102,9 +102,9 @@ class FineTuning:
         """The rows as they were given."""
         from tunesmith.data.given import check_given
         from tunesmith.data.given_dataset import given_dataset
-        from tunesmith.data.given_personal import personal_data
         from tunesmith.data.given_survey import Limit
         from tunesmith.data.given_words import personal_data_fault
+        from tunesmith.data.personal.records import personal_data
 
         payload, home = self.job.payload, self.store.home
         paths = {role: home / payload[f"{role}_path"] for role in ("training", "validation") if payload.get(f"{role}_path")}

@@ -17,7 +17,7 @@ LIGHT_AT_ONCE = 1
 
 def is_light(job: Job) -> bool:
     """True for work that needs no device."""
-    return job.phase == "validating" or job.kind in ("pull", "data")
+    return job.phase == "validating" or job.kind in ("pull", "data", "check", "mend", "make")
 
 
 def next_job(jobs: Sequence[Job], devices: int) -> Job | None:

@@ -9,7 +9,8 @@ stops. Requests are told apart by `op`:
     status             {"models": […], "waiting": n, "running": n, "threads": n}, then {"end": …}
     unload, yield      {"end": …}
 
-Anything that cannot be answered: {"error": TunesmithError as JSON}.
+Anything that cannot be answered: {"error": TunesmithError as JSON}; beyond `deadline_s` its code is `timeout`, and `has_begun` says whether an answer
+was being written.
 """
 
 from __future__ import annotations

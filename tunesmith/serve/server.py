@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from tunesmith.answer.live import Live, told
 from tunesmith.answer.requests import Chat, count
 from tunesmith.answer.ticket import Ticket
 from tunesmith.answer.vectors import Vectors
-from tunesmith.errors import BadProject, Overloaded, TunesmithError
+from tunesmith.errors import BadProject, TunesmithError
 from tunesmith.serve.protocol import LONGEST_LINE, ChatAsked, CompleteAsked, Count, Embed, Request, Status, Unload, Yield, encode, parse
 
 LOG = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ class Server:
     async def _work(self, request: Request, lines: Lines) -> None:
         """Do what is asked; cancelled when the client is gone."""
         try:
-            async with asyncio.timeout(None if isinstance(request, ChatAsked | CompleteAsked) else request.deadline_s):
+            async with asyncio.timeout(None if isinstance(request, ChatAsked | CompleteAsked) else request.deadline_s):  # those have their own
                 match request:
                     case ChatAsked() | CompleteAsked():
                         await self._write(request, lines)
@@ -110,8 +109,7 @@ class Server:
                     case _:
                         assert_never(request)
         except TimeoutError:
-            late = Overloaded("the answer was not ready by the request's deadline", where="engine", fix="try again, or ask for less")
-            lines.put_nowait([{"error": late.to_json()}])
+            lines.put_nowait([too_late(has_begun=False)])
         except Exception as error:  # the process boundary: the client hears what went wrong
             lines.put_nowait([{"error": _as_json(told(error))}])
 
@@ -123,11 +121,13 @@ class Server:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends
                 loop.call_soon_threadsafe(lines.put_nowait, said)
 
-        deadline = None if request.deadline_s is None else time.monotonic() + request.deadline_s
-        ticket = Ticket(request.owner, request.target, request.prepare, tell, deadline)
+        ticket = Ticket(request.owner, request.target, request.prepare, tell)
         self.live.submit(ticket)
         try:
-            await asyncio.Event().wait()
+            async with asyncio.timeout(request.deadline_s):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            lines.put_nowait([too_late(has_begun=ticket.is_started)])
         finally:
             self.live.cancel(ticket)
 
@@ -165,6 +165,12 @@ async def _closed(reader: asyncio.StreamReader) -> None:
     """Return once the client has closed its end."""
     while await reader.read(4096):
         pass
+
+
+def too_late(*, has_begun: bool) -> dict[str, Any]:
+    """What a client hears whose answer was not complete by its deadline. One that had not begun may fare better another time."""
+    problem = {"message": "the answer was not complete by the request's deadline", "where": "engine", "fix": "try again, or ask for less"}
+    return {"error": {"code": "timeout", "message": problem["message"], "has_begun": has_begun, "problems": [problem]}}
 
 
 def _as_json(error: TunesmithError | dict[str, object]) -> dict[str, object]:

@@ -55,6 +55,8 @@ class Cleaning(Noun):
     """Jaccard similarity of word 5-grams (character 4-grams under 20 words) from which rows count as near duplicates."""
     conflicts: Literal["keep", "drop", "refuse"] = "keep"
     """Same input, different answer: keep and report, drop all of them, or refuse to go on."""
+    personal_data: Literal["refuse", "redact", "drop", "keep"] = "refuse"
+    """Rows with personal data or secrets (e-mail, phone, bank and card numbers, national ids, keys …): stop until it is decided, put placeholders there, drop the rows, or keep them. `redact` counts them under `repaired`, `drop` lists them among the rejected rows."""
     max_characters: Annotated[int, Field(ge=1)] = 200_000
     """A longer row cannot be used."""
 

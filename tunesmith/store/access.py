@@ -39,6 +39,10 @@ class Limits:
     """The key sees nothing that other keys made."""
     personal_data_blocks: bool = False
     """A fine-tuning job whose data hold personal data fails, instead of warning."""
+    stored_bytes: int | None = None
+    """Of its files together."""
+    active_jobs: int | None = None
+    """Fine-tuning jobs, batches and runs of evals that have not ended."""
 
 
 @dataclass(frozen=True)

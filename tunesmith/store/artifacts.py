@@ -30,9 +30,9 @@ from tunesmith.store.tables import ARTIFACTS, KEYS, MODELS
 from tunesmith.store.work import Work, enter_sealed
 
 __all__ = ["Artifact", "Forgotten", "Store", "Version", "Work"]
-NOUNS = {"dataset": "data set", "checkpoint": "tuned model", "line": "report of a run"}
+NOUNS = {"dataset": "data set", "checkpoint": "tuned model", "line": "report of a run", "examination": "examination", "version": "version of data"}
 """Kind → what a person calls it; other kinds are called by their name."""
-LISTS = {"dataset": "tunesmith data list", "line": "tunesmith jobs list"}
+LISTS = {"dataset": "tunesmith data list", "line": "tunesmith jobs list", "version": "tunesmith data versions"}
 """Kind → the command that lists it; the others are found from the models."""
 
 
@@ -227,3 +227,11 @@ class Store:
         Raises: NotFound for an unknown data set or row; Busy while work is going on.
         """
         return forgetting.forget(self.shelf, self.get(dataset, "dataset"), row_ids, reason)
+
+    def erase(self, names: Sequence[str], *, reason: str) -> tuple[str, ...]:
+        """Erase the content of these artifacts, for good; the names of those that were erased. What was made of them stays.
+
+        Raises: NotFound for an unknown name; Busy while work is going on.
+        """
+        forgetting.erase(self.shelf, [self.get(name) for name in names], reason)
+        return tuple(names)

@@ -91,6 +91,19 @@ def forget(shelf: Shelf, dataset: Artifact, row_ids: Sequence[str], reason: str)
     return done
 
 
+def erase(shelf: Shelf, artifacts: Sequence[Artifact], reason: str) -> None:
+    """Erase the content of these artifacts and nothing else: what was made of them stays.
+
+    Raises: Busy while any work is going on.
+    """
+    with disk_faults(shelf.home), _alone(shelf):
+        enter_sealed(shelf)
+        _carry_out_all(shelf)
+        if artifacts:
+            _intend(shelf, artifacts, (), reason)
+            _carry_out_all(shelf)
+
+
 def pending(shelf: Shelf) -> bool:
     """True if an intention to forget is not carried out yet."""
     with shelf.database.read() as connection:
@@ -147,7 +160,8 @@ def _intend(shelf: Shelf, affected: Sequence[Artifact], ids: Iterable[str], reas
         connection.execute(delete(KEYS).where(KEYS.c.artifact.in_(names)))
         hashes = {row_hash(row) for row in ids}
         connection.execute(delete(FORGOTTEN).where(FORGOTTEN.c.row_hash.in_(hashes)))
-        connection.execute(insert(FORGOTTEN), [{"row_hash": value, "at": now, "reason": reason} for value in sorted(hashes)])
+        if hashes:
+            connection.execute(insert(FORGOTTEN), [{"row_hash": value, "at": now, "reason": reason} for value in sorted(hashes)])
 
 
 def _carry_out_all(shelf: Shelf) -> None:

@@ -1,0 +1,135 @@
+"""What is no HTTP, and clients that do not finish: over plain sockets."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.console.conftest import Served
+from tunesmith.console import connection
+
+SHAPE = {"message", "type", "param", "code"}
+
+
+def connect(served: Served) -> socket.socket:
+    host, port = served.address.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def everything(raw: socket.socket) -> bytes:
+    """What the server says until it ends the connection."""
+    found = b""
+    while piece := raw.recv(65_536):
+        found += piece
+    return found
+
+
+def refusal(answer: bytes) -> tuple[int, str]:
+    """(status, code) of an answer whose form is checked."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    assert headers["x-request-id"].startswith("req_")
+    assert (headers["connection"], headers["content-type"], int(headers["content-length"])) == ("close", "application/json", len(body))
+    error = json.loads(body)["error"]
+    assert error.keys() == SHAPE
+    return int(lines[0].split()[1]), error["code"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400, "invalid_http"),
+        (b"GET\r\n\r\n", 400, "invalid_http"),
+        (b"GET /v1/models HTTP/1.1\r\n\r\n", 400, "invalid_http"),
+        (b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400, "invalid_http"),
+        (b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "invalid_http"),
+        (b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000, 431, "headers_too_large"),
+    ],
+)
+def test_what_is_no_http_gets_the_one_error_body(served, sent, status, code):
+    with capture_logs() as lines, connect(served) as raw:
+        raw.sendall(sent)
+        assert refusal(everything(raw)) == (status, code)
+    assert [line["status"] for line in lines] == [status]
+
+
+def test_a_second_request_that_is_none_is_refused_behind_the_first(served):
+    with connect(served) as raw:
+        raw.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert raw.recv(65_536).startswith(b"HTTP/1.1 200")
+        raw.sendall(b"nonsense\r\n\r\n")
+        assert refusal(everything(raw)) == (400, "invalid_http")
+
+
+def test_nonsense_behind_an_answer_that_was_given_early_ends_the_connection(served, caplog):
+    with connect(served) as raw:  # without a key: the body is not waited for
+        raw.sendall(b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert raw.recv(65_536).startswith(b"HTTP/1.1 401")
+        raw.sendall(b"no chunk\r\n")
+        assert everything(raw) == b""
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_nonsense_in_a_body_that_is_waited_for_is_refused(served, caplog):
+    head = f"POST /v1/fine_tuning/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.secret}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(served) as raw:
+        raw.sendall(head.encode() + b'5\r\n{"a":\r\n')
+        time.sleep(0.1)
+        raw.sendall(b"no chunk\r\n")
+        assert refusal(everything(raw)) == (400, "invalid_http")
+    assert served.ask("GET", "/v1/models").status_code == 200
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "then", "status"),
+    [
+        (b"", b"", None),
+        (b"GET /health HTTP/1.1\r\nHos", b"t: local", 408),
+        (b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nx", b"x", 401),  # the rest of a body that nobody wants
+    ],
+)
+def test_who_does_not_finish_is_let_go(served, monkeypatch, sent, then, status):
+    monkeypatch.setattr(connection, "HEAD_S", 0.3)
+    with connect(served) as raw:
+        raw.sendall(sent)
+        began = time.monotonic()
+        time.sleep(0.1)
+        raw.sendall(then)
+        said = everything(raw)
+        assert 0.2 < time.monotonic() - began < 5
+    assert (int(said.split()[1]) if said else None) == status
+    if status == 408:
+        assert refusal(said) == (408, "timeout")
+
+
+def test_who_drips_has_no_more_time(served, monkeypatch):
+    monkeypatch.setattr(connection, "HEAD_S", 0.5)
+    with connect(served) as raw:
+        began, said = time.monotonic(), b""
+        raw.settimeout(0.05)
+        for letter in b"GET /health HTTP/1.1\r\n" + b"x: y\r\n" * 100:
+            try:
+                raw.sendall(bytes([letter]))
+                said += raw.recv(65_536)
+            except TimeoutError:
+                pass
+            except OSError:
+                break
+            if said or time.monotonic() - began > 5:
+                break
+    assert 0.4 < time.monotonic() - began < 3
+
+
+def test_a_connection_is_kept_for_the_next_request_however_long_an_answer_took(served, monkeypatch):
+    monkeypatch.setattr(connection, "HEAD_S", 0.3)
+    with connect(served) as raw:
+        for _ in range(3):
+            raw.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert raw.recv(65_536).startswith(b"HTTP/1.1 200")
+            time.sleep(0.4)

@@ -1,0 +1,195 @@
+"""The doctor from files to versions, with the real stage and a real store; only encoder and base model are left out."""
+
+import csv
+import json
+
+import pytest
+
+from tests.ears import Ears
+from tunesmith.doctor import Doctor
+from tunesmith.errors import BadData, BadProject
+from tunesmith.spec.checkup import Checkup, Mending
+from tunesmith.spec.dataset import Source
+from tunesmith.spec.finding import Examination
+from tunesmith.spec.mending import Decisions, Version
+from tunesmith.store.artifacts import Store
+from tunesmith.store.folder import MANIFEST
+
+SUBJECTS = [
+    "account",
+    "balance",
+    "branch",
+    "card",
+    "charge",
+    "deposit",
+    "fee",
+    "loan",
+    "mortgage",
+    "payment",
+    "pension",
+    "savings",
+    "statement",
+    "transfer",
+    "wallet",
+]
+VERBS = ["block", "change", "check", "close", "explain", "find", "lower", "move", "open", "pay", "print", "question", "renew", "report", "stop"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store.open(tmp_path / "home")
+    yield opened
+    opened.close()
+
+
+def rows():
+    """120 different questions with five labels."""
+    return [
+        [f"{verb} my {subject} when the {SUBJECTS[(i * 7 + k) % 15]} is with {VERBS[(i + 3 * k) % 15]}", "abcde"[i % 5]]
+        for i, verb in enumerate(VERBS)
+        for k, subject in enumerate(SUBJECTS[:8])
+    ]
+
+
+def write(path, table):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([["text", "label"], *table])
+
+
+def doctor(tmp_path, store, **more):
+    source = Source(file="a.csv", input="text", label="label")
+    return Doctor(Checkup(root=str(tmp_path), sources=(source,), meaning="off", **more), store, Ears())
+
+
+def damaged(tmp_path):
+    table = rows()
+    table[10] = list(table[3])  # line 12 says the same as line 5
+    table[20][0] += " cafÃ©"
+    table[30][0] += " write to eve@mail.org"
+    table[31][0] += " write to Eve@mail.org or bob@mail.org"
+    write(tmp_path / "a.csv", table)
+    return table
+
+
+def test_a_clean_file_gets_a_clean_bill(tmp_path, store):
+    write(tmp_path / "a.csv", rows())
+    result = doctor(tmp_path, store).checked()
+    found = store.get(result["examination"]).load(Examination)
+    assert found.fitness == "fit"
+    assert {f.kind for f in found.findings} <= {"no_out_of_scope"}
+    assert found.skipped["meaning"] == "it was switched off"
+
+
+def test_what_is_wrong_is_told_with_its_lines(tmp_path, store):
+    damaged(tmp_path)
+    artifact, found = doctor(tmp_path, store).examination
+    assert {f.kind: f.lines for f in found.findings if f.severity in ("block", "mend")} == {"duplicate": (12,), "mojibake": (22,), "email": (32, 33)}
+    assert found.fitness == "fit_after_fixes"
+    assert "eve@mail.org" not in (artifact.path / "report.html").read_text().lower()
+    assert "eve@mail.org" not in (artifact.path / MANIFEST).read_text().lower()
+
+
+def test_the_same_files_are_not_examined_twice(tmp_path, store):
+    damaged(tmp_path)
+    first = doctor(tmp_path, store).examination[0]
+    again = Ears()
+    second = Doctor(doctor(tmp_path, store).checkup, store, again).examination[0]
+    assert first.name == second.name
+    assert [event.reused for event in again.heard if hasattr(event, "reused")] == [True]
+
+
+def test_mending_makes_a_version_and_its_parent_undoes_it(tmp_path, store):
+    table = damaged(tmp_path)
+    before = (tmp_path / "a.csv").read_bytes()
+    one = doctor(tmp_path, store)
+    with pytest.raises(BadData, match="expected a decision"):
+        one.mended(Mending(checkup=one.checkup))
+    assert not (tmp_path / "a.mended.csv").exists()
+    result = one.mended(Mending(checkup=one.checkup, decisions=Decisions(personal="redact")))
+    with (tmp_path / "a.mended.csv").open(encoding="utf-8", newline="") as file:
+        mended = list(csv.reader(file))[1:]
+    table[20][0] = table[20][0].replace("cafÃ©", "café")
+    table[30][0] = table[30][0].replace("eve@mail.org", "[EMAIL_1]")
+    table[31][0] = table[31][0].replace("Eve@mail.org or bob@mail.org", "[EMAIL_1] or [EMAIL_2]")
+    assert mended == table[:10] + table[11:]
+    version, parent = store.get(result["version"]), store.get(result["parent"])
+    assert version.parents == (parent.name,)
+    assert (version.load(Version).number, parent.load(Version).number) == (1, 0)
+    assert (tmp_path / "a.csv").read_bytes() == before == (parent.path / "1-a.csv").read_bytes()
+    changes = [json.loads(line) for line in (version.path / "diff.jsonl").read_text().splitlines()]
+    assert [(c["line"], c["became"], c["done"][0]["reason"]) for c in changes] == [
+        (12, None, "duplicate"),
+        (22, 20, "mojibake"),
+        (32, 30, "email"),
+        (33, 31, "email"),
+    ]
+    assert "@" not in (version.path / "diff.jsonl").read_text()
+
+
+def test_a_mended_file_is_mended_again_from_its_own_version(tmp_path, store):
+    damaged(tmp_path)
+    one = doctor(tmp_path, store)
+    first = one.mended(Mending(checkup=one.checkup, decisions=Decisions(personal="redact")))
+    source = Source(file="a.mended.csv", input="text", label="label")
+    (tmp_path / "look.csv").write_text("decision,file,line\ndrop,a.mended.csv,2\n")
+    next_one = Doctor(one.checkup.model_copy(update={"sources": (source,)}), store, Ears())
+    second = next_one.mended(Mending(checkup=next_one.checkup, reviewed="look.csv", out="next"))
+    assert second["parent"] == first["version"]
+    assert store.get(second["version"]).load(Version).number == 2
+    assert len((tmp_path / "next" / "a.csv").read_text().splitlines()) == 119
+
+
+def test_nothing_of_a_person_is_written_over(tmp_path, store):
+    damaged(tmp_path)
+    (tmp_path / "a.mended.csv").write_text("mine")
+    one = doctor(tmp_path, store)
+    with pytest.raises(BadProject, match="is there already"):
+        one.mended(Mending(checkup=one.checkup, decisions=Decisions(personal="drop")))
+    assert (tmp_path / "a.mended.csv").read_text() == "mine"
+    one.mended(Mending(checkup=one.checkup, decisions=Decisions(personal="drop"), force=True))
+    assert (tmp_path / "a.mended.csv").read_text() != "mine"
+    one.mended(Mending(checkup=one.checkup, decisions=Decisions(personal="redact")))  # over a version of ours: no question
+
+
+def test_leaks_into_the_file_to_judge_with(tmp_path, store):
+    table = rows()
+    write(tmp_path / "a.csv", table)
+    slipped = table[7][0][:9] + table[7][0][10:]
+    write(tmp_path / "test.csv", [table[5], [slipped, "a"], ["something that stands nowhere else at all", "b"]])
+    one = doctor(tmp_path, store, against=(Source(file="test.csv", input="text", label="label"),))
+    _, found = one.examination
+    assert {f.kind: f.lines for f in found.findings if f.group == "leaks"} == {"leak": (7,), "near_leak": (9,)}
+    result = one.mended(Mending(checkup=one.checkup))
+    assert len((tmp_path / "a.mended.csv").read_text().splitlines()) == 119
+    assert "test.csv" not in result["files"]
+
+
+def test_forgetting_erases_the_originals(tmp_path, store):
+    damaged(tmp_path)
+    one = doctor(tmp_path, store)
+    result = one.mended(Mending(checkup=one.checkup, decisions=Decisions(personal="redact"), forget=True))
+    held = [path for path in (tmp_path / "home").rglob("*") if path.is_file() and b"bob@mail.org" in path.read_bytes()]
+    assert held == []
+    assert result["forgotten"]["rows"] == 3
+    assert store.get(result["version"]).load(Version).number == 1
+
+
+def test_files_to_be_written_cannot_be_those_that_are_read(tmp_path, store):
+    write(tmp_path / "a.csv", rows())
+    with pytest.raises(BadProject) as told:
+        doctor(tmp_path, store, review="a.csv", report="nowhere/r.html").checked()
+    assert [p.message for p in told.value.problems] == ["is a file that is examined", "lies in a folder that is not there"]
+
+
+def test_the_review_file_asks_about_contradictions(tmp_path, store):
+    table = rows()
+    table[8] = [table[2][0], "e"]
+    write(tmp_path / "a.csv", table)
+    doctor(tmp_path, store, review="look.csv", report="r.html").checked()
+    with (tmp_path / "look.csv").open(encoding="utf-8", newline="") as file:
+        asked = list(csv.DictReader(file))
+    assert [(row["kind"], row["line"], row["answer"], row["decision"]) for row in asked] == [
+        ("contradiction", "4", "a", ""),
+        ("contradiction", "10", "e", ""),
+    ]
+    assert "<h1>" in (tmp_path / "r.html").read_text()

@@ -1,0 +1,1 @@
+"""Rows → what is wrong with them, each finding with its lines, its evidence and its fix."""

@@ -1,0 +1,148 @@
+"""Rows as they were read → suspicions that need no model: flags of single rows, duplicates, contradictions, leaks, balance, amount."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunesmith.data.examine.balance import about_amount, about_labels, about_lengths, about_scope, about_systems
+from tunesmith.data.examine.disagreement import Disagreement, disagreements
+from tunesmith.data.examine.findings import Suspicion
+from tunesmith.data.examine.language import languages
+from tunesmith.data.examine.outputs import outputs
+from tunesmith.data.examine.repetition import SIMILARITY, Repetition, near_with_same_answer, repeats, templates
+from tunesmith.data.examine.rows import Rows
+from tunesmith.data.leak import find_leaks
+from tunesmith.data.spool import I64
+from tunesmith.spec.job import Monitor
+
+NOTED = 200
+"""Clusters whose rows say in their note what they repeat."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Which files are examined, and which they must not leak into."""
+
+    files: tuple[str, ...]
+    against: tuple[str, ...] = ()
+
+    def examined(self, rows: Rows) -> NDArray[np.bool_]:
+        """Rows of the files that are examined."""
+        return _of_any(rows, self.files)
+
+    def judging(self, rows: Rows) -> NDArray[np.bool_]:
+        """Rows of the files to judge with."""
+        return _of_any(rows, self.against)
+
+
+def _of_any(rows: Rows, files: Sequence[str]) -> NDArray[np.bool_]:
+    mask = np.zeros(len(rows), bool)
+    for file in files:
+        mask |= rows.of_file(file)
+    return mask
+
+
+def suspicions(rows: Rows, sides: Sides, found: Repetition, out_of_scope: str | None, monitor: Monitor) -> Iterator[Suspicion]:
+    """Everything that can be told without a model.
+
+    Raises: Interrupted.
+    """
+    examined = sides.examined(rows)
+    for kind, flagged in rows.flags.items():
+        yield Suspicion(kind, _among(np.array(flagged.rows, dtype=np.int64), examined), notes=flagged.notes)
+    yield from about_repetition(rows, examined, found, monitor)
+    yield from about_contradictions(rows, examined, found)
+    if sides.against:
+        yield from about_leaks(rows, sides)
+    yield from languages(rows, examined)
+    for file in sides.files:
+        mask = rows.of_file(file)
+        yield from outputs(rows, mask)
+        yield from about_lengths(rows, mask)
+    yield from about_labels(rows, examined, out_of_scope)
+    yield from about_scope(rows, examined, out_of_scope)
+    yield from about_systems(rows, examined)
+    yield from about_amount(rows, examined)
+
+
+def _among(some: I64, mask: NDArray[np.bool_]) -> I64:
+    return np.asarray(some[mask[some]]) if len(some) else some
+
+
+def about_repetition(rows: Rows, examined: NDArray[np.bool_], found: Repetition, monitor: Monitor) -> Iterator[Suspicion]:
+    """Exact and near duplicates, and templates."""
+    mine = np.flatnonzero(examined)
+    exact, clusters = repeats(rows, _first_among(found.exact, mine, len(rows)))
+    if len(exact):
+        yield Suspicion("duplicate", exact, clusters=clusters, notes=_beside(rows, clusters, "repeats"))
+    near, clusters = repeats(rows, _first_among(near_with_same_answer(rows, found), mine, len(rows)))
+    if len(near):
+        yield Suspicion("near_duplicate", near, clusters=clusters, notes=_beside(rows, clusters, "nearly repeats"))
+    frames = templates(rows, monitor)
+    if frames:
+        members = np.asarray([row for frame in frames for row in frame.rows if examined[row]], dtype=np.int64)
+        notes = {row: f"from the frame: {frame.frame}" for frame in frames for row in frame.rows[:5]}
+        if len(members):
+            yield Suspicion(
+                "template", members, f"{len(frames):,} frames, the largest: {frames[0].frame[:120]}", notes=notes, clusters=[f.rows for f in frames]
+            )
+
+
+def _first_among(first: I64, mine: I64, total: int) -> I64:
+    """`first` with the earliest of `mine` for each value; the other rows stand for themselves."""
+    made = np.arange(total)
+    _, place, inverse = np.unique(first[mine], return_index=True, return_inverse=True)
+    made[mine] = mine[place[inverse]]
+    return made
+
+
+def _beside(rows: Rows, clusters: Sequence[tuple[int, ...]], words: str) -> dict[int, str]:
+    """Row → which row it repeats, for the first clusters."""
+    return {row: f"{words} {_place(rows, cluster[0])}" for cluster in clusters[:NOTED] for row in cluster[1:]}
+
+
+def _across(rows: Rows, judging: NDArray[np.bool_], pairs: Sequence[tuple[int, int]]) -> dict[int, str]:
+    """Row of an examined file → where it stands in a file to judge with, for the first pairs."""
+    both = [pair if judging[pair[1]] else pair[::-1] for pair in pairs[:NOTED]]
+    return {mine: f"as {_place(rows, theirs)}" for mine, theirs in both}
+
+
+def _place(rows: Rows, row: int) -> str:
+    origin = rows.spool.origin(rows.facts, row)
+    return f"{origin.file} line {origin.line}"
+
+
+def about_contradictions(rows: Rows, examined: NDArray[np.bool_], found: Repetition) -> Iterator[Suspicion]:
+    """Rows with one question and several answers."""
+    everything = [d for d in disagreements(rows, found) if examined[list(d.rows)].all()]
+    for kind, is_exact in (("contradiction", True), ("near_contradiction", False)):
+        some = [d for d in everything if d.is_exact == is_exact]
+        if some:
+            yield _disagreeing(kind, some)
+
+
+def _disagreeing(kind: str, some: list[Disagreement]) -> Suspicion:
+    members = np.asarray(list(dict.fromkeys(row for one in some for row in one.rows)), dtype=np.int64)
+    notes = {row: one.proposal for one in some[:200] for row in one.rows}
+    across = sum(one.across_files for one in some)
+    detail = f"{len(some):,} questions" + (f", {across:,} of them across files" if across else "")
+    proposed = np.asarray(sorted({row for one in some for row in one.losers}), dtype=np.int64)
+    return Suspicion(kind, members, detail, notes=notes, clusters=[one.rows for one in some], proposed=proposed)
+
+
+def about_leaks(rows: Rows, sides: Sides) -> Iterator[Suspicion]:
+    """Rows of the examined files that also stand, exactly or nearly, in the files to judge with."""
+    judging = sides.judging(rows)
+    side = judging.astype(np.int8)
+    leaks = find_leaks(rows.facts, rows.texts, np.arange(len(rows)), side, SIMILARITY)
+    equal = np.intersect1d(np.flatnonzero(~judging), np.flatnonzero(np.isin(rows.facts.asked, rows.facts.asked[judging])))
+    if len(equal):
+        yield Suspicion("leak", equal, clusters=leaks.exact, notes=_across(rows, judging, leaks.exact))
+    near_keys = {int(rows.facts.asked[row]) for pair in leaks.near for row in pair if not judging[row]}
+    near = np.setdiff1d(np.flatnonzero(~judging & np.isin(rows.facts.asked, np.asarray(sorted(near_keys), dtype=np.uint64))), equal)
+    if len(near):
+        yield Suspicion("near_leak", near, clusters=leaks.near, notes=_across(rows, judging, leaks.near))

@@ -1,0 +1,1 @@
+"""Documents, threads and models → training rows, each with its source."""

@@ -1,0 +1,1 @@
+"""Findings and decisions → a new version of the data."""

@@ -1,0 +1,1 @@
+"""A text → where personal data and secrets stand in it, and the same text without them."""

@@ -1,0 +1,1 @@
+"""HTML text of our reports: one look, one gate for hostile text."""

@@ -1,0 +1,82 @@
+"""What the data doctor found: each kind with its rows, why it matters, the evidence for its threshold, and what the fix would do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tunesmith.spec.noun import Noun
+
+Severity = Literal["block", "mend", "review", "note"]
+"""`block`: the line stops until it is decided. `mend`: a fix exists and should be used. `review`: a person has to look. `note`: good to know."""
+Group = Literal["text", "duplicates", "contradictions", "labels", "leaks", "balance", "personal", "language", "usefulness", "amount"]
+Fitness = Literal["fit", "fit_after_fixes", "not_fit"]
+SEVERITIES: tuple[Severity, ...] = ("block", "mend", "review", "note")
+
+
+class Place(Noun):
+    """A row: the file as the user named it and the 1-based physical line it begins on."""
+
+    file: str
+    line: int
+
+
+class Exhibit(Noun):
+    """One row that shows what a finding is about."""
+
+    file: str
+    line: int
+    text: str
+    """An excerpt; personal data and secrets in it are masked."""
+    note: str = ""
+    """What is wrong with this row, or what it should be."""
+    score: float | None = None
+    """How sure, or how bad; comparable within one finding only."""
+
+
+class Finding(Noun):
+    """One kind of problem in one file."""
+
+    kind: str
+    """A stable word: `near_duplicate`, `label_error`, `email` …"""
+    group: Group
+    severity: Severity
+    file: str
+    lines: tuple[int, ...]
+    """Every row concerned, by its 1-based physical line; worst first where there is an order of worst. Empty: the finding is about the file as a whole."""
+    message: str
+    """What, and how many."""
+    why: str
+    """Why it matters for a model trained on these rows."""
+    evidence: str
+    """Where the threshold comes from."""
+    fix: str
+    """What `tunesmith data fix` would do, or what only a person can do."""
+    is_mendable: bool = False
+    """`tunesmith data fix` does it without asking."""
+    examples: tuple[Exhibit, ...] = ()
+    """The worst ones."""
+    clusters: tuple[tuple[Place, ...], ...] = ()
+    """Rows that belong together (duplicates, contradictions, leaks), the one to keep first; the largest clusters, at most 200."""
+    renames: dict[str, str] = {}
+    """Label → the spelling that it should have."""
+    proposed: tuple[int, ...] = ()
+    """Contradictions: the rows that would be dropped if what is proposed (the majority, else the newest) is taken."""
+    suggestions: dict[int, str] = {}
+    """Line → the answer that it should probably have."""
+
+
+class Examination(Noun):
+    """The manifest of an examination; report.html and findings.json stand beside it."""
+
+    files: dict[str, str]
+    """File as named by the user → sha256 of its bytes."""
+    against: dict[str, str] = {}
+    """The files that must not leak into `files`: name → sha256."""
+    rows: dict[str, int]
+    """File → rows read, faulty ones included."""
+    fitness: Fitness
+    reasons: tuple[str, ...]
+    """Why this verdict, the gravest first."""
+    findings: tuple[Finding, ...]
+    skipped: dict[str, str] = {}
+    """Examination that was not made → why, and how to have it made."""
