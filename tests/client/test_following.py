@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.conftest import home, put_model, serve, served  # noqa: F401  # fixtures
+from tests.console.conftest import home, place, put_model, serve, served, shared  # noqa: F401  # fixtures
 from tunesmith.client import JobFailed, follow
 from tunesmith.console.state import Console
 from tunesmith.jobs.progress import JobMonitor

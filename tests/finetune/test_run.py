@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_used_fails_the_job_in_openais_words(place):
 
 def test_personal_data_block_where_the_keys_policy_says_so(place):
     row = chat(1)
-    row["messages"][1]["content"] = "write to jane.doe@example.org about apple"
+    row["messages"][1]["content"] = "write to jane.doe@mail.org about apple"
     place.enqueue(TRAINING + lines([row]), block_personal_data=True)
     place.enqueue(TRAINING + lines([row]), name="ftjob-b", hyperparameters=QUICK | {"n_epochs": 1})
     place.work()

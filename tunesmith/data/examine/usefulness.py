@@ -26,7 +26,7 @@ from tunesmith.spec.noun import digest
 F64 = NDArray[np.float64]
 Measure = Callable[[Sequence[Conversation]], Sequence[AnswerLoss]]
 FORMAT = 1
-MOST_ROWS = 2_000
+MOST_ROWS = 1_000
 """Rows that are measured, drawn at random where there are more: the base reads each answer twice."""
 ROWS_AT_ONCE = 64
 """Measured and put on the disk together."""

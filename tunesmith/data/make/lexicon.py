@@ -56,5 +56,11 @@ DETERMINERS = word_set(
     "a an the my your our his her their this that these those another any each every some no new old first last next second other same current"
 )
 """Words that may stand before a thing's name so that a word in between still makes good English."""
-NO_THINGS = word_set("own way time day name side end part help fault choice mind husband wife son daughter mother father friend friends family home")
-"""What comes after `my` without being a thing that a service deals with."""
+NO_THINGS = word_set(
+    """
+    own way time day name side end part help fault choice mind problem question issue understanding life money cash info information identification knowledge
+    advice luggage husband wife son daughter child children kid mother father parent friend family partner landlord boss roommate colleague neighbour home
+    country city
+    """
+)
+"""What comes after `my` without being a thing of a service that one can have one of."""

@@ -206,7 +206,7 @@ def _rows(chosen: Sequence[Candidate], texts: Sequence[str], own: Own, wishes: O
         assert near is not None
         is_far = one.kind == "far"
         parent = one.parent if one.parent is not None else int(near.rows[number][0])
-        close = near.neighbours(number) if is_far or one.kind not in ("name", "slot") else [parent, *near.neighbours(number)]
+        close = [] if is_far else [*([one.parent] if one.parent is not None else []), *near.neighbours(number)]
         alone += not is_far and not close
         details: dict[str, str | int | float | bool] = {"synthetic": True, "similarity": round(float(near.similarity[number]), 3)}
         if one.shipped is not None:

@@ -20,14 +20,18 @@ from tunesmith.data.make.lexicon import DETERMINERS, NO_THINGS
 from tunesmith.data.make.outside_pool import Words
 from tunesmith.measure.text import words
 
-LEAST_USES = 3
-"""A thing counts as one of the domain if so many questions name it after `my`, `your` or `our`."""
+LEAST_USES, LEAST_SHARE, MOST_THINGS = 3, 0.001, 40
+"""A thing counts as one of the domain if so many questions, and such a share of them, name it after `my`, `your` or `our`; the most frequent are taken."""
+MOST_WORDS = 16
+"""A longer question says so much of the domain that one word changed does not lead out of it."""
 _THING = re.compile(
     r"\b(?:my|your|our)\s+([a-z]{3,15})(?=\s*[?.!,;]|\s+(?:is|was|has|had|did|does|do|in|on|at|for|to|from|with|and|or|not|after|before|when|if|be|yet|still|again|today)\b|\s*$)"
 )
 _PLURAL = re.compile(r"[^su]s\Z")
 _YOUR = re.compile(r"\byour\b(?!\s+(?:help|time|support|answer|assistance))", re.I)
-_YOU = re.compile(r"\b(?:(do)|(are)|(will)|(did))\s+you\b(?!\s+(?:think|know|mean|tell|help|want|need))", re.I)
+_YOU = re.compile(r"\b(do|are|will|did)\s+you\b(?:\s+(?:guys|all|people)\b)?(?!\s+(?:think|know|mean|tell|help|want|need|have\s+to))", re.I)
+_YOURSELF = re.compile(r"\byou(?:r|rs)?\b", re.I)
+_SENTENCE_END = re.compile(r"[.?!]\s+\S")
 _DOES = {"do": "does", "are": "is", "will": "will", "did": "did"}
 
 
@@ -53,12 +57,16 @@ def things(questions: Iterable[str]) -> list[str]:
     >>> things(["Where is my card?", "my card is lost", "block my card", "it is my fault"])
     ['card']
     """
-    counts = Counter(thing for question in questions for thing in set(_THING.findall(question.lower())))
-    return [
-        thing
-        for thing, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-        if n >= LEAST_USES and thing not in NO_THINGS and not _PLURAL.search(thing)
-    ]
+    texts = [question.lower() for question in questions]
+    counts = Counter(thing for text in texts for thing in set(_THING.findall(text)))
+    least = max(LEAST_USES, LEAST_SHARE * len(texts))
+    found = [thing for thing, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])) if n >= least]
+    return [thing for thing in found if thing not in NO_THINGS and not _PLURAL.search(thing)][:MOST_THINGS]
+
+
+def is_simple(question: str) -> bool:
+    """True for one sentence of few words: there a word changed changes what is asked."""
+    return len(question.split()) <= MOST_WORDS and not _SENTENCE_END.search(question.strip())
 
 
 def by_name(question: str, own_names: Sequence[str], foreign: Sequence[str], rng: random.Random) -> str | None:
@@ -67,18 +75,16 @@ def by_name(question: str, own_names: Sequence[str], foreign: Sequence[str], rng
     >>> by_name("What are your opening hours?", (), ["IKEA"], random.Random(0))
     "What are IKEA's opening hours?"
     """
-    if not foreign:
+    if not foreign or not is_simple(question):
         return None
     name = rng.choice(list(foreign))
     for own in sorted(own_names, key=len, reverse=True):
         found = re.compile(rf"(?<!\w){re.escape(own)}(?!\w)", re.I)
         if found.search(question):
             return found.sub(lambda _: name, question)
-    if _YOUR.search(question):
-        return _YOUR.sub(f"{name}'s", question)
-    if _YOU.search(question):
-        return _YOU.sub(lambda found: _cased(_DOES[(found[1] or found[2] or found[3] or found[4]).lower()], found[0]) + f" {name}", question)
-    return None
+    made = _YOUR.sub(f"{name}'s", question)
+    made = _YOU.sub(lambda found: f"{_cased(_DOES[found[1].lower()], found[0])} {name}", made)
+    return made if made != question and not _YOURSELF.search(made) else None
 
 
 def by_slot(question: str, slots: Mapping[str, Sequence[str]], own: Vocabulary, rng: random.Random) -> str | None:
@@ -89,6 +95,8 @@ def by_slot(question: str, slots: Mapping[str, Sequence[str]], own: Vocabulary, 
     """
     tokens = re.findall(r"[\w'’-]+|[^\w'’-]+", question)
     places = [i for i in range(2, len(tokens)) if slot_of(tokens[i], slots) and tokens[i - 1] == " " and tokens[i - 2].lower() in DETERMINERS]
+    if not is_simple(question) or sum(slot_of(token, slots) is not None for token in tokens) != 1:
+        return None  # of two things one would stay the user's
     choices = [(i, word) for i in places for word in slots[slot_of(tokens[i], slots) or ""] if not own.knows(word)]
     if not choices:
         return None
