@@ -30,7 +30,7 @@ def test_examples():
     ("question", "made"),
     [
         ("How do I block my card?", "How do I block my library card?"), ("where are my cards", "where are my library cards"), ("Is this policy valid?", "Is this immigration policy valid?"),
-        ("I need an account", "I need an Instagram account"), ("I need a account", "I need an Instagram account"), ("Two new policies, please.", "Two new immigration policies, please."), ("Move my card to my account", None),
+        ("I need an account", "I need an Instagram account"), ("I need a account", "I need an Instagram account"), ("Two new policies, please.", "Two new immigration policies, please."), ("Move my card to my account", None), ("Why did your machine keep my card?", None), ("Can I get one of your cards?", "Can I get one of your library cards?"),
         ("My card is lost. What now?", None),
         ("My PIN is wrong", "My alarm system PIN is wrong"), ("card lost", None), ("Give me a virtual card", None), ("I want to account for it", None), ("my cardboard", None),
     ],
@@ -52,7 +52,7 @@ def test_a_word_of_the_users_own_is_never_put_in():
     [
         ("What are your fees?", "What are IKEA's fees?"), ("Do you deliver abroad?", "Does IKEA deliver abroad?"), ("are you open today", "is IKEA open today"),
         ("How do I close my Acme account?", "How do I close my IKEA account?"), ("Does acme Pay work?", "Does IKEA work?"), ("Where is my card?", None), ("Can you tell me more?", None),
-        ("thanks for your help", None), ("Do you know why?", None), ("Do you guys ship abroad?", "Does IKEA ship abroad?"), ("How old do you have to be?", None),
+        ("thanks for your help", None), ("Do you know why?", None), ("Do you guys ship abroad?", "Does IKEA ship abroad?"), ("How old do you have to be?", None), ("Why did you cancel my payment?", None),
         ("Will your card work when you move?", None), ("Do you charge a fee? I hope not.", None),
     ],
 )  # fmt: skip

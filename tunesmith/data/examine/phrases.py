@@ -21,10 +21,15 @@ BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 BOILERPLATE_MARKS = (
-    "as a", "i am", "i'm a", "i’m", "i'm", "cutoff", "cut-off", "cut off", "my last", "language model", "als ", "ich bin", "en tant", "como ", "come ", "in quanto", "jako ",
-    "som ", "tekoäly", "kielimalli", "как ", "модель", "як ", "作为", "身為", "として", "언어", "인공지능", "ai 어", "bir ", "मॉडल", "نموذج", "mô hình", "sebagai",
+    "language model", " ai", "artificial", "virtual assistant", "chatbot", "chat bot", "by openai", "cutoff", "cut-off", "cut off", "my last", "machine learning model", "sprachmodell", " ki-", " ki ",
+    "ki-", "en tant que ", "en tant qu'", "modelo de ", "inteligencia", "como ia", "asistente", "assistente", "modello ", "intelligenza", "come ia", "taalmodel", "kunstmatige", "model bahasa", "jako si",
 )  # fmt: skip
 """One of them stands in every text with such a phrase; cheap to look for."""
+OTHER_BOILERPLATE_MARKS = (
+    "künstliche", "en tant qu’", "modèle", "inteligência", "język", "sztuczn", "jazykový", "umělá", "språkmodell", "kunstig", "tekoäly", "kielimalli", "языковая", "искусств", "нейросеть", "как ии", "мовна",
+    "人工", "ai", "语言模型", "語言模型", "型语言", "言語モデル", "언어", "인공지능", "yapay zek", "dil modeli", "मॉडल", "نموذج", "mô hình",
+)  # fmt: skip
+"""The same for texts with other letters than ASCII."""
 ABOUT_AI = re.compile(
     r"\b(?:ai|a\.i\.|robot|bot|chat ?bot|human|chatgpt|gpt|llms?|language model|artificial intelligence|assistant|virtual|ki|ia|ии|who are you|what are you)\b|人工智能|あなたは|你是|künstliche intelligenz|intelligence artificielle|inteligencia artificial",
     re.IGNORECASE,
@@ -35,7 +40,25 @@ PLACEHOLDER = re.compile(
     r"|<(?:your|insert|enter|add)[ _-][^<>\n]{1,40}>|<(?:answer|response|output|placeholder)>|\{\{ ?[\w.]{1,40} ?\}\}|(?<![\w-])(?:TODO|FIXME|TBD)(?![\w-])|\basdf(?:gh|jkl|asdf)?\b|\bqwerty?uiop\b|\bblah blah\b",
     re.IGNORECASE,
 )
-PLACEHOLDER_MARKS = ("lorem", "[", "<", "{{", "todo", "fixme", "tbd", "asdf", "uiop", "blah")
+PLACEHOLDER_MARKS = (
+    "lorem",
+    "[",
+    "{{",
+    "<your",
+    "<insert",
+    "<enter",
+    "<add",
+    "<answer",
+    "<response",
+    "<output",
+    "<placeholder",
+    "todo",
+    "fixme",
+    "tbd",
+    "asdf",
+    "uiop",
+    "blah blah",
+)
 SHOUTED = re.compile(r"todo|fixme|tbd", re.IGNORECASE)
 """Count in capitals only: a to-do list is a list."""
 FILLERS = frozenset(

@@ -152,7 +152,8 @@ def echoes(answer: str, view: View) -> Flag | None:
 def boilerplate(answer: str, view: View) -> Flag | None:
     """A stock phrase of an assistant, in a row that is not about assistants."""
     lower = answer.lower()
-    if not any(mark in lower for mark in phrases.BOILERPLATE_MARKS):
+    marks = phrases.BOILERPLATE_MARKS if answer.isascii() else phrases.BOILERPLATE_MARKS + phrases.OTHER_BOILERPLATE_MARKS
+    if not any(mark in lower for mark in marks):
         return None
     match = phrases.BOILERPLATE.search(answer)
     return Flag("boilerplate", match[0][:EXCERPT]) if match and not phrases.ABOUT_AI.search(view.question) else None

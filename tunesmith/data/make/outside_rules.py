@@ -29,10 +29,11 @@ _THING = re.compile(
 )
 _PLURAL = re.compile(r"[^su]s\Z")
 _YOUR = re.compile(r"\byour\b(?!\s+(?:help|time|support|answer|assistance))", re.I)
-_YOU = re.compile(r"\b(do|are|will|did)\s+you\b(?:\s+(?:guys|all|people)\b)?(?!\s+(?:think|know|mean|tell|help|want|need|have\s+to))", re.I)
+_YOU = re.compile(r"\b(do|are|will)\s+you\b(?:\s+(?:guys|all|people)\b)?(?!\s+(?:think|know|mean|tell|help|want|need|have\s+to))", re.I)
 _YOURSELF = re.compile(r"\byou(?:r|rs)?\b", re.I)
 _SENTENCE_END = re.compile(r"[.?!]\s+\S")
-_DOES = {"do": "does", "are": "is", "will": "will", "did": "did"}
+_DOES = {"do": "does", "are": "is", "will": "will"}
+"""`did you` is left out: what another company did to a customer may well be the user's business."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ def by_slot(question: str, slots: Mapping[str, Sequence[str]], own: Vocabulary, 
     if not choices:
         return None
     place, word = rng.choice(choices)
+    if _YOURSELF.search("".join(tokens[: place - 2] + tokens[place:])):
+        return None  # `from your ATM` keeps it in the domain
     if tokens[place - 2].lower() in ("a", "an"):
         tokens[place - 2] = _cased(article(word), tokens[place - 2])
     return "".join([*tokens[:place], f"{word} ", *tokens[place:]])

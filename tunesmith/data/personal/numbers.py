@@ -44,7 +44,7 @@ _ODD_GAPS = str.maketrans("\u00a0\u2009\u202f\u2010\u2011\u2012\u2013", "   ----
 _GLUED = re.compile(r"[\w+#/\\&@_-]\Z|[0-9][.,]\Z|[$€£¥₹]\s?\Z", re.ASCII)
 """Before a number: it is part of something else, or an amount."""
 _GOES_ON = re.compile(
-    r"[\w\\@]|[-–/.,:][0-9A-Za-z]|\s?(?:[$€£¥₹%]|(?:usd|eur|euros?|dollars?|km|kg|ms|mb|gb|tokens|rows|people|units)\b)", re.IGNORECASE | re.ASCII
+    r"[\w\\@]|[-–/.,:][0-9A-Za-z]|\s?(?:[$€£¥₹%=*×÷]|(?:usd|eur|euros?|dollars?|km|kg|ms|mb|gb|tokens|rows|people|units)\b)", re.IGNORECASE | re.ASCII
 )
 _CARD_WORD = re.compile(
     r"card|visa|master|amex|maestro|karte|tarjeta|\bcarte|carta|cartão|cartao|kaart|kart[aąęyu]\b|kort|карт|カード|卡|카드|कार्ड|بطاقة|debit|credit|kredit|pan\b",
@@ -94,7 +94,11 @@ def numbers(text: str) -> list[Span]:
 def _found(text: str, kind_of: Callable[[Piece, str], str | None], least: int) -> Iterator[Span]:
     done = 0
     for match in _RUN.finditer(text):
-        if sum(c.isdigit() for c in match[0][:400]) < least or (least == MIN_DIGITS and text[match.start() - 1 : match.start()] == "+"):
+        if (
+            len(match[0]) < least
+            or sum(map(str.isdigit, match[0][:400])) < least
+            or (least == MIN_DIGITS and text[match.start() - 1 : match.start()] == "+")
+        ):
             continue  # behind a plus: a country's code, and what follows is no number of its own
         for piece in pieces(match, least):
             if piece.start >= done and (kind := kind_of(piece, text)):

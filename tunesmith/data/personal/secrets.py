@@ -39,8 +39,9 @@ _NAMES = (
     "bearer",
 )
 _OTHER_NAMES = ("hasł", "lösenord", "şifre", "парол", "密码", "密碼", "パスワード", "비밀번호")
-_DENSE = 20
-"""Letters without a space that every issuer's key has."""
+KEY_LETTERS = 20
+"""Without a space between: the least that every issuer's key has."""
+_DENSE = re.compile(r"[A-Za-z0-9_-]{14}")
 _NAME = (
     r"(?P<name>pass(?:wor[dt]|wd|phrase|code)?|pwd|kennwort|contraseñ?n?a|clave|mot de passe|senha|wachtwoord|hasł[oa]|lösenord(?:et)?|adgangskode|salasana|parola|şifre|парол[ья]"
     r"|密码|密碼|パスワード|비밀번호|(?:api|access|account|auth|secret|client|private|signing|encryption|subscription|webhook|refresh|session)[_ -]?(?:key|token|secret)|apikey|secret|token)"
@@ -86,7 +87,7 @@ def secrets(text: str) -> list[Span]:
     found: list[Span] = []
     if "PRIVATE KEY" in text or "Private-Lines" in text:
         found += [Span("private_key", *m.span()) for pattern in (_PRIVATE, _PUTTY) for m in pattern.finditer(text)]
-    if max(map(len, text.split()), default=0) >= _DENSE:
+    if any(len(word) >= KEY_LETTERS and _DENSE.search(word) for word in text.split()):
         for mark, pattern in PATTERNS.items():
             if mark in text:
                 found += [Span("secret", *m.span()) for m in pattern.finditer(text) if is_mixed(m[0])]
