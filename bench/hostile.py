@@ -253,6 +253,8 @@ def aftermath(world: World, target: Target, outside: dict[str, tuple[int, int]],
     for name, text in [*target.logs(), ("/metrics", page)]:
         found += [f"{name} holds {what}" for what, never in (("a row's text", MARK), ("a traceback", "Traceback")) if never in text]
         found += [f"{name} holds a key" for secret in world.secrets if secret in text]
+        if "Traceback" in text:
+            print(text[max(0, text.index("Traceback") - 400) :][:6000])
     return found
 
 

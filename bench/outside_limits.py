@@ -1,6 +1,6 @@
 """Where a user's domain ends: the limits of `tunesmith/data/make/outside_distance.py`, fixed on CLINC150 and checked on BANKING77.
 
-    python -m bench.outside_limits --clinc data_full.json --domains domains.json [--banking folder with train.csv and test.csv]
+    python -m bench.outside_limits --clinc data_full.json --domains domains.json --banking folder-with-train.csv-and-test.csv
 
 Each of CLINC150's ten domains is the user's in turn (its training questions, all or some of them). Asked are the domain's held-out questions, which
 must not be declined, and those of the other domains and the out-of-scope ones, which may. Shown is which share of each lies below fixed limits, and
@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.paraphrases import split
-from bench.vectors import vectors
+from bench.vectors import banking, vectors
 from tunesmith.data.make.outside_distance import Domain, Embed, own_topics
 from tunesmith.data.make.outside_pool import shipped_questions
 
@@ -95,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clinc", type=Path, required=True)
     parser.add_argument("--domains", type=Path, required=True)
-    parser.add_argument("--banking", type=Path, help="BANKING77, whole; without it the cut under bench/data")
+    parser.add_argument("--banking", type=Path, required=True, help="folder with train.csv and test.csv")
     parser.add_argument("--only-banking", action="store_true")
     given = parser.parse_args()
     full = json.loads(given.clinc.read_text(encoding="utf-8"))
@@ -112,7 +111,7 @@ def main() -> None:
     for way, embed in ways.items():
         for name, intents in ({} if given.only_banking else domains).items():
             topics_taken(f"CLINC150 {name}", Domain([text for text, intent in full["train"] if intent in intents], background, embed()))
-        own, asked = split("train", given.banking)[0], split("test", given.banking)[0]
+        own, asked = banking(given.banking, "train")[0], banking(given.banking, "test")[0]
         domain = Domain(
             own, background, kept_vectors([*own, *asked, *background], f"outside-banking-{len(own)}") if way == "sentence vectors" else None
         )

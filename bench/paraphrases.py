@@ -1,6 +1,6 @@
 """What paraphrases by rule do to labels: does a classifier find the parent's label in them as often as in the row itself, and do they help?
 
-    python -m bench.paraphrases --data banking77 --rows 1500       # a folder with train.csv and test.csv; without it the cut under bench/data
+    python -m bench.paraphrases --data banking77 --rows 1500       # a folder with train.csv and test.csv
     python -m bench.paraphrases --use --seeds 3                    # what they are worth, instead of what they preserve
 
 BANKING77. The classifier (logistic regression on sentence vectors) is trained on the training rows; the paraphrased rows are those of the test split,
@@ -10,7 +10,6 @@ which it has not seen. Then it is trained on few rows of each label, with and wi
 from __future__ import annotations
 
 import argparse
-import csv
 import random
 import time
 from collections import defaultdict
@@ -42,16 +41,6 @@ def rows_of(texts: Sequence[str], labels: I64, names: Sequence[str]) -> list[Rec
     ]
 
 
-def split(name: str, folder: Path | None, names: Sequence[str] = ()) -> tuple[list[str], I64, list[str]]:
-    """(questions, numbers of their labels, names of the labels) of `train` or `test`."""
-    if folder is None:
-        return banking(name)
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    known = list(names) or sorted({row["category"] for row in rows})
-    return [row["text"] for row in rows], np.array([known.index(row["category"]) for row in rows]), known
-
-
 def question(row: Made) -> str:
     """What a made row asks."""
     assert row.messages is not None
@@ -70,10 +59,10 @@ def fitted(x: F32, y: I64) -> LogisticRegression:
     return LogisticRegression(C=10.0, max_iter=400).fit(x, y)
 
 
-def preservation(folder: Path | None, most: int, changes: Sequence[str]) -> None:
+def preservation(folder: Path, most: int, changes: Sequence[str]) -> None:
     """Print how often the parent's label is found, by kind of change."""
-    train, train_labels, names = split("train", folder)
-    test, test_labels, _ = split("test", folder, names)
+    train, train_labels, names = banking(folder, "train")
+    test, test_labels, _ = banking(folder, "test")
     some = sorted(random.Random(0).sample(range(len(test)), min(most, len(test))))
     test, test_labels = [test[i] for i in some], test_labels[some]
     model = fitted(vectors(train, f"paraphrases-train-{len(train)}").every(), train_labels)
@@ -116,10 +105,10 @@ def preservation(folder: Path | None, most: int, changes: Sequence[str]) -> None
             print(f"  {one}")
 
 
-def use(folder: Path | None, seeds: int) -> None:
+def use(folder: Path, seeds: int) -> None:
     """Print what few rows of each label are worth with their paraphrases and without."""
-    train, train_labels, names = split("train", folder)
-    test, test_labels, _ = split("test", folder, names)
+    train, train_labels, names = banking(folder, "train")
+    test, test_labels, _ = banking(folder, "test")
     known = vectors(train, f"paraphrases-train-{len(train)}").every()
     held_out = vectors(test, f"paraphrases-test-{len(test)}").every()
     for few in (3, 5, 10):
@@ -143,7 +132,7 @@ def use(folder: Path | None, seeds: int) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with train.csv and test.csv of BANKING77")
+    parser.add_argument("--data", type=Path, required=True, help="folder with train.csv and test.csv of BANKING77")
     parser.add_argument("--rows", type=int, default=1500, help="test rows that are said otherwise")
     parser.add_argument("--changes", nargs="*", default=[], help="only these kinds or strengths")
     parser.add_argument("--seeds", type=int, default=3)

@@ -2,10 +2,14 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tests.ears import Ears
+from tunesmith.data.examine.meaning import Encoder
+from tunesmith.data.examine.meaningful import Tools
 from tunesmith.doctor import Doctor
 from tunesmith.errors import BadData, BadProject
 from tunesmith.spec.checkup import Checkup, Mending
@@ -193,3 +197,61 @@ def test_the_review_file_asks_about_contradictions(tmp_path, store):
         ("contradiction", "10", "e", ""),
     ]
     assert "<h1>" in (tmp_path / "r.html").read_text()
+
+
+def by_letters(texts):
+    """Vectors that tell texts apart by their letters."""
+    vectors = np.array([[text.count(letter) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts], np.float32) + 0.01
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def selector(tmp_path, store, name="a.csv"):
+    made = Doctor(Checkup(root=str(tmp_path), sources=(Source(file=name, input="text", label="label"),), meaning="on"), store, Ears())
+    made.encoder = (SimpleNamespace(digest="letters"), "")  # in place of the weights, which a test need not have
+    made.tools = lambda: Tools(encoder=Encoder(by_letters, 26, "letters"))
+    return made
+
+
+def test_a_selection_is_a_version_whose_parent_undoes_it(tmp_path, store):
+    write(tmp_path / "a.csv", rows())
+    before = (tmp_path / "a.csv").read_bytes()
+    one = selector(tmp_path, store)
+    result = one.selected(Mending(checkup=one.checkup, select=25), 25)
+    with (tmp_path / "a.selected.csv").open(encoding="utf-8", newline="") as file:
+        kept = list(csv.reader(file))[1:]
+    assert len(kept) == 25
+    assert all(row in rows() for row in kept)
+    version, parent = store.get(result["version"]), store.get(result["parent"])
+    assert (version.load(Version).number, version.parents) == (1, (parent.name,))
+    assert version.load(Version).gave_up.of == 120
+    assert (parent.path / "1-a.csv").read_bytes() == before == (tmp_path / "a.csv").read_bytes()
+    assert len((version.path / "diff.jsonl").read_text().splitlines()) == 95
+    again = selector(tmp_path, store)
+    assert again.selected(Mending(checkup=again.checkup, select=25), 25)["version"] == version.name
+    smaller = selector(tmp_path, store, "a.selected.csv")
+    assert smaller.selected(Mending(checkup=smaller.checkup, select=10, out="less"), 10)["parent"] == version.name
+    assert len((tmp_path / "less" / "a.csv").read_text().splitlines()) == 11
+
+
+def test_a_selection_writes_over_nothing_of_a_person(tmp_path, store):
+    write(tmp_path / "a.csv", rows())
+    (tmp_path / "a.selected.csv").write_text("mine")
+    one = selector(tmp_path, store)
+    with pytest.raises(BadProject, match="is there already"):
+        one.selected(Mending(checkup=one.checkup, select=25), 25)
+    assert [artifact.kind for artifact in store.artifacts()] == []
+
+
+def test_documents_hold_no_rows_to_select(tmp_path, store):
+    (tmp_path / "a.md").write_text("# One\n\ntext\n")
+    one = Doctor(Checkup(root=str(tmp_path), sources=(Source(file="a.md"),), meaning="on"), store, Ears())
+    one.encoder = (SimpleNamespace(digest="letters"), "")
+    with pytest.raises(BadData, match="is a document and holds no rows"):
+        one.selected(Mending(checkup=one.checkup, select=5), 5)
+
+
+def test_without_an_encoder_nothing_is_selected(tmp_path, store):
+    write(tmp_path / "a.csv", rows())
+    one = doctor(tmp_path, store)
+    with pytest.raises(BadProject, match="needs the encoder"):
+        one.selected(Mending(checkup=one.checkup, select=5), 5)

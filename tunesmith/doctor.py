@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,8 @@ from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
 
 PAGE = "report.html"
-MENDED = ".mended"
+MENDED, SELECTED = ".mended", ".selected"
+"""What the name of a file gets that is written beside the one that was read."""
 
 
 def doctor(job: Job, store: Store, monitor: Monitor) -> dict[str, Any]:
@@ -36,7 +37,8 @@ def doctor(job: Job, store: Store, monitor: Monitor) -> dict[str, Any]:
     if job.kind == "check":
         return Doctor(Checkup.model_validate(job.payload), store, monitor).checked()
     order = Mending.model_validate(job.payload)
-    return Doctor(order.checkup, store, monitor).mended(order)
+    asked = Doctor(order.checkup, store, monitor)
+    return asked.mended(order) if order.select is None else asked.selected(order, order.select)
 
 
 @dataclass
@@ -144,8 +146,8 @@ class Doctor:
         bench = new_bench(self.store)
         more: dict[str, Any] = {}
         if encoder is not None:
-            opened = bench.embedder(encoder.id)
-            more["encoder"] = Encoder(opened.embed, int(opened.network.config.hidden_size), f"{encoder.digest} {ANSWER_VERSION}")
+            opened = bench.embedder(encoder.id, quick=True)
+            more["encoder"] = Encoder(opened.embed, opened.width, f"{encoder.digest} {ANSWER_VERSION} {opened.dtype}")
         if self.base is not None:
             engine = Engine(bench.model(self.base.id))
             more |= {"measure": lambda rows: answer_losses(engine, rows), "answers": engine, "base": self.base.id}
@@ -188,7 +190,7 @@ class Doctor:
         targets = self.targets(order)
         reviewed = read_review(self.root / order.reviewed, order.reviewed, found) if order.reviewed else []
         made = mending(found, order.decisions, reviewed)
-        parent = self.parent()
+        parent = self.parent(lambda: found.rows)
         version = self.version(artifact, found, order, reviewed, made, parent)
         written = self.export(version, targets)
         forgotten = self.forget(parent, version, artifact) if order.forget else None
@@ -215,8 +217,8 @@ class Doctor:
         step = Step("check", f"mend {', '.join(found.files)}", "version", inputs, parents=(parent.name,))
         return self.steps.do(step, make, version_words, Version)[0]
 
-    def parent(self) -> Artifact:
-        """The version whose files these are, byte for byte; where there is none, they are put into the store as they came."""
+    def parent(self, read: Callable[[], Mapping[str, int]]) -> Artifact:
+        """The version whose files these are, byte for byte; where there is none, they are put into the store as they came. `read`: file → its rows."""
         from tunesmith.data.mend.run import as_they_came
 
         settled, _ = self.settled
@@ -225,7 +227,7 @@ class Doctor:
             if sorted(one.sha256 for one in artifact.load(Version).files.values()) == sorted(wanted.values()):
                 return artifact
         step = Step("check", f"keep {', '.join(wanted)} as they came", "version", {"came": wanted})
-        return self.steps.do(step, lambda work: as_they_came(settled, self.examination[1].rows, work.path), version_words, Version)[0]
+        return self.steps.do(step, lambda work: as_they_came(settled, read(), work.path), version_words, Version)[0]
 
     def targets(self, order: Mending) -> dict[str, Path]:
         """File → where its mended form is written.
@@ -237,8 +239,9 @@ class Doctor:
         for source in self.checkup.sources:
             path = Path(source.file)
             suffix = ".jsonl" if path.suffix.lower() == ".parquet" else path.suffix
-            name = path.name.removesuffix(path.suffix).removesuffix(MENDED)
-            made[source.file] = (folder / f"{name}{suffix}") if folder else self.root / path.with_name(f"{name}{MENDED}{suffix}")
+            name = path.name.removesuffix(path.suffix).removesuffix(MENDED).removesuffix(SELECTED)
+            mark = MENDED if order.select is None else SELECTED
+            made[source.file] = (folder / f"{name}{suffix}") if folder else self.root / path.with_name(f"{name}{mark}{suffix}")
         twice = [str(path) for path in made.values() if list(made.values()).count(path) > 1]
         problems = [
             Problem("two files would be written to one", path, fix="mend them one by one, or give them other names") for path in sorted(set(twice))
@@ -259,6 +262,46 @@ class Doctor:
         if problems:
             raise BadProject(problems=problems)
         return made
+
+    def selected(self, order: Mending, count: int) -> dict[str, Any]:
+        """The name of the version with so many of the rows, and its files as they were written.
+
+        Raises: BadData, BadProject, NotFound before anything is written; NotEnoughData if there is nothing to choose from.
+        """
+        from tunesmith.data.mend.run import row_counts
+        from tunesmith.data.mend.selecting import VERSION, select
+
+        settled, _ = self.settled
+        encoder, why_not = self.encoder
+        if encoder is None:
+            raise BadProject(
+                "rows are chosen by their meaning, which needs the encoder",
+                where="--rows",
+                got=why_not,
+                fix=f"tunesmith models pull {self.checkup.encoder}",
+            )
+        targets = self.targets(order)
+        parent = self.parent(lambda: row_counts(settled))
+        inputs = {
+            "version": VERSION,
+            "answers": ANSWER_VERSION,
+            "sources": [one.source.model_dump(mode="json") for one in settled],
+            "files": self.digests(self.checkup.sources),
+            "rows": count,
+            "encoder": encoder.digest,
+            "base": self.base.digest if self.base else None,
+            "seed": self.checkup.seed,
+            "parent": parent.name,
+        }
+
+        def make(work: Work) -> Version:
+            made = select(settled, count, self.tools(), work.path, work.scratch, self.monitor)
+            return made.model_copy(update={"number": parent.load(Version).number + 1})
+
+        names = ", ".join(self.digests(self.checkup.sources))
+        step = Step("check", f"select {count:,} rows of {names}", "version", inputs, parents=(parent.name,))
+        version = self.steps.do(step, make, version_words, Version)[0]
+        return {"version": version.name, "parent": parent.name, "files": self.export(version, targets)}
 
     def export(self, version: Artifact, targets: dict[str, Path]) -> dict[str, str]:
         """Write the version's files; file as named by the user → where its mended form is."""

@@ -19,7 +19,7 @@ from tunesmith.settings import secret
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.make_order import MakeOrder
-from tunesmith.spec.making import Making
+from tunesmith.spec.making import Limits, Making
 from tunesmith.spec.making_teacher import Estimate, LocalTeacher, RemoteTeacher
 from tunesmith.spec.model import LocalModel
 from tunesmith.store.artifacts import Artifact, Store
@@ -27,10 +27,11 @@ from tunesmith.store.disk import disk_faults, file_digest
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
 
-VERSION = 1
+VERSION = 2
 """Raised when the same inputs would give other rows."""
 ROWS = "rows.jsonl"
 WITH_OWN_ROWS = ("outside", "paraphrases")
+OF_DOCUMENTS = ("questions", "corpus", "teacher")
 
 
 def make(job: Job, store: Store, monitor: Monitor) -> dict[str, Any]:
@@ -108,16 +109,39 @@ class Maker:
     def making(self) -> tuple[Artifact, Making]:
         """The rows, made or found."""
         order = self.order
-        inputs = {
-            "version": VERSION,
-            "answers": ANSWER_VERSION,
-            "order": order.model_dump(mode="json", exclude={"root", "out", "force", "estimate_only"}),
-            "files": tree_digests(self.root, [*order.paths, *(one.file for one in order.sources)]),
-            "encoder": self.encoder.digest if self.encoder else None,
-            "teacher": self.local_teacher.digest if self.local_teacher else None,
-        }
-        step = Step("make", f"make {order.kind} of {', '.join([*order.paths, *(one.file for one in order.sources)])[:80]}", "making", inputs)
+        step = Step("make", f"make {order.kind} of {', '.join([*order.paths, *(one.file for one in order.sources)])[:80]}", "making", self.inputs)
         return Steps(self.store, self.monitor).do(step, self._make, lambda found: f"{found.rows:,} rows", Making)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the rows depend on; where they are written, and what a teacher is paid, changes none of them."""
+        order = self.order
+        wishes = (order.questions, order.threads, order.corpus, order.taught, order.outside, order.paraphrases)
+        tokenizer = [order.corpus.tokenizer] if order.corpus and order.corpus.tokenizer else []
+        computes = self.encoder is not None or self.local_teacher is not None
+        return {
+            "version": VERSION,
+            "kind": order.kind,
+            "wishes": [one.model_dump(mode="json") for one in wishes if one is not None],
+            "paths": list(order.paths),
+            "sources": [one.model_dump(mode="json") for one in order.sources],
+            "files": tree_digests(self.root, [*order.paths, *(one.file for one in order.sources), *tokenizer]),
+            "limits": Limits().model_dump(mode="json") if order.kind in OF_DOCUMENTS else None,
+            "with_own_rows": order.kind in WITH_OWN_ROWS and not order.only_made,
+            "answers": ANSWER_VERSION if computes else None,
+            "encoder": self.encoder.digest if self.encoder else None,
+            "teacher": self._teacher_inputs(),
+        }
+
+    def _teacher_inputs(self) -> dict[str, Any] | None:
+        """What a teacher's answers depend on: which one it is, and what may leave a question without an answer."""
+        teacher = self.order.teacher
+        if isinstance(teacher, RemoteTeacher):
+            bound = {"budget", "prompt_price", "answer_price"} if teacher.budget is not None else set()
+            return teacher.model_dump(mode="json", include={"base_url", "model", "attempts", "timeout_s", *bound})
+        if isinstance(teacher, LocalTeacher) and self.local_teacher is not None:
+            return {"weights": self.local_teacher.digest, "checkpoint": teacher.checkpoint}
+        return None
 
     @cached_property
     def local_teacher(self) -> LocalModel | None:

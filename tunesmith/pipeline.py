@@ -47,6 +47,8 @@ from tunesmith.store.work import Work
 
 VERSION = 3
 """Part of every report's key; raised when the same measurements would give another report or page."""
+WORST = 3
+"""Findings about the data that are said before anything is trained."""
 
 
 def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
@@ -102,8 +104,20 @@ def opened(payload: dict[str, Any], store: Store, monitor: Monitor) -> Line:
     return Line(project, path, store, monitor, str(name), shlex.join(["tunesmith", "run", path.name, *words]))
 
 
+def tell_findings(line: Line) -> None:
+    """Say the worst that was found in the data, and the command that shows all of it."""
+    grave = [one for one in line.dataset[1].findings if one.severity != "note"]
+    for one in grave[:WORST]:
+        line.monitor.emit(Note(level="warning", text=one.words()))
+    if grave:
+        line.monitor.emit(
+            Note(text=f"all that was found in the data, and what mends it: {shlex.join(['tunesmith', 'data', 'check', line.path.name])}")
+        )
+
+
 def train_only(line: Line) -> dict[str, Any]:
     """A checkpoint, registered under the project's name."""
+    tell_findings(line)
     artifact, _ = line.checkpoint()
     line.store.register(line.model, artifact.name)
     return {"checkpoint": artifact.name, "model": line.model}
@@ -134,6 +148,7 @@ def run(line: Line, since: float | None = None) -> dict[str, Any]:
     from tunesmith.decide.run import next_step
 
     started = time.time() if since is None else since
+    tell_findings(line)
     dataset, train_rows = line.dataset[1], line.references("train")
     base, inherited = line.footing.base.id, line.footing.parent[1].prompt if line.footing.parent else None
     if line.project.rivals.classifier and len(dataset.labels) > 1:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.console.conftest import Served
-from tunesmith.console import connection
+from tunesmith.console import connection, gate
 
 SHAPE = {"message", "type", "param", "code"}
 
@@ -25,6 +25,14 @@ def everything(raw: socket.socket) -> bytes:
     found = b""
     while piece := raw.recv(65_536):
         found += piece
+    return found
+
+
+def answered(raw: socket.socket) -> bytes:
+    """One answer in JSON; its head and its body may come apart."""
+    found = raw.recv(65_536)
+    while not found.endswith(b"}"):
+        found += raw.recv(65_536)
     return found
 
 
@@ -48,7 +56,7 @@ def refusal(answer: bytes) -> tuple[int, str]:
         (b"GET /v1/models HTTP/1.1\r\n\r\n", 400, "invalid_http"),
         (b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400, "invalid_http"),
         (b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "invalid_http"),
-        (b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000, 431, "headers_too_large"),
+        (b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 400_000, 431, "headers_too_large"),
     ],
 )
 def test_what_is_no_http_gets_the_one_error_body(served, sent, status, code):
@@ -58,10 +66,25 @@ def test_what_is_no_http_gets_the_one_error_body(served, sent, status, code):
     assert [line["status"] for line in lines] == [status]
 
 
+def test_a_large_body_that_nobody_reads_does_not_cost_its_sender_the_answer(served):
+    for path, secret, status in (
+        ("/v1/uploads/x/cancel", served.secret, 404),
+        ("/v1/models", served.secret, 405),
+        ("/v1/files", "wrong-wrong-wrong", 401),
+    ):
+        with connect(served) as raw:
+            size = 4 << 20
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+            raw.sendall(head.encode() + b"x" * size)
+            answer = everything(raw)
+            assert int(answer.split()[1]) == status
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"].keys() == SHAPE
+
+
 def test_a_second_request_that_is_none_is_refused_behind_the_first(served):
     with connect(served) as raw:
         raw.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert raw.recv(65_536).startswith(b"HTTP/1.1 200")
+        assert answered(raw).startswith(b"HTTP/1.1 200")
         raw.sendall(b"nonsense\r\n\r\n")
         assert refusal(everything(raw)) == (400, "invalid_http")
 
@@ -69,7 +92,7 @@ def test_a_second_request_that_is_none_is_refused_behind_the_first(served):
 def test_nonsense_behind_an_answer_that_was_given_early_ends_the_connection(served, caplog):
     with connect(served) as raw:  # without a key: the body is not waited for
         raw.sendall(b"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
-        assert raw.recv(65_536).startswith(b"HTTP/1.1 401")
+        assert answered(raw).startswith(b"HTTP/1.1 401")
         raw.sendall(b"no chunk\r\n")
         assert everything(raw) == b""
     assert [record for record in caplog.records if record.exc_info] == []
@@ -96,6 +119,7 @@ def test_nonsense_in_a_body_that_is_waited_for_is_refused(served, caplog):
 )
 def test_who_does_not_finish_is_let_go(served, monkeypatch, sent, then, status):
     monkeypatch.setattr(connection, "HEAD_S", 0.3)
+    monkeypatch.setattr(gate, "LINGER_S", 0.3)
     with connect(served) as raw:
         raw.sendall(sent)
         began = time.monotonic()
@@ -131,8 +155,5 @@ def test_a_connection_is_kept_for_the_next_request_however_long_an_answer_took(s
     with connect(served) as raw:
         for _ in range(3):
             raw.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            said = raw.recv(65_536)
-            while not said.endswith(b"}"):  # head and body may come apart
-                said += raw.recv(65_536)
-            assert said.startswith(b"HTTP/1.1 200")
+            assert answered(raw).startswith(b"HTTP/1.1 200")
             time.sleep(0.4)

@@ -15,10 +15,11 @@ from typing import Any
 
 import openai
 import pytest
+import uvicorn
 
 from tunesmith.cli import serve as command
 from tunesmith.cli.main import main
-from tunesmith.console.run import hosts_of
+from tunesmith.console.run import Server, hosts_of
 from tunesmith.settings import settings
 from tunesmith.store.access import Keys
 from tunesmith.store.artifacts import Store
@@ -61,6 +62,21 @@ def test_a_server_from_its_start_to_its_end(home):
         assert said["key"] is None
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_before_the_server_listens_is_not_lost(number):
+    async def app(scope, receive, send):
+        raise AssertionError("nobody asked")
+
+    before = signal.getsignal(number)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server(uvicorn.Config(app, lifespan="off", log_config=None))
+        with server.told_by_signals():
+            signal.raise_signal(number)
+            server.run(sockets=[listener])
+        assert server.started
+    assert signal.getsignal(number) == before
 
 
 def test_a_key_from_the_environment(home):

@@ -22,6 +22,7 @@ from tunesmith.data.given_survey import ALIKE_JOINED, Limit
 from tunesmith.data.writing import read_rows
 from tunesmith.errors import Interrupted
 from tunesmith.spec.dataset import Dataset, Record
+from tunesmith.spec.finding import Finding
 from tunesmith.spec.job import Silent
 
 ANIMALS = ("lion", "otter", "heron", "badger", "lynx", "viper", "moth", "stork", "bison", "mole", "newt", "hare")
@@ -66,14 +67,19 @@ def written(folder: Path, split: str) -> list[Record]:
     return [record.model_copy(update={"cluster": None, "label": None}) for record in read_rows(folder / "out", split)]  # type: ignore[arg-type]
 
 
-def told(found: Dataset, words: str) -> str:
-    (one,) = [warning for warning in found.profile.warnings if words in warning]
+def told(found: Dataset, kind: str, file: str = "file-training") -> Finding:
+    (one,) = [finding for finding in found.findings if (finding.kind, finding.file) == (kind, file)]
     return one
+
+
+def graver(found: Dataset) -> list[str]:
+    """What a job warns of: everything but what is only good to know."""
+    return [finding.kind for finding in found.findings if finding.severity != "note"]
 
 
 def test_sound_files_raise_no_concern(tmp_path):
     found = go(tmp_path, rows(60), rows(12, 1000))
-    assert found.profile.warnings == ()
+    assert graver(found) == []
     assert found.rows == {"train": 60, "dev": 12, "test": 0}
     assert (found.leak_proof.exact_pairs, found.leak_proof.near_pairs) == (0, 0)
     assert found.leak_proof.pairs_compared >= 72
@@ -105,27 +111,30 @@ def test_without_a_validation_file_nothing_is_compared(tmp_path):
     found = go(tmp_path, rows(12))
     assert found.rows == {"train": 12, "dev": 0, "test": 0}
     assert found.leak_proof.method == "nothing to compare: there is no validation file"
-    assert "only 12 examples to train on" in told(found, "only 12")
+    assert told(found, "few_rows").message == "few rows; 12 rows; below 50 write a prompt instead"
 
 
 def test_overlap_is_measured_and_told(tmp_path):
     near = row(question(5).replace("why", "wy"), "x", "You know animals.")
     found = go(tmp_path, rows(60), [*rows(10, 1000), *rows(2), near])
     assert (found.leak_proof.exact_pairs, found.leak_proof.near_pairs) == (2, 1)
-    assert told(found, "ask the same").startswith("2 of 13 validation examples ask the same as a training example (11 as 1, 12 as 2)")
-    assert told(found, "nearly").startswith("1 of 13 validation examples ask nearly the same as a training example (13 as 6)")
+    leak, near_leak = told(found, "leak"), told(found, "near_leak")
+    assert (leak.lines, near_leak.lines) == ((1, 2), (6,))
+    assert leak.message == "rows that also stand in the file to judge with: 2 of 60 rows (3 %)"
+    assert [[(place.file, place.line) for place in pair] for pair in near_leak.clusters] == [[("file-training", 6), ("file-validation", 13)]]
 
 
 def test_a_row_that_is_like_two_counts_once(tmp_path):
     like = [row(question(5) + ending, "x", "You know animals.") for ending in ("", "s", "t")]
     found = go(tmp_path, [*rows(60, 100), *like[:2]], [*rows(10, 1000), like[2]])
     assert found.leak_proof.near_pairs == 2
-    assert told(found, "nearly").startswith("1 of 11 validation examples ask nearly the same as a training example (11 as 61)")
+    assert told(found, "near_leak").lines == (61, 62), "both training rows that it is like"
 
 
 def test_one_file_for_both_is_all_overlap(tmp_path):
     found = go(tmp_path, rows(60), rows(60))
     assert (found.leak_proof.exact_pairs, found.leak_proof.near_pairs) == (60, 0)
+    assert told(found, "leak").count == 60
 
 
 def test_many_alike_rows_are_sampled_and_the_proof_says_so(tmp_path):
@@ -141,9 +150,9 @@ def test_repetition_and_contradiction(tmp_path):
     doubled = row(question(2).upper(), f"because of  {question(2 + 10**6)}, and so on and on.", "You know animals.")
     near = row(question(5).replace("why", "wy"), "x", "You know animals.")
     found = go(tmp_path, [*rows(60), doubled, row(question(3), "No.", "You know animals."), near])
-    assert told(found, "say the same").startswith("1 training examples say the same as an earlier one (61 as 3)")
-    assert told(found, "several answers").startswith("one question has several answers (examples 4 and 62)")
-    assert told(found, "near duplicates").startswith("2 training examples are near duplicates of others (6, 63)")
+    assert told(found, "duplicate").lines == (61,)
+    assert told(found, "contradiction").lines == (4, 62)
+    assert told(found, "near_contradiction").lines == (6, 63)
     assert (found.profile.conflict_count, len(found.profile.conflicts)) == (1, 1)
     assert [origin.line for origin in found.profile.conflicts[0].origins] == [4, 62]
     assert found.profile.conflicts[0].answers[1] == "No."
@@ -163,9 +172,8 @@ def test_bare_completions_are_compared_as_a_whole(tmp_path):
     training = [{"prompt": "", "completion": question(i)} for i in range(60)]
     found = go(tmp_path, [*training, training[0]], [{"prompt": "", "completion": question(i)} for i in (*range(1000, 1010), 7)])
     assert (found.leak_proof.exact_pairs, found.leak_proof.near_pairs, found.profile.conflict_count) == (1, 0, 0)
-    assert len(found.profile.warnings) == 2
-    assert "(61 as 1)" in told(found, "say the same")
-    assert "(11 as 8)" in told(found, "ask the same")
+    assert graver(found) == ["duplicate", "leak"]
+    assert (told(found, "duplicate").lines, told(found, "leak").lines) == ((61,), (8,))
 
 
 def test_labels_are_recognised_and_weighed(tmp_path):
@@ -173,8 +181,9 @@ def test_labels_are_recognised_and_weighed(tmp_path):
     found = go(tmp_path, training, [row(question(i), "bird") for i in range(1000, 1010)])
     assert (found.task, found.labels) == ("classify", ("bird", "cat", "dog", "rare"))
     assert found.profile.labels["train"] == {"cat": 49, "dog": 50, "rare": 1}
-    assert "`dog` (50), `rare` (1)" in told(found, "most frequent")
-    assert "(`bird` (10))" in told(found, "only in the validation")
+    assert "`dog` has 50 rows, `rare` 1" in told(found, "lopsided_labels").message
+    assert "`bird (10)`" in told(found, "untrained_label").message
+    assert told(found, "rare_label").lines == (8,)
     assert next(iter(read_rows(tmp_path / "out", "train"))).label == "dog"
 
 
@@ -187,14 +196,14 @@ def test_several_trained_turns_are_no_label(tmp_path):
 def test_system_prompts(tmp_path):
     some = [row(question(i), question(-i - 1), (None, "Be kind.", "Be short.")[i % 3]) for i in range(60)]
     found = go(tmp_path, some)
-    assert told(found, "different system prompts").startswith("there are 2 different")
-    assert "20 training examples have no system prompt and the others have one (1, 4, 7, 10, 13 and 15 more)" in told(found, "no system prompt")
+    assert "2 different prompts in 40 rows" in told(found, "several_system_prompts").message
+    assert told(found, "system_prompt_missing").lines == tuple(range(1, 61, 3))
 
 
 def test_tools_alone_are_no_system_prompt(tmp_path):
     tools = [{"type": "function", "function": {"name": "f"}}]
     found = go(tmp_path, [*rows(60), *[row(question(i), question(-i), tools=tools) for i in range(100, 110)]])
-    assert "10 training examples have no system prompt" in told(found, "no system prompt")
+    assert told(found, "system_prompt_missing").lines == tuple(range(61, 71))
 
 
 def test_preferences(tmp_path):
@@ -202,13 +211,16 @@ def test_preferences(tmp_path):
     some += [pair(question(3), "bad 3", f"good {question(503)}"), pair(question(4), "a third answer", "bad 4")]
     found = go(tmp_path, some, method="dpo")
     assert (found.task, found.task_reason, found.profile.conflict_count) == ("generate", "preferences rank answers", 0)
-    assert told(found, "contradict").startswith("1 preferences contradict another one (examples 4 and 61)")
+    assert told(found, "contradiction").lines == (4, 61), "another pair of a question contradicts nothing"
     assert sum(record.rejected is not None for record in read_rows(tmp_path / "out", "train")) == 62
 
 
 def test_personal_data(tmp_path):
     found = go(tmp_path, [*rows(60), row(question(100), "Write to eve@mail.org", "You know animals.")], rows(10, 1000))
-    assert "the training file seems to hold personal data or secrets: e-mail address in 1 (61)" in told(found, "personal data")
+    assert told(found, "email").lines == (61,)
+    assert "mail.org" not in told(found, "email").model_dump_json()
+    both = go(tmp_path, rows(60), [*rows(10, 1000), row("Write to eve@mail.org", "And then?", "You know animals.")])
+    assert told(both, "email", "file-validation").lines == (11,)
 
 
 @pytest.fixture
@@ -225,16 +237,16 @@ def test_truncation_is_foreseen(tmp_path, words):
     fat = row("hi", "yes", "system " * 120)
     tools = [{"type": "function", "function": {"name": "f", "description": "word " * 120}}]
     found = go(tmp_path, [*rows(60), long, fat, row("ho", "no", tools=tools)], limit=Limit(words, 100, "tokens of x"))
-    assert "3 training examples are longer than the 100 tokens that are trained at once (61, 62, 63; the longest has about " in told(
-        found, "longer than"
-    )
-    assert told(found, "teach nothing").startswith("2 training examples teach nothing (62, 63)")
+    cut = told(found, "cut_row")
+    assert sorted(cut.lines) == [61, 62, 63]
+    assert "100 tokens of x are trained at once; the longest has about " in cut.message
+    assert sorted(told(found, "crowded_out").lines) == [62, 63]
     assert found.profile.token_unit == "tokens of x"
 
 
 def test_a_rejected_answer_counts(tmp_path, words):
     some = [pair(question(i), f"good {question(i + 500)}", "word " * (200 if i == 9 else 1)) for i in range(60)]
-    assert "(10; the longest" in told(go(tmp_path, some, method="dpo", limit=Limit(words, 100)), "longer than")
+    assert told(go(tmp_path, some, method="dpo", limit=Limit(words, 100)), "cut_row").lines == (10,)
 
 
 def test_v22_nothing_is_left_of_any_row(tmp_path, words):
@@ -277,5 +289,5 @@ def test_any_sound_files_become_a_data_set(tmp_path, training, validation):
 def test_ten_thousand_rows_are_quick(tmp_path):
     started = time.perf_counter()
     found = go(tmp_path, rows(10_000), rows(500, 20_000))
-    assert found.profile.warnings == ()
+    assert graver(found) == []
     assert time.perf_counter() - started < 30, "some four seconds on an idle machine"

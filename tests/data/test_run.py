@@ -141,7 +141,11 @@ def test_duplicates_conflicts_and_rejections_are_named_with_their_lines(tmp_path
     assert found.profile.conflicts[0].answers == ("pin", "rate")
     assert [o.line for o in found.profile.conflicts[0].origins] == [3, 63]
     assert found.profile.repaired == {"control_characters": 1}
-    assert any("1 question has several answers" in w for w in found.profile.warnings)
+    assert {f.kind: f.lines for f in found.findings if f.group in ("duplicates", "contradictions")} == {
+        "duplicate": (62,),
+        "contradiction": (3, 63),
+        "near_duplicate": (66,),
+    }
     sides = {row.origin.line: split for split in SPLITS for row in read_rows(tmp_path / "out", split)}
     assert sides[3] == sides[63]
     assert sides[7] == sides[66]
@@ -307,6 +311,12 @@ BAD = {
         ],
     ),
     "documents": ("a.md", "# One\ntext\n# Two\ntext\n", NotEnoughData, ["documents without questions and answers", "2 pieces of text"]),
+    "documents in rows": (
+        "a.jsonl",
+        lines(*[{"text": question(i), "group": "a.md", "how": "chunk"} for i in range(12)]),
+        NotEnoughData,
+        ["documents without questions and answers", "12 pieces of text", "continued pre-training"],
+    ),
     "empty": ("a.csv", "", BadData, ["a.csv: is empty"]),
     "wrong encoding": ("a.csv", ("text,label\n" + "où,x\n" * 20).encode("cp1252"), BadData, ["a.csv line 2: is not UTF-8", 'encoding = "cp1252"']),
     "binary": ("a.csv", b"\x89PNG\r\n" + bytes(range(256)) * 20, BadData, ["a.csv: is binary, not text", "first bytes 89 50 4e 47"]),

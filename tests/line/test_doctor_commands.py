@@ -59,6 +59,18 @@ def test_a_run_stops_at_personal_data_until_it_is_decided(place, tmp_path):
     assert "@mail.org" not in stopped.err
     kept = place.run("data", "prepare", project, "--set", "cleaning.personal_data=redact", "--json").json()
     assert kept["dataset"]["profile"]["repaired"]["personal_data"] == 2
+    findings = {found["kind"]: found["lines"] for found in kept["dataset"]["findings"] if found["severity"] != "note"}
+    assert findings == {"duplicate": [12], "mojibake": [22]}, "as `data check` says it, but for what was decided"
+    shown = place.run("data", "show")
+    assert "tunesmith data check a.csv" in shown.out
+    assert "rows that say the same as an earlier row: 1 of 120 rows" in " ".join(shown.out.split())
+
+
+def test_without_the_encoder_no_rows_are_selected(place, tmp_path):
+    write(tmp_path / "a.csv", rows())
+    stopped = place.run("data", "select", "a.csv", "--rows", "20", status=2)
+    assert "all-minilm-l6-v2" in stopped.err
+    assert not (tmp_path / "a.selected.csv").exists()
 
 
 def test_documents_become_rows_that_say_where_they_come_from(place, tmp_path):

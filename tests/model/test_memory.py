@@ -10,7 +10,18 @@ import torch
 
 from tunesmith.errors import DoesNotFit
 from tunesmith.model import memory
-from tunesmith.model.memory import LARGEST_BATCH, SMALLEST_BATCH, Shape, check_serving, choose_batch, free_bytes, kept_keys, to_serve, to_train
+from tunesmith.model.memory import (
+    LARGEST_BATCH,
+    LARGEST_FULL_BATCH,
+    SMALLEST_BATCH,
+    Shape,
+    check_serving,
+    choose_batch,
+    free_bytes,
+    kept_keys,
+    to_serve,
+    to_train,
+)
 from tunesmith.spec.recipe import Choice, Full, Lora
 
 SMOL = Shape(134_515_008, 576, 1536, 30, 9, 64, 3, 49_152, 30 * (4 * 576 + 2 * 64 * 12 + 3 * (576 + 1536)))
@@ -102,6 +113,7 @@ def test_full_fine_tuning_that_does_not_fit_names_lora():
 
 
 def test_a_row_longer_than_the_largest_batch_is_a_batch_of_its_own():
+    assert choose_batch(SMOL, Full(), BF16, free(64e9), 100)[0].value == str(LARGEST_FULL_BATCH), "as fast as larger ones, and smaller"
     assert choose_batch(SMOL, Lora(), BF16, free(640e9), LARGEST_BATCH + 500)[0].value == str(LARGEST_BATCH + 500)
 
 

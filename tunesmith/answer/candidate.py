@@ -59,11 +59,12 @@ class Bench:
             self.loaded[key] = load(base, self.placement, adapter=adapter, weights=weights, memory_limit=self.memory_limit)
         return self.loaded[key]
 
-    def embedder(self, name: str) -> Embedder:
-        """The encoder `name`."""
-        if name not in self.embedders:
-            self.embedders[name] = Embedder(self._sound(name), self.placement)
-        return self.embedders[name]
+    def embedder(self, name: str, *, quick: bool = False) -> Embedder:
+        """The encoder `name`; `quick`: in the placement's dtype, for comparing many texts with one another."""
+        key = f"{name} quick" if quick else name
+        if key not in self.embedders:
+            self.embedders[key] = Embedder(self._sound(name), self.placement, quick=quick)
+        return self.embedders[key]
 
     def _sound(self, name: str) -> LocalModel:
         model = local(self.store.models, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +12,7 @@ from rich.text import Text
 from tunesmith.cli.figures import whole
 from tunesmith.cli.screen import clean, one_line
 from tunesmith.spec.finding import Examination, Finding, Fitness, Severity
-from tunesmith.spec.mending import Version
+from tunesmith.spec.mending import GaveUp, Version
 from tunesmith.store.artifacts import Artifact
 
 VERDICTS: dict[Fitness, tuple[str, str]] = {
@@ -21,7 +21,7 @@ VERDICTS: dict[Fitness, tuple[str, str]] = {
     "not_fit": ("✗ not fit to train", "bold red"),
 }
 MARKS: dict[Severity, tuple[str, str]] = {"block": ("decide", "red"), "mend": ("mend", "yellow"), "review": ("look", "cyan"), "note": ("note", "dim")}
-LINES_SHOWN = 6
+FARTHEST_SHOWN = 3
 
 
 def show_examination(console: Console, artifact: Artifact, found: Examination, named: str) -> None:
@@ -33,7 +33,7 @@ def show_examination(console: Console, artifact: Artifact, found: Examination, n
         for reason in found.reasons:
             console.print(clean(f"  {reason}", "red"), soft_wrap=True)
     if found.findings:
-        console.print(table(found))
+        console.print(table(found.findings, several=len(found.rows) > 1))
     for part, why in found.skipped.items():
         console.print(clean(f"not examined: {part}: {why}", "dim"), soft_wrap=True)
     console.print()
@@ -42,9 +42,8 @@ def show_examination(console: Console, artifact: Artifact, found: Examination, n
         console.print(clean(line), soft_wrap=True)
 
 
-def table(found: Examination) -> Table:
-    """One line for each finding, the gravest first."""
-    several = len(found.rows) > 1
+def table(findings: Sequence[Finding], *, several: bool) -> Table:
+    """One line for each finding; `several`: they are about more than one file."""
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     made.add_column("")
     made.add_column("kind", overflow="fold")
@@ -52,19 +51,13 @@ def table(found: Examination) -> Table:
         made.add_column("file", overflow="fold")
     made.add_column("what", overflow="fold", ratio=1)
     made.add_column("lines", overflow="fold")
-    for finding in found.findings:
+    for finding in findings:
         mark, style = MARKS[finding.severity]
         cells: list[Text] = [Text(mark, style), Text(finding.kind)]
         if several:
             cells.append(Text(one_line(finding.file, 30)))
-        made.add_row(*cells, clean(finding.message), Text(lines_of(finding), "dim"))
+        made.add_row(*cells, clean(finding.message), Text(finding.where(), "dim"))
     return made
-
-
-def lines_of(finding: Finding) -> str:
-    """The first lines of a finding."""
-    shown = ", ".join(map(str, finding.lines[:LINES_SHOWN]))
-    return shown + (" …" if len(finding.lines) > LINES_SHOWN else "")
 
 
 def advice(found: Examination, named: str) -> list[str]:
@@ -103,6 +96,8 @@ def show_mending(console: Console, artifact: Artifact, version: Version, result:
         console.print(
             clean("  kept by decision: " + ", ".join(f"{kind} in {whole(n)} rows" for kind, n in version.accepted.items()), "yellow"), soft_wrap=True
         )
+    if version.gave_up is not None:
+        show_given_up(console, version.gave_up)
     console.print(clean(f"version  {artifact.name}, made of {result['parent']}; every change: {artifact.path / 'diff.jsonl'}"), soft_wrap=True)
     forgotten = result.get("forgotten")
     if forgotten:
@@ -114,3 +109,16 @@ def show_mending(console: Console, artifact: Artifact, version: Version, result:
         )
     else:
         console.print(clean(f"undo     tunesmith data export {result['parent']} --out before", "dim"), soft_wrap=True)
+
+
+def show_given_up(console: Console, found: GaveUp) -> None:
+    """Print what a selection left out: labels or topics, how far the other rows are from those that are kept, and the farthest."""
+    console.print(f"given up: {whole(found.of - found.kept)} of {whole(found.of)} different rows")
+    for title, names in (("none is left of", found.lost), ("less than half is left of", found.halved)):
+        if names:
+            console.print(clean(f"  {title} the {found.by}: {', '.join(one_line(name, 60) for name in names)}", "yellow"), soft_wrap=True)
+    distance = f"  distance to the nearest that is kept (1 - cosine): {found.mean_distance:.3f} on average, {found.worst_distance:.3f} at worst"
+    console.print(clean(distance), soft_wrap=True)
+    for one in found.farthest[:FARTHEST_SHOWN]:
+        console.print(clean(f"  far from all that is kept: {one.file} line {one.line}: {one_line(one.text, 100)}", "dim"), soft_wrap=True)
+    console.print(clean(f"  {found.worth}", "dim"), soft_wrap=True)

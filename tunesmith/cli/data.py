@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from tunesmith.cli import check, make
+from tunesmith.cli import select as selecting
 from tunesmith.cli.dataset_screen import show_dataset
 from tunesmith.cli.examples import examples
 from tunesmith.cli.figures import clock, whole
@@ -23,8 +24,9 @@ from tunesmith.errors import BadProject, Interrupted
 from tunesmith.spec.dataset import Dataset
 from tunesmith.store.artifacts import Artifact, Store
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check, mend, make, prepare, show, list and forget data.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check, mend, select, make, prepare, show, list and forget data.")
 check.register(app)
+selecting.register(app)
 app.add_typer(make.app, name="make")
 REJECTED = "rejected.jsonl"
 DatasetName = Annotated[str, typer.Argument(help="Name of a data set, a unique part of it, or `latest`.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tunesmith.cli.check_screen import table
 from tunesmith.cli.figures import whole
 from tunesmith.cli.screen import clean, one_line
 from tunesmith.spec.dataset import SPLITS, Dataset, Profile, Spread
@@ -43,6 +45,7 @@ def show_dataset(console: Console, name: str, dataset: Dataset, rejected: Sequen
         )
     )
     console.print(leaks(dataset))
+    show_findings(console, dataset)
     show_examples(console, dataset, rejected)
 
 
@@ -101,6 +104,13 @@ def leaks(dataset: Dataset) -> Text:
         (f"({whole(proof.pairs_compared)} pairs compared; {one_line(proof.method, 120)})", "dim"),
         before,
     )
+
+
+def show_findings(console: Console, dataset: Dataset) -> None:
+    """Print what is wrong with the rows, and the command that shows all of it."""
+    if dataset.findings:
+        console.print(table(dataset.findings, several=len(dataset.sources) > 1))
+        console.print(clean(f"  why, and what mends it: {shlex.join(['tunesmith', 'data', 'check', *dataset.sources])}", "dim"), soft_wrap=True)
 
 
 def show_examples(console: Console, dataset: Dataset, rejected: Sequence[dict[str, Any]]) -> None:

@@ -289,7 +289,7 @@ def show(screen: Screen, store: Store, result: dict[str, Any]) -> None:
     hows = ", ".join(f"{whole(n)} {how.replace('_', ' ')}" for how, n in making.by_how.items())
     console.print(Text.assemble(("✓ ", "green"), (f"{whole(making.rows)} rows", "bold"), clean(f" ({hows}) → {result['file']}")), soft_wrap=True)
     console.print(clean(f"  {whole(making.used)} of {whole(making.read)} {making.unit} used"))
-    for title, tally in (("passed over", making.passed_over), ("problems", making.problems)):
+    for title, tally in (("conversations left out", making.left), ("passed over", making.passed_over), ("problems", making.problems)):
         if tally:
             listed = ", ".join(f"{whole(n)} {reason.replace('_', ' ')}" for reason, n in tally.items())
             console.print(clean(f"  {title}: {listed}"), soft_wrap=True)

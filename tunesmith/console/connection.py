@@ -19,6 +19,8 @@ from tunesmith.console.ids import new_id
 LOG = structlog.get_logger("tunesmith.console")
 HEAD_S = 30.0
 """The head of a request, and what is left of a body after its answer, may take so long."""
+LINGER_S = 5.0
+"""Whoever was refused may go on talking for so long."""
 TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
@@ -29,6 +31,8 @@ class Connection(H11Protocol):
     """Runs while something is waited for that belongs to no request under way."""
     _has_begun = False
     """Something of it came."""
+    _is_refused = False
+    """Whatever else comes is not read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Somebody connected."""
@@ -42,12 +46,22 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came: a whole request, or a piece of one."""
-        super().data_received(data)
+        if not self._is_refused:
+            super().data_received(data)
+        if self._is_refused:
+            return
         if self._is_answering() or self.transport.is_closing():
             self._cease()
         else:
             self._wait()
             self._has_begun = True
+
+    def on_response_complete(self) -> None:
+        """An answer was said to its end. Who still talks has been listened to long enough (`gate.py`)."""
+        cycle = self.cycle
+        super().on_response_complete()  # may begin the next one
+        if cycle is not None and cycle.more_body:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; called by uvicorn while it handles the parser's exception."""
@@ -87,9 +101,13 @@ class Connection(H11Protocol):
             answer.headers.update({"x-request-id": name, "connection": "close"})
             head = [f"HTTP/1.1 {error.status_code} {HTTPStatus(error.status_code).phrase}".encode()]
             head += [key + b": " + value for key, value in answer.raw_headers]
+            LOG.info("request", id=name, method=None, route="unmatched", status=int(error.status_code), failure=error.code)
             self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
-            LOG.info("request", id=name, method=None, route="unmatched", status=error.status_code, failure=error.code)
+            self.transport.write_eof()
         if cycle is not None and not cycle.response_complete:  # whoever makes its answer must not write into what was just said
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.close()
+        self._cease()
+        self._is_refused = True
+        self._timer = self.loop.call_later(0 if is_told else LINGER_S, self.transport.close)  # at once, the answer would be lost with the connection
+        self.flow.resume_reading()

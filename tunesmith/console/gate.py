@@ -11,6 +11,7 @@ import asyncio
 import re
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,8 @@ VERSION = "2020-10-01"
 SLASHES = re.compile(r"/{2,}")
 STREAMED = re.compile(r"POST /v1/(files|uploads/[^/]+/parts)")
 """Requests whose body goes to the disk as it comes: their own limits hold there."""
+LINGER_S, LINGER_BYTES = 5.0, 32 << 20
+"""What is left of a body that nobody wants is listened to so long: a connection that is closed before breaks down, and takes the answer with it."""
 FORM_BYTES = 1 << 20
 """What the fields and borders of a form may add to its file."""
 
@@ -48,9 +51,16 @@ class Passage:
     received: int = 0
     limit: int = 0
     is_body_done: bool = False
+    ended: float | None = None
+    """When everything was said, where it is not now."""
     caller: Caller | None = None
     failure: str | None = None
     """The type of the exception that ended it, and the lines it came through."""
+
+    @property
+    def seconds(self) -> float:
+        """From its first byte to the last of its answer."""
+        return (self.ended or time.monotonic()) - self.began
 
 
 class Gate:
@@ -70,11 +80,11 @@ class Gate:
         measures = self.console.measures
         with measures.running.track_inprogress():
             try:
-                await self._serve(passage, scope, receive, self._answering(passage, send))
+                await self._serve(passage, scope, receive, self._answering(passage, receive, send))
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
                 measures.requests.labels(passage.method if passage.method in METHODS else "other", route, str(passage.status)).inc()
-                measures.seconds.labels(route).observe(time.monotonic() - passage.began)
+                measures.seconds.labels(route).observe(passage.seconds)
                 measures.received.inc(passage.received)
                 _write_down(passage, route)
 
@@ -145,11 +155,16 @@ class Gate:
 
         return counted
 
-    def _answering(self, passage: Passage, send: Send) -> Send:
+    def _answering(self, passage: Passage, receive: Receive, send: Send) -> Send:
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start":
                 passage.status = message["status"]
                 self._add_headers(passage, MutableHeaders(scope=message))
+            elif not message.get("more_body", False) and not passage.is_body_done:  # the answer is known before the question was heard
+                await send({**message, "more_body": True})
+                passage.ended = time.monotonic()
+                await _hear_out(receive)
+                message = {"type": "http.response.body", "body": b""}
             await send(message)
 
         return answered
@@ -171,6 +186,15 @@ class Gate:
 OPEN = frozenset({"/health", "/metrics"})
 """What may be asked without a key; `/metrics` looks at who asks by itself. The description `/openapi.json` is for those who have one."""
 METHODS = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
+
+
+async def _hear_out(receive: Receive) -> None:
+    """Let a client finish what it is saying, within limits."""
+    left = LINGER_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_S):
+            while left > 0 and (message := await receive()).get("more_body", False):
+                left -= len(message.get("body", b""))
 
 
 def tidy(path: str) -> str:
@@ -206,7 +230,7 @@ def _write_down(passage: Passage, route: str) -> None:
         method=passage.method[:16],
         route=route,  # the template, not the path: a path may hold anything
         status=passage.status,
-        ms=round((time.monotonic() - passage.began) * 1000, 1),
+        ms=round(passage.seconds * 1000, 1),
         bytes=passage.received,
         key=passage.caller.key_id if passage.caller else None,
         failure=passage.failure,

@@ -11,7 +11,8 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,16 +66,40 @@ def serve(home: Path, address: Address, configuration: Configuration, *, machine
             lease = Lease.take(home / SERVING, this_process("serving"))
         try:
             refuse_empty_aliases(console)
-            with delivering(console):
+            server = Server(uvicorn_config(app))
+            with server.told_by_signals(), delivering(console):
                 announce(console, address.host, host, port, machine=machine)
                 children.start()
                 try:
-                    uvicorn.Server(uvicorn_config(app)).run(sockets=[listener])
+                    server.run(sockets=[listener])
                 finally:
                     children.stop()
         finally:
             lease.free()
     return 0
+
+
+class Server(uvicorn.Server):
+    """Ends in order whenever it is told to.
+
+    uvicorn listens to signals while it serves. One that comes before, when the address is printed already, would break off whatever happens to be
+    done then; one that comes behind its own end is raised again, and would break off the end of the children.
+    """
+
+    @contextmanager
+    def told_by_signals(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-C are requests to end from here on."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: whoever runs the server listens."""
+        yield
 
 
 def uvicorn_config(app: object) -> uvicorn.Config:
@@ -178,7 +203,7 @@ def main(argv: Sequence[str]) -> int:
         private_webhooks=asked.allow_private_webhooks,
         preset_key=settings().api_key,
     )
-    # uvicorn ends in order and then raises the signal again: it must not kill this process before the children were asked to end.
+    # Before there is anything to end, SIGTERM is what Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return serve(asked.home, Address(asked.host, asked.port), configuration, machine=asked.json)

@@ -32,6 +32,12 @@ class Clusters:
     def __init__(self, rows: int) -> None:
         self._parent = list(range(rows))
 
+    def copy(self) -> Clusters:
+        """The same sets, to be joined on their own."""
+        made = Clusters(0)
+        made._parent = self._parent.copy()
+        return made
+
     def find(self, row: int) -> int:
         """The row that stands for `row`'s set."""
         parent = self._parent

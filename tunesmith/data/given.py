@@ -22,7 +22,6 @@ from tunesmith.data.given_words import (
     Flaw,
     GivenFault,
     Method,
-    Numbers,
     file_fault,
     too_few,
     wrong_method,
@@ -46,8 +45,8 @@ class Given:
     rows: int
     size_bytes: int
     sha256: str
-    remarks: dict[str, Numbers]
-    """What is worth a remark and fails nothing: `undeclared_tool`, `parallel_tool_calls`, `parallel_calls_forbidden`, `response_format`."""
+    remarks: dict[str, list[int]]
+    """What is worth a remark and fails nothing, with its lines: `undeclared_tool`, `parallel_tool_calls`, `parallel_calls_forbidden`, `response_format`."""
 
     def records(self) -> Iterator[Record]:
         """Every example as a record, in the order of the file; the i-th one is example i + 1.
@@ -102,7 +101,7 @@ class _Check:
         self.format: GivenFormat | None = None
         self.flaws: list[Flaw] = []
         self.is_other_method = False
-        self.remarks: dict[str, Numbers] = {}
+        self.remarks: dict[str, list[int]] = {}
         self._unknown: list[Example] = []
         """Examples that speak of no format, before one that does."""
 

@@ -1,7 +1,7 @@
 """Checked fine-tuning files → a Dataset: train.jsonl and dev.jsonl hold every example, in the order of its file, and the manifest what was measured.
 
 Unlike the data stage, nothing is cleaned, dropped or split: the user chose the rows and their split. What the other stage would refuse
-(rows in both files, contradictions) is measured and told in `profile.warnings`.
+(rows in both files, contradictions) is measured and told in `findings`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tunesmith.data.concerns import TRAINING, VALIDATION, concerns
 from tunesmith.data.given import Given
-from tunesmith.data.given_survey import Limit, Survey, findings, survey
-from tunesmith.data.given_words import FileRole, Flaw, file_fault
+from tunesmith.data.given_survey import Limit, Survey, findings_of, nothing_is_left, survey
+from tunesmith.data.given_words import TRAINING, VALIDATION, FileRole, Flaw, file_fault
 from tunesmith.data.kind import task_kind
 from tunesmith.data.labels import MAX_CONFLICTS, ordered
 from tunesmith.data.profile import Lengths, spread
@@ -50,13 +49,10 @@ def given_dataset(
         clusters = _shared_clusters(found)
         written = write_splits(spool, found.side, clusters, folder, kind, Lengths(found.seen.around.tokenizer), watched, watcher)
         (folder / "rejected.jsonl").write_bytes(b"")
-        labels = groups_of(written.labels)
-        by_file: dict[FileRole, dict[str, int]] = {TRAINING: labels.get("train", {}), VALIDATION: labels.get("dev", {})} if labels else {}
-        facts = findings(found, given, written.lengths, by_file, bounds)
-        sizes = facts.sizes.get(TRAINING)
-        if sizes is not None and sizes.lost.count == training.rows:
-            raise file_fault(TRAINING, [_nothing_left(sizes.limit)])
-        profile = _profile(found, spool, written, bounds.unit, concerns(facts))
+        if nothing_is_left(found, written.lengths, bounds):
+            raise file_fault(TRAINING, [_nothing_left(bounds.max_length or 0)])
+        told = findings_of(found, given, written.lengths, bounds, watcher)
+        profile = _profile(found, spool, written, bounds.unit)
     return Dataset(
         project=name,
         task=kind,
@@ -68,6 +64,7 @@ def given_dataset(
         sources={one.file_id: one.sha256 for one in given.values()},
         formats={one.file_id: f"{one.format}: every example holds {FORMATS[one.format]}" for one in given.values()},
         profile=profile,
+        findings=told,
         leak_proof=found.proof,
     )
 
@@ -85,20 +82,20 @@ def _kind(training: Given, found: Survey, spool: Spool) -> tuple[TaskKind, str]:
         several = "preferences rank answers" if training.format == "preference" else "some examples train several turns or tool calls"
         return "generate", several
     project = Project(name="finetune", sources=(Source(file=training.file_id, format="chat"),))
-    return task_kind(project, [], found.facts, spool.answers)
+    return task_kind(project, [], found.rows.facts, spool.answers)
 
 
 def _shared_clusters(found: Survey) -> dict[int, str]:
     """Row → the id of the first row of its cluster, for rows that share theirs with another one."""
     _, first, inverse, sizes = np.unique(found.clusters.roots(), return_index=True, return_inverse=True, return_counts=True)
     together = np.flatnonzero(sizes[inverse] > 1)
-    return {int(row): f"{int(found.facts.ids[first[inverse[row]]]):016x}" for row in together.tolist()}
+    return {int(row): f"{int(found.rows.facts.ids[first[inverse[row]]]):016x}" for row in together.tolist()}
 
 
-def _profile(found: Survey, spool: Spool, written: Written, unit: str, told: list[str]) -> Profile:
+def _profile(found: Survey, spool: Spool, written: Written, unit: str) -> Profile:
     sizes = np.unique(found.clusters.roots(), return_counts=True)[1]
     return Profile(
-        rows_read=len(found.facts),
+        rows_read=len(found.rows),
         rows_kept=sum(written.rows.values()),
         removed={},
         repaired={},
@@ -110,12 +107,12 @@ def _profile(found: Survey, spool: Spool, written: Written, unit: str, told: lis
         near_duplicate_rows=int(sizes[sizes > 1].sum()),
         conflicts=tuple(
             Conflict(
-                origins=tuple(spool.origin(found.facts, row) for row in rows[:ORIGINS_SHOWN]),
+                origins=tuple(spool.origin(found.rows.facts, row) for row in rows[:ORIGINS_SHOWN]),
                 answers=tuple(written.answers[row] for row in rows[:ORIGINS_SHOWN]),
             )
             for rows in found.conflicts[:MAX_CONFLICTS]
         ),
         conflict_count=len(found.conflicts),
         examples=tuple(written.examples),
-        warnings=tuple(told),
+        warnings=(),
     )

@@ -1,7 +1,9 @@
-"""Checked fine-tuning files → what is in them, measured in one pass and a few joins: repetition, contradiction, overlap, lengths, people.
+"""Checked fine-tuning files → what is in them, measured in one pass and a few joins, and the findings that are told and fail nothing.
 
-The comparisons are those of the data stage (clusters by MinHash, complete joins between the files). Where nothing is asked, as in bare
-completions, the whole row is what is compared. Work is bounded: where hundreds of rows are alike, a sample of them is joined, and the proof says so.
+The findings are those of `tunesmith data check`; what is looked at besides is how long rows are against what the model is trained on at once, and what
+requests ask for that does not reach the weights. The comparisons are those of the data stage (clusters by MinHash, complete joins between the files).
+Where nothing is asked, as in bare completions, the whole row is what is compared. Work is bounded: where hundreds of rows are alike, a sample of them
+is joined, and the proof says so.
 """
 
 from __future__ import annotations
@@ -15,20 +17,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.data.concerns import TRAINING, VALIDATION, Findings, Pairs, Sizes
-from tunesmith.data.duplicates import Clusters, band_keys, band_rows, first_of_equals
-from tunesmith.data.fold import answered, asked, fold, key, setting
+from tunesmith.data.duplicates import Clusters, band_keys, band_rows
+from tunesmith.data.examine.findings import KINDS, Suspicion, findings
+from tunesmith.data.examine.mechanical import Sides, suspicions
+from tunesmith.data.examine.noticed import Noticed
+from tunesmith.data.examine.repetition import with_reordered
+from tunesmith.data.examine.rows import Rows
+from tunesmith.data.fold import key
 from tunesmith.data.given import Given
-from tunesmith.data.given_words import FIRST_NUMBERS, FileRole, Numbers
+from tunesmith.data.given_words import TRAINING, VALIDATION, FileRole
 from tunesmith.data.intake import ROWS_PER_LOOK, look
 from tunesmith.data.leak import Leaks, exact_pairs, find_leaks
 from tunesmith.data.neighbours import Sets, Tally, slip_pairs
-from tunesmith.data.personal.records import texts_of
-from tunesmith.data.personal.spans import KINDS, kinds_in
 from tunesmith.data.profile import Lengths
 from tunesmith.data.selection import first_of_equals_among
 from tunesmith.data.spool import I64, Facts, Spool, Texts
+from tunesmith.data.told import shortened
 from tunesmith.spec.dataset import LeakProof, Record
+from tunesmith.spec.finding import Finding
 from tunesmith.spec.job import Monitor
 
 SIMILARITY = 0.8
@@ -37,6 +43,7 @@ ALIKE_JOINED = 50
 """Rows of a cluster and a file that are compared with the other file's."""
 MARKS_PER_TURN = 5
 """Tokens that a chat template puts around a turn, as ChatML does; it makes the lengths here estimates."""
+ROLES: tuple[FileRole, FileRole] = (TRAINING, VALIDATION)
 
 
 @dataclass(frozen=True)
@@ -58,16 +65,10 @@ class Seen:
     """Questions: the system's turns. Answers: the tools."""
     rejected: Lengths
     turns: array[int] = field(default_factory=lambda: array("q"))
-    systems: set[int] = field(default_factory=set)
-    without_system: Numbers = field(default_factory=Numbers)
-    personal: dict[FileRole, dict[str, Numbers]] = field(default_factory=dict)
-    swapped: list[tuple[int, int]] = field(default_factory=list)
-    """Preferences of the training file: (example, an earlier one that prefers what it rejects)."""
     only_one_answer: bool = True
     """Each row has one trained turn, its last, which is text."""
-    _pairs: dict[int, int] = field(default_factory=dict)
 
-    def see(self, record: Record, example: int, role: FileRole) -> None:
+    def see(self, record: Record) -> None:
         """Note one row."""
         assert record.conversation is not None
         messages = record.conversation.messages
@@ -78,30 +79,14 @@ class Seen:
         self.turns.append(len(messages))
         trained = sum(m.role == "assistant" and m.weight != 0 for m in messages)
         self.only_one_answer &= record.rejected is None and trained == 1 and not messages[-1].tool_calls and messages[-1].weight != 0
-        for kind in kinds_in("\n".join(texts_of(record))):
-            self.personal.setdefault(role, {}).setdefault(kind, Numbers()).add(example)
-        if role == TRAINING:
-            if system:
-                self.systems.add(key(system))
-            else:
-                self.without_system.add(example)
-            if record.rejected is not None:
-                self._see_preference(record, example)
-
-    def _see_preference(self, record: Record, example: int) -> None:
-        question = f"{setting(record)}\0{asked(record)}"
-        better, worse = fold(answered(record)), "\n".join(fold(m.content or "") for m in record.rejected or ())
-        other = self._pairs.get(key(f"{question}\0{worse}\0{better}"))
-        if other is not None:
-            self.swapped.append((example, other))
-        self._pairs.setdefault(key(f"{question}\0{better}\0{worse}"), example)
 
 
 @dataclass(frozen=True)
 class Survey:
     """Rows and how they hang together; `side` is 0 for training rows and 1 for validation rows."""
 
-    facts: Facts
+    rows: Rows
+    sides: Sides
     side: NDArray[np.int8]
     clusters: Clusters
     seen: Seen
@@ -110,7 +95,7 @@ class Survey:
     leaks: Leaks
     proof: LeakProof
 
-    def rows(self, side: int) -> I64:
+    def of(self, side: int) -> I64:
         """The rows of one file."""
         return np.flatnonzero(self.side == side)
 
@@ -123,26 +108,44 @@ def survey(training: Given, validation: Given | None, spool: Spool, limit: Limit
     lengths = Lengths.of(limit.tokenizer)
     seen = Seen(lengths, Lengths(lengths.tokenizer))
     side = array("b")
-    for given in (training, validation):
-        for example, record in enumerate(given.records() if given else (), 1):
-            if len(side) % ROWS_PER_LOOK == 0:
-                look(monitor, "looking at the examples", len(side), training.rows + (validation.rows if validation else 0))
-            spool.add(record)
-            seen.see(record, example, TRAINING if given is training else VALIDATION)
-            side.append(given is not training)
+    total = training.rows + (validation.rows if validation else 0)
+    with Noticed() as noticed:
+        for given in (training, validation):
+            for record in given.records() if given else ():
+                if len(side) % ROWS_PER_LOOK == 0:
+                    look(monitor, "looking at the examples", len(side), total)
+                spool.add(record)
+                noticed.see(record, record)
+                seen.see(record)
+                side.append(given is not training)
+        noticed.finish()
     seen.around.flush()
     seen.rejected.flush()
     facts, texts = spool.finish()
+    sides_of = np.asarray(side, dtype=np.int8)
+    facts, files = _by_role(facts, spool, sides_of, training, validation)
     asking = np.flatnonzero(facts.asked != np.uint64(key("")))
     facts = _rows_without_question(facts, asking)
-    sides = np.asarray(side, dtype=np.int8)
+    read = {file: int((sides_of == number).sum()) for number, file in enumerate(files)}
     clusters = _clusters(facts, texts, asking, monitor)
-    leaks, proof = _overlap(facts, texts, clusters, asking, sides) if validation else (Leaks((), (), 0), NOTHING_TO_COMPARE)
-    conflicts = () if training.format == "preference" else _conflicts(facts, np.flatnonzero(sides == 0))
-    return Survey(facts, sides, clusters, seen, conflicts, leaks, proof)
+    leaks, proof = _overlap(facts, texts, clusters, asking, sides_of) if validation else (Leaks((), (), 0), NOTHING_TO_COMPARE)
+    conflicts = () if training.format == "preference" else _conflicts(facts, np.flatnonzero(sides_of == 0))
+    rows = Rows.of(spool, facts, texts, noticed, read)
+    return Survey(rows, Sides(files[:1], files[1:]), sides_of, clusters, seen, conflicts, leaks, proof)
 
 
 NOTHING_TO_COMPARE = LeakProof(exact_pairs=0, near_pairs=0, pairs_compared=0, method="nothing to compare: there is no validation file")
+
+
+def _by_role(facts: Facts, spool: Spool, side: NDArray[np.int8], training: Given, validation: Given | None) -> tuple[Facts, tuple[str, ...]]:
+    """(the facts, the names of the files): one file may serve as both, and then has two names."""
+    if validation is None:
+        return facts, (training.file_id,)
+    if training.file_id != validation.file_id:
+        return facts, (training.file_id, validation.file_id)
+    again = f"{validation.file_id} (validation)"
+    number = spool.sources.number(again)
+    return replace(facts, source=np.where(side == 1, number, facts.source)), (training.file_id, again)
 
 
 def _rows_without_question(facts: Facts, asking: I64) -> Facts:
@@ -224,72 +227,58 @@ def _conflicts(facts: Facts, rows: I64) -> tuple[tuple[int, ...], ...]:
     return tuple(sorted(found, key=lambda group: (-len(group), group)))
 
 
-def findings(
-    found: Survey, given: Mapping[FileRole, Given], written: Lengths, labels: Mapping[FileRole, Mapping[str, int]], limit: Limit
-) -> Findings:
-    """What the concerns are about; `written` holds the lengths of all rows, and `labels` the answers where they are labels."""
-    training = found.rows(0)
-    first = training[first_of_equals(found.facts.row[training])]
-    duplicates = [(row + 1, other + 1) for row, other in zip(training.tolist(), first.tolist(), strict=True) if row != other]
-    preference = given[TRAINING].format == "preference"
-    contradicting = tuple((b, a) for a, b in found.seen.swapped) if preference else tuple(tuple(r + 1 for r in rows) for rows in found.conflicts)
-    return Findings(
-        rows={role: one.rows for role, one in given.items()},
-        duplicates=Pairs.of(duplicates),
-        near=_near(found, training),
-        equal=Pairs.of(_equal(found)),
-        alike=Pairs.of(_alike(found)),
-        contradicting=tuple(rows[:FIRST_NUMBERS] for rows in contradicting[:FIRST_NUMBERS]),
-        contradictions=len(contradicting),
-        sizes=dict(_sizes(found, given, written, limit)),
-        labels=labels,
-        systems=len(found.seen.systems),
-        without_system=found.seen.without_system,
-        personal={role: {sort.title: kinds[kind] for kind, sort in KINDS.items() if kind in kinds} for role, kinds in found.seen.personal.items()},
-        remarks={role: one.remarks for role, one in given.items()},
-        is_preference=preference,
-    )
+def findings_of(found: Survey, given: Mapping[FileRole, Given], written: Lengths, limit: Limit, monitor: Monitor) -> tuple[Finding, ...]:
+    """What `tunesmith data check` would say about the training file, and what concerns either as a file of a job; `written`: the lengths of all rows.
+
+    Raises: Interrupted.
+    """
+    rows = found.rows
+    repeated = with_reordered(rows, found.clusters.roots(), found.leaks.compared)
+    told = [*suspicions(rows, found.sides, repeated, None, monitor, found.leaks), *_people(found), *_requests(found, given)]
+    told += _lengths(found, written, limit)
+    return shortened(findings(told, rows, (*found.sides.files, *found.sides.against)))
 
 
-def _near(found: Survey, training: I64) -> Numbers:
-    """Training examples in a cluster with another question of the training file."""
-    distinct = first_of_equals_among(found.facts.asked, training)
-    _, inverse, sizes = np.unique(found.clusters.roots()[distinct], return_inverse=True, return_counts=True)
-    return Numbers.of((np.sort(distinct[sizes[inverse] > 1]) + 1).tolist())
+def _people(found: Survey) -> Iterator[Suspicion]:
+    """Personal data and secrets in the validation file; of the training file all findings tell."""
+    for kind, flagged in found.rows.flags.items():
+        held = np.intersect1d(np.array(flagged.rows, dtype=np.int64), found.of(1))
+        if KINDS[kind].group == "personal" and len(held):
+            yield Suspicion(kind, held)
 
 
-def _equal(found: Survey) -> Iterator[tuple[int, int]]:
-    """(validation example, first training example that asks the same)."""
-    training, offset = found.rows(0), len(found.rows(0))
-    asked_, first = np.unique(found.facts.asked[training], return_index=True)
-    for row in found.rows(1).tolist():
-        at = int(np.searchsorted(asked_, found.facts.asked[row]))
-        if at < len(asked_) and asked_[at] == found.facts.asked[row]:
-            yield row - offset + 1, int(training[first[at]]) + 1
+def _requests(found: Survey, given: Mapping[FileRole, Given]) -> Iterator[Suspicion]:
+    """What rows ask for that does not reach the weights, or that they do otherwise than they say."""
+    for number, role in enumerate(ROLES):
+        for kind, lines in given[role].remarks.items() if role in given else ():
+            yield Suspicion(kind, np.flatnonzero((found.side == number) & np.isin(found.rows.facts.line, lines)))
 
 
-def _alike(found: Survey) -> Iterator[tuple[int, int]]:
-    """(validation example, training example that asks nearly the same), one for each validation example that none asks exactly."""
-    offset = len(found.rows(0))
-    told = {example for example, _ in _equal(found)}
-    for row, other in sorted((max(pair), min(pair)) for pair in found.leaks.near):
-        example = row - offset + 1
-        if example not in told:
-            told.add(example)
-            yield example, other + 1
-
-
-def _sizes(found: Survey, given: Mapping[FileRole, Given], written: Lengths, limit: Limit) -> Iterator[tuple[FileRole, Sizes]]:
+def _lengths(found: Survey, written: Lengths, limit: Limit) -> Iterator[Suspicion]:
+    """Rows of either file that do not fit what is trained at once, the longest first."""
     if limit.tokenizer is None or limit.max_length is None:
         return
+    total, fixed = _tokens(found, written)
+    for kind, tokens in (("cut_row", total), ("crowded_out", fixed)):
+        beyond = np.flatnonzero(tokens > limit.max_length)
+        beyond = beyond[np.argsort(-tokens[beyond], kind="stable")]
+        if len(beyond):
+            detail = f"{limit.max_length:,} {limit.unit} are trained at once; the longest has about {int(tokens.max()):,}"
+            yield Suspicion(kind, beyond, detail, scores={int(row): float(tokens[row]) for row in beyond[:50]})
+
+
+def _tokens(found: Survey, written: Lengths) -> tuple[I64, I64]:
+    """(tokens of each row, tokens that stand before its first question)."""
     seen = found.seen
-    marks = MARKS_PER_TURN * np.asarray(seen.turns, dtype=np.int64)
     tools, systems = np.asarray(seen.around.answers, dtype=np.int64), np.asarray(seen.around.questions, dtype=np.int64)
     answers = np.maximum(np.asarray(written.answers, dtype=np.int64), np.asarray(seen.rejected.answers, dtype=np.int64))
-    total = np.asarray(written.questions, dtype=np.int64) + tools + answers + marks
-    fixed = systems + tools + 2 * MARKS_PER_TURN
-    for number, role in enumerate((TRAINING, VALIDATION)):
-        if role in given:
-            rows = found.rows(number)
-            beyond, lost = (np.flatnonzero(values[rows] > limit.max_length) + 1 for values in (total, fixed))
-            yield role, Sizes(limit.max_length, int(total[rows].max()), Numbers.of(beyond.tolist()), Numbers.of(lost.tolist()))
+    marks = MARKS_PER_TURN * np.asarray(seen.turns, dtype=np.int64)
+    return np.asarray(written.questions, dtype=np.int64) + tools + answers + marks, systems + tools + 2 * MARKS_PER_TURN
+
+
+def nothing_is_left(found: Survey, written: Lengths, limit: Limit) -> bool:
+    """True if what stands before the first question fills what is trained at once in every training row."""
+    if limit.tokenizer is None or limit.max_length is None:
+        return False
+    _, fixed = _tokens(found, written)
+    return bool((fixed[found.of(0)] > limit.max_length).all())

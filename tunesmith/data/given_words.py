@@ -5,7 +5,7 @@ Scripts match on these texts, so they stay as the hosted service writes them; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,11 +17,12 @@ Method = Literal["supervised", "dpo"]
 MIN_EXAMPLES = 10
 MAX_PROBLEMS = 20
 MESSAGE_ROLES = ("system", "user", "assistant", "tool", "function", "developer")
+TRAINING: FileRole = "training_file"
+VALIDATION: FileRole = "validation_file"
 NAMES: dict[FileRole, str] = {"training_file": "training", "validation_file": "validation"}
 FORMAT = "Invalid file format. "
 NOT_JSONL = "Expected file to have JSONL format, where every line is a valid JSON dictionary."
 NEITHER = "Unexpected file format, expected either prompt/completion pairs or chat messages."
-FIRST_NUMBERS = 5
 EXCERPT = 60
 
 
@@ -127,8 +128,8 @@ class Faults:
     line: int
     file_id: str
     method: Method
-    remarks: dict[str, Numbers]
-    """Kind of remark → examples; shared by all examples of a file."""
+    remarks: dict[str, list[int]]
+    """Kind of remark → lines; shared by all examples of a file."""
     found: list[Flaw] = field(default_factory=list)
     told: int = 0
     """How often something was told; more than `found` holds where it came again."""
@@ -158,38 +159,4 @@ class Faults:
 
     def remark(self, kind: str) -> None:
         """Something that does not fail the file."""
-        self.remarks.setdefault(kind, Numbers()).add(self.example)
-
-
-@dataclass
-class Numbers:
-    """How many examples, and the first of them by number."""
-
-    count: int = 0
-    first: list[int] = field(default_factory=list)
-    last: int = 0
-
-    @classmethod
-    def of(cls, numbers: Iterable[int]) -> Numbers:
-        """These numbers."""
-        found = cls()
-        for number in numbers:
-            found.add(number)
-        return found
-
-    def add(self, number: int) -> None:
-        """One more example; the same one twice in a row counts once."""
-        if self.count and self.last == number:
-            return
-        self.count, self.last = self.count + 1, number
-        if len(self.first) < FIRST_NUMBERS:
-            self.first.append(number)
-
-    def __str__(self) -> str:
-        """The first few, and how many more there are.
-
-        >>> str(Numbers.of(range(1, 9)))
-        '1, 2, 3, 4, 5 and 3 more'
-        """
-        rest = self.count - len(self.first)
-        return ", ".join(map(str, self.first)) + (f" and {rest:,} more" if rest else "")
+        self.remarks.setdefault(kind, []).append(self.line)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from tunesmith.data.clean import clean
+from tunesmith.data.examine.noticed import Noticed
 from tunesmith.data.personal.guard import Guard
 from tunesmith.data.room import Room
 from tunesmith.data.sources.fault import EXPECTED, FIX, RowFault
-from tunesmith.data.sources.reading import Plan, Position, plan, read_plan, rejected
+from tunesmith.data.sources.reading import Plan, Position, has_labels, plan, read_plan, rejected
 from tunesmith.data.spool import Spool
 from tunesmith.errors import BadData, Interrupted, NotEnoughData, Problem
 from tunesmith.spec.dataset import Cleaning, Origin, Record, Rejected, Source
@@ -104,44 +106,96 @@ def plans(sources: Sequence[Source], root: Path) -> list[Plan]:
     return found
 
 
-def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, removed: Removed, monitor: Monitor) -> tuple[int, Counter[str]]:
-    """(rows read, rows changed by each rule): all records cleaned into the spool, but for those that cannot be used.
+@dataclass
+class Intake:
+    """Where the rows of a project go while they are read: those that can be used into the spool, each looked at on the way, the others among the removed."""
+
+    rules: Cleaning
+    room: Room
+    spool: Spool
+    removed: Removed
+    noticed: Noticed
+    read: dict[str, int] = field(default_factory=dict)
+    """File → rows read."""
+    repaired: Counter[str] = field(default_factory=Counter)
+    """Rule → rows changed by it."""
+
+    @property
+    def rows(self) -> int:
+        """Rows read of all files."""
+        return sum(self.read.values())
+
+    def take(self, row: Record | Rejected, guard: Guard, *, labels: bool) -> None:
+        """One row as it was read; `labels`: the answers of its source are labels."""
+        if isinstance(row, Rejected):
+            self._leave(row)
+        elif row.text is not None:
+            why = RowFault("no_answer", "is a document without a question and an answer; only rows with both are trained on")
+            self._leave(rejected(row.origin, why))
+        else:
+            try:
+                mended = guard.passed(clean(row, self.rules, self.repaired), self.repaired)
+                self.room.check(mended)
+            except RowFault as fault:
+                self._leave(rejected(row.origin, fault))
+                return
+            self.spool.add(mended)
+            self.noticed.see(row, mended, labels=labels)
+
+    def _leave(self, row: Rejected) -> None:
+        self.removed.add(row)
+        if row.reason != "personal":  # that one can be used, and somebody decided otherwise
+            self.noticed.refuse(row)
+
+
+def take_in(settled: Sequence[Plan], into: Intake, monitor: Monitor) -> None:
+    """Read all rows.
 
     Raises: BadData with what is wrong with the files as a whole and, unless `skip_faulty`, with their rows, all at once; NotEnoughData if they hold no
     examples.
     """
-    rows, documents = 0, 0
-    repaired: Counter[str] = Counter()
+    documents = 0
     problems: list[Problem] = []
-    guard = Guard(rules.personal_data)
+    guard = Guard(into.rules.personal_data)
     for one in settled:
-        position = Position()
+        position, file = Position(), one.source.file
+        into.read[file] = 0
         try:
             for row in read_plan(one, position):
-                rows += 1
-                if rows % ROWS_PER_LOOK == 0:
-                    look(monitor, f"reading {one.source.file}", position.done, position.total, position.unit)
+                into.read[file] += 1
+                if into.read[file] % ROWS_PER_LOOK == 0:
+                    look(monitor, f"reading {file}", position.done, position.total, position.unit)
                 documents += isinstance(row, Record) and row.text is not None
-                _keep_or_remove(row, rules, guard, room, spool, removed, repaired)
+                into.take(row, guard, labels=has_labels(one.source))
         except BadData as error:
             problems += error.problems
+    _refuse_faulty(settled, into, documents, problems)
+
+
+def _refuse_faulty(settled: Sequence[Plan], into: Intake, documents: int, problems: Sequence[Problem]) -> None:
+    """Nothing, if there are rows that can be used, and no others that have to be told.
+
+    Raises: as `take_in`.
+    """
+    rows, removed, where = into.rows, into.removed, ", ".join(one.source.file for one in settled)
+    faulty = [] if into.rules.skip_faulty else removed.faults(rows)
     if problems:
-        raise BadData(problems=[*problems, *([] if rules.skip_faulty else removed.faults(rows))])
-    if documents and not len(spool):
+        raise BadData(problems=[*problems, *faulty])
+    if documents and not len(into.spool):
         raise NotEnoughData(
             "documents without questions and answers cannot be trained on",
-            where=", ".join(one.source.file for one in settled),
+            where=where,
             got=f"{documents:,} pieces of text",
             expected="rows with an input and an answer",
-            fix="write questions and answers about the documents as a CSV with two columns, or name the format if these are not documents",
+            fix="make rows of the documents (tunesmith data make questions), or name the format or the columns if these are none; texts for continued pre-training are for other trainers: the line learns answers",
         )
-    if not len(spool):
+    if not len(into.spool):
         raise NotEnoughData(
             f"none of the {rows:,} rows can be used",
             problems=[
                 Problem(
                     f"none of the {rows:,} rows can be used",
-                    ", ".join(one.source.file for one in settled),
+                    where,
                     f"{rows:,} rejected rows",
                     "at least 10 that can be used",
                     "mend the rows as said below, or check `format` and the columns of this source",
@@ -149,25 +203,8 @@ def take_in(settled: Sequence[Plan], rules: Cleaning, room: Room, spool: Spool, 
                 *removed.problems(),
             ],
         )
-    if not rules.skip_faulty and (faults := removed.faults(rows)):
-        raise BadData(problems=faults)
-    return rows, repaired
-
-
-def _keep_or_remove(
-    row: Record | Rejected, rules: Cleaning, guard: Guard, room: Room, spool: Spool, removed: Removed, repaired: Counter[str]
-) -> None:
-    if isinstance(row, Rejected):
-        removed.add(row)
-    elif row.text is not None:
-        removed.add(rejected(row.origin, RowFault("no_answer", "is a document without a question and an answer; only rows with both are trained on")))
-    else:
-        try:
-            mended = guard.passed(clean(row, rules, repaired), repaired)
-            room.check(mended)
-            spool.add(mended)
-        except RowFault as fault:
-            removed.add(rejected(row.origin, fault))
+    if faulty:
+        raise BadData(problems=faulty)
 
 
 def refuse_if_too_few(rows: int, at_least: int, read: int, removed: Removed, where: str) -> None:

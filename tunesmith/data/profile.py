@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from tunesmith.data.labels import spellings
-from tunesmith.spec.dataset import SPLITS, SplitName, Spread
-from tunesmith.spec.task import TaskKind
+from tunesmith.spec.dataset import SplitName, Spread
 
 BATCH_ROWS = 1_000
 REMEMBERED = 4_000
@@ -22,6 +20,7 @@ FEW_PER_CLASS = 20
 IMBALANCE = 20
 LONG_TOKENS = 2_048
 FEW_TO_JUDGE = 100
+JUDGING: tuple[SplitName, ...] = ("test", "dev")
 
 
 @dataclass
@@ -90,16 +89,10 @@ def half_width(rows: int, share: float = 0.8, z: float = 1.96) -> float:
 class Seen:
     """What the warnings look at."""
 
-    kind: TaskKind
     rows: dict[SplitName, int]
     labels: dict[SplitName, dict[str, int]]
-    out_of_scope: str | None
     rows_read: int
     removed: Counter[str]
-    conflicts: int
-    systems: int
-    """Different system prompts; 0: none."""
-    without_system: int
     largest_cluster: int
     question: Spread
     answer: Spread
@@ -107,24 +100,16 @@ class Seen:
 
 
 def warnings(seen: Seen) -> list[str]:
-    """Likely mistakes, each with its fix; silence where all is well."""
+    """Likely mistakes in how the rows were split and for this model, each with its fix; silence where all is well."""
     found = [*size_warnings(seen), *label_warnings(seen)]
     lost = seen.rows_read - sum(seen.rows.values()) - seen.removed["duplicate"] - seen.removed["near_duplicate"]
     if lost > 0.1 * seen.rows_read:
         worst = ", ".join(f"{reason} {n:,}" for reason, n in seen.removed.most_common(3) if reason not in ("duplicate", "near_duplicate"))
         found.append(f"{lost:,} of {seen.rows_read:,} rows could not be used ({worst}): read rejected.jsonl, which names each line and its fix")
-    if seen.conflicts:
-        found.append(
-            f'{seen.conflicts:,} {"question has" if seen.conflicts == 1 else "questions have"} several answers: mend them, or set cleaning.conflicts to "drop" or "refuse"'
-        )
     if seen.largest_cluster > max(10, 0.2 * sum(seen.rows.values())):
         found.append(
             f"{seen.largest_cluster:,} rows are near duplicates of one another or of one group and stay in one split: raise cleaning.near_duplicate_similarity, or drop near duplicates"
         )
-    if seen.systems > 1 and seen.systems < 0.5 * sum(seen.rows.values()):
-        found.append(f"there are {seen.systems} different system prompts: the tuned model will expect each of them; use one where the task is one")
-    if seen.systems and seen.without_system:
-        found.append(f"{seen.without_system:,} rows have no system prompt and the others have one: the model learns both; make them the same")
     if seen.unit != "words" and seen.question.max + seen.answer.max > LONG_TOKENS:
         found.append(
             f"the longest question has {seen.question.max:,.0f} tokens and the longest answer {seen.answer.max:,.0f}: rows beyond train.budget.max_length are cut at the front and counted; shorten or split them"
@@ -133,14 +118,10 @@ def warnings(seen: Seen) -> list[str]:
 
 
 def size_warnings(seen: Seen) -> list[str]:
-    """Too little to learn from or to judge with."""
+    """Too little to judge with."""
     found = []
-    train, dev, test = (seen.rows[name] for name in SPLITS)
-    if train < 50:
-        found.append(f"only {train} rows to train on: below 50 a written prompt is usually the better remedy; collect some hundred rows")
-    elif train < 200 and seen.kind != "classify":
-        found.append(f"only {train} rows to train on: enough to learn a form, not to learn facts; collect 1,000 or more")
-    for name, rows in (("test", test), ("dev", dev)):
+    for name in JUDGING:
+        rows = seen.rows[name]
         if rows < FEW_TO_JUDGE:
             width = half_width(rows)
             found.append(
@@ -150,28 +131,18 @@ def size_warnings(seen: Seen) -> list[str]:
 
 
 def label_warnings(seen: Seen) -> list[str]:
-    """Labels that are rare, lopsided, spelt in two ways or missing from a split."""
+    """Labels that cannot be judged."""
     total: Counter[str] = Counter()
     for counts in seen.labels.values():
         total.update(counts)
     if not total:
         return []
     found = []
-    for group in spellings(total):
-        names = ", ".join(f"`{label}` ({total[label]:,} rows)" for label in group)
-        found.append(f"the labels {names} look like one label: use one spelling")
-    in_train = seen.labels["train"]
     once = sorted(label for label, n in total.items() if n == 1)
     if once:
         found.append(
             f"{named(once, 'stands', 'stand')} in one row only ({some(once)}): such a row is in train and cannot be judged; add rows or merge labels"
         )
-    few = sorted(label for label in total if total[label] > 1 and in_train.get(label, 0) < FEW_PER_CLASS)
-    if few:
-        found.append(f"{named(few, 'has', 'have')} fewer than {FEW_PER_CLASS} rows to train on ({some(few)}): add rows for them")
-    sizes = sorted((n for label, n in in_train.items() if label != seen.out_of_scope), reverse=True)
-    if len(sizes) > 1 and sizes[0] > IMBALANCE * sizes[-1]:
-        found.append(f"the most frequent label has {sizes[0]:,} training rows and the rarest {sizes[-1]:,}: balance them, and judge by macro_f1")
     absent = sorted(label for label in total if total[label] > 1 and not seen.labels["test"].get(label))
     if absent:
         found.append(f"{named(absent, 'does', 'do')} not stand in test ({some(absent)}): recall will not be known; add rows or raise split.test")

@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from tunesmith.data.ancestry import Ancestor, Known, seen_before
-from tunesmith.data.intake import Removed, look, plans, refuse_if_too_few, take_in
+from tunesmith.data.examine.mechanical import Sides
+from tunesmith.data.examine.noticed import Noticed
+from tunesmith.data.examine.rows import Rows as Examined
+from tunesmith.data.intake import Intake, Removed, look, plans, refuse_if_too_few, take_in
 from tunesmith.data.kind import task_kind
 from tunesmith.data.labels import MAX_CONFLICTS, no_such_answer, ordered
 from tunesmith.data.leak import Leaks, find_leaks
@@ -25,6 +28,7 @@ from tunesmith.data.sources.lines import check_file
 from tunesmith.data.sources.reading import Plan
 from tunesmith.data.split import DROPPED, Division, Rows, Side, split
 from tunesmith.data.spool import I64, Facts, Spool, Texts
+from tunesmith.data.told import told
 from tunesmith.data.writing import Written, groups_of, read_rows, sha256, write_splits
 from tunesmith.errors import BadData, NotEnoughData, Problem
 from tunesmith.spec.dataset import SPLITS, Conflict, Dataset, LeakProof, Profile
@@ -34,7 +38,7 @@ from tunesmith.spec.task import TaskKind
 
 __all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
 
-VERSION = 5
+VERSION = 6
 AT_LEAST_ROWS = 10
 MAX_ROUNDS = 20
 
@@ -81,39 +85,31 @@ def prepare(
     digests = source_digests(project, root)
     for one in settled:
         monitor.emit(Note(text=f"{one.source.file}: {one.reason}"))
-    with Spool(folder / "scratch", project.task.out_of_scope) as spool, (folder / "rejected.jsonl").open("wb") as file:
+    with (
+        Spool(folder / "scratch", project.task.out_of_scope) as spool,
+        Noticed(people=project.cleaning.personal_data == "keep") as noticed,  # else the guard has taken them out
+        (folder / "rejected.jsonl").open("wb") as file,
+    ):
         removed = Removed(file)
-        rows_read, repaired = take_in(settled, project.cleaning, Room.of(tokenizer, context), spool, removed, monitor)
+        into = Intake(project.cleaning, Room.of(tokenizer, context), spool, removed, noticed)
+        take_in(settled, into, monitor)
         facts, texts = spool.finish()
-        scene = _Scene(project, settled, spool, facts, texts, removed, monitor)
+        scene = _Scene(project, settled, into, facts, texts, monitor)
         kind, why = task_kind(project, [one.source for one in settled], facts, spool.answers)
         outside = scene.out_of_scope()
         kept = select(spool, facts, texts, scene.rank(), project.cleaning, removed, monitor)
-        scene.refuse_what_teaches_nothing(kept, kind, rows_read)
+        scene.refuse_what_teaches_nothing(kept, kind)
         similarity = project.cleaning.near_duplicate_similarity
         seen = seen_before(spool, facts, kept.rows, ancestors, similarity, folder / "seen", monitor) if ancestors else None
         division, proof = scene.divide(kept, kind, seen)
-        side = np.full(len(facts), DROPPED, np.int8)
-        side[kept.rows] = division.side
-        watched = [row for c in kept.conflicts[:MAX_CONFLICTS] for row in c.rows[: c.answers]]
-        written = write_splits(spool, side, shared_clusters(facts, kept, side), folder, kind, Lengths.of(tokenizer), watched, monitor)
-        for row, keeper in division.leaks:
-            removed.add(leaked(spool, facts, int(kept.rows[row]), int(kept.rows[keeper])))
-        for row in sorted(division.seen):
-            removed.add(leaked(spool, facts, int(kept.rows[row])))
+        noticed.finish()
+        found = told(Examined.of(spool, facts, texts, noticed, into.read), kept.near.roots(), scene.sides(), outside, monitor)
+        written = scene.write(kept, division, folder, kind, Lengths.of(tokenizer))
+        scene.leave_out(kept, division)
         if seen is not None:
             monitor.emit(Note(text=seen.note(proof.kept_in_train)))
-        profile = scene.profile(
-            kept,
-            kind,
-            outside,
-            division,
-            written,
-            rows_read,
-            dict(repaired),
-            "words" if tokenizer is None else f"tokens of {project.start or project.base()}",
-        )
-    assert rows_read == sum(written.rows.values()) + sum(removed.counts.values()), "a row was lost or counted twice"
+        profile = scene.profile(kept, division, written, "words" if tokenizer is None else f"tokens of {project.start or project.base()}")
+    assert into.rows == sum(written.rows.values()) + sum(removed.counts.values()), "a row was lost or counted twice"
     return Dataset(
         project=project.name,
         task=kind,
@@ -125,6 +121,7 @@ def prepare(
         sources=digests,
         formats={one.source.file: one.reason for one in settled},
         profile=profile,
+        findings=found,
         leak_proof=proof,
     )
 
@@ -144,16 +141,20 @@ class _Scene:
 
     project: Project
     settled: list[Plan]
-    spool: Spool
+    into: Intake
     facts: Facts
     texts: Texts
-    removed: Removed
     monitor: Monitor
+
+    def sides(self) -> Sides:
+        """The files to train on, and those whose rows judge."""
+        judging = tuple(one.source.file for one in self.settled if one.source.split in ("dev", "test"))
+        return Sides(tuple(one.source.file for one in self.settled if one.source.file not in judging), judging)
 
     def rank(self) -> Side:
         """The split that each row's source asks for (train 0, dev 1, test 2); -1: none."""
         asked = {one.source.file: SPLITS.index(one.source.split) if one.source.split else -1 for one in self.settled}
-        by_source = np.asarray([asked[file] for file in self.spool.sources.texts], dtype=np.int8)
+        by_source = np.asarray([asked[file] for file in self.into.spool.sources.texts], dtype=np.int8)
         return np.asarray(by_source[self.facts.source], dtype=np.int8)
 
     def out_of_scope(self) -> str | None:
@@ -163,18 +164,18 @@ class _Scene:
         """
         name = self.project.task.out_of_scope
         if name is not None and not self.facts.is_outside.any():
-            raise no_such_answer(name, self.spool.answers.texts)
+            raise no_such_answer(name, self.into.spool.answers.texts)
         return name
 
-    def refuse_what_teaches_nothing(self, kept: Selection, kind: TaskKind, rows_read: int) -> None:
+    def refuse_what_teaches_nothing(self, kept: Selection, kind: TaskKind) -> None:
         """Nothing, if there are enough rows with more than one question and answer.
 
         Raises: NotEnoughData.
         """
         answers = np.unique(self.facts.answer[kept.rows])
         where = ", ".join(one.source.file for one in self.settled)
-        if len(kept.rows) == 1 and self.removed.counts["duplicate"]:
-            got = f"{rows_read:,} rows, all equal"
+        if len(kept.rows) == 1 and self.into.removed.counts["duplicate"]:
+            got = f"{self.into.rows:,} rows, all equal"
             raise NotEnoughData(
                 "all rows are duplicates of one row",
                 where=where,
@@ -182,11 +183,11 @@ class _Scene:
                 expected=f"at least {AT_LEAST_ROWS} different rows",
                 fix="check how the file was exported",
             )
-        refuse_if_too_few(len(kept.rows), AT_LEAST_ROWS, rows_read, self.removed, where)
+        refuse_if_too_few(len(kept.rows), AT_LEAST_ROWS, self.into.rows, self.into.removed, where)
         if len(answers) == 1:
             number = int(self.facts.short_answer[kept.rows[0]])
             got = (
-                f"{len(kept.rows):,} rows, all answered {self.spool.answers.texts[number]!r}"
+                f"{len(kept.rows):,} rows, all answered {self.into.spool.answers.texts[number]!r}"
                 if number >= 0
                 else f"{len(kept.rows):,} rows, all with one answer"
             )
@@ -229,13 +230,29 @@ class _Scene:
                 return division, seen.proven(proof, unit) if seen else proof
             for first, second in (*leaks.near, *leaks.exact):
                 kept.clusters.join(first, second)
+                kept.near.join(first, second)
         raise AssertionError(f"the splits still leak after {MAX_ROUNDS} rounds")
+
+    def write(self, kept: Selection, division: Division, folder: Path, kind: TaskKind, lengths: Lengths) -> Written:
+        """The three splits, written, and what was seen on the way."""
+        side = np.full(len(self.facts), DROPPED, np.int8)
+        side[kept.rows] = division.side
+        watched = [row for c in kept.conflicts[:MAX_CONFLICTS] for row in c.rows[: c.answers]]
+        clusters = shared_clusters(self.facts, kept, side)
+        return write_splits(self.into.spool, side, clusters, folder, kind, lengths, watched, self.monitor)
+
+    def leave_out(self, kept: Selection, division: Division) -> None:
+        """Tell of the rows that stand too close to a row that judges, or that a continued model has seen."""
+        for row, keeper in division.leaks:
+            self.into.removed.add(leaked(self.into.spool, self.facts, int(kept.rows[row]), int(kept.rows[keeper])))
+        for row in sorted(division.seen):
+            self.into.removed.add(leaked(self.into.spool, self.facts, int(kept.rows[row])))
 
     def strata(self, kind: TaskKind) -> I64:
         """The number of the label to stratify by, for every row."""
         if kind == "classify":
             return self.facts.short_answer
-        return np.where(self.facts.is_outside, len(self.spool.labels.texts), self.facts.label)
+        return np.where(self.facts.is_outside, len(self.into.spool.labels.texts), self.facts.label)
 
     def refuse_untrained_labels(self, kept: Selection, kind: TaskKind, division: Division) -> None:
         """Nothing, if every label of dev and test stands in train too.
@@ -251,11 +268,11 @@ class _Scene:
         problems = []
         for number in lost:
             row = int(kept.rows[np.flatnonzero((answer == number) & (division.side > 0))[0]])
-            origin = self.spool.origin(self.facts, row)
+            origin = self.into.spool.origin(self.facts, row)
             fix = "add rows of it to a training source, remove its rows here, or remove `split` so that rows are split by label"
             problems.append(
                 Problem(
-                    f"the label {self.spool.answers.texts[number]!r} stands only in dev or test",
+                    f"the label {self.into.spool.answers.texts[number]!r} stands only in dev or test",
                     f"{origin.file} line {origin.line}",
                     expected="every label in train",
                     fix=fix,
@@ -263,40 +280,25 @@ class _Scene:
             )
         raise BadData("labels that are never trained", problems=problems[:20])
 
-    def profile(
-        self,
-        kept: Selection,
-        kind: TaskKind,
-        outside: str | None,
-        division: Division,
-        written: Written,
-        rows_read: int,
-        repaired: dict[str, int],
-        unit: str,
-    ) -> Profile:
+    def profile(self, kept: Selection, division: Division, written: Written, unit: str) -> Profile:
         """What was found, with the warnings."""
         labels = groups_of(written.labels)
         question, answer = spread(written.lengths.questions), spread(written.lengths.answers)
         seen = Seen(
-            kind=kind,
             rows=written.rows,
             labels=labels,
-            out_of_scope=outside,
-            rows_read=rows_read,
-            removed=self.removed.counts,
-            conflicts=len(kept.conflicts) if self.project.cleaning.conflicts == "keep" else 0,
-            systems=len(written.systems),
-            without_system=written.without_system,
+            rows_read=self.into.rows,
+            removed=self.into.removed.counts,
             largest_cluster=int(np.unique(kept.clusters.roots()[kept.rows], return_counts=True)[1].max()),
             question=question,
             answer=answer,
             unit=unit,
         )
         return Profile(
-            rows_read=rows_read,
+            rows_read=self.into.rows,
             rows_kept=sum(written.rows.values()),
-            removed=dict(self.removed.counts.most_common()),
-            repaired=repaired,
+            removed=dict(self.into.removed.counts.most_common()),
+            repaired=dict(self.into.repaired),
             input_tokens=question,
             answer_tokens=answer,
             token_unit=unit,
@@ -305,7 +307,7 @@ class _Scene:
             near_duplicate_rows=kept.near_rows,
             conflicts=tuple(
                 Conflict(
-                    origins=tuple(self.spool.origin(self.facts, r) for r in c.rows[:20]),
+                    origins=tuple(self.into.spool.origin(self.facts, r) for r in c.rows[:20]),
                     answers=tuple(written.answers[r] for r in c.rows[: c.answers]),
                 )
                 for c in kept.conflicts[:MAX_CONFLICTS]

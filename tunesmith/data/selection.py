@@ -27,6 +27,8 @@ class Selection:
     rows: I64
     clusters: Clusters
     """Over all rows: equal questions, near duplicates and groups."""
+    near: Clusters
+    """The same without the groups."""
     conflicts: list[Contradiction]
     near_clusters: int
     near_rows: int
@@ -60,8 +62,9 @@ def select(spool: Spool, facts: Facts, texts: Texts, rank: NDArray[np.int8], rul
     near_clusters, near_rows = int((sizes > 1).sum()), int(sizes[sizes > 1].sum())
     if rules.drop_near_duplicates:
         rows = _drop_equal(spool, facts, roots, rows, order, removed, "near_duplicate", "says nearly the same as")
+    near = clusters.copy()
     join_groups(clusters, facts.group)
-    return Selection(rows, clusters, conflicts, near_clusters, near_rows, tally.pairs)
+    return Selection(rows, clusters, near, conflicts, near_clusters, near_rows, tally.pairs)
 
 
 def first_of_equals_among(values: NDArray[np.uint64], rows: I64) -> I64:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.data.fold import answered, said, setting
+from tunesmith.data.fold import answered, said
 from tunesmith.data.intake import ROWS_PER_LOOK, look
 from tunesmith.data.profile import Lengths
 from tunesmith.data.spool import Spool
@@ -23,7 +23,6 @@ from tunesmith.spec.task import TaskKind
 EXAMPLES = 5
 EXAMPLE_CHARACTERS = 160
 ANSWER_CHARACTERS = 200
-MAX_SYSTEMS = 1_000
 
 
 @dataclass
@@ -33,8 +32,6 @@ class Written:
     lengths: Lengths
     rows: dict[SplitName, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
     labels: dict[SplitName, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in SPLITS})
-    systems: set[str] = field(default_factory=set)
-    without_system: int = 0
     examples: list[str] = field(default_factory=list)
     answers: dict[int, str] = field(default_factory=dict)
     """Row number → answer, for the rows that were asked for."""
@@ -46,10 +43,6 @@ class Written:
         self.rows[split] += 1
         if record.label is not None:
             self.labels[split][record.label] += 1
-        system = setting(record)
-        if system and len(self.systems) < MAX_SYSTEMS:
-            self.systems.add(system)
-        self.without_system += not system
         self.lengths.add([said(m) for m in asked], answered(record))
         if split == "train" and len(self.examples) < EXAMPLES:
             question = next((said(m) for m in reversed(asked) if m.role == "user"), said(asked[-1]) if asked else "")

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from tunesmith.evaluate import page_tables as tables
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate import plots
+from tunesmith.evaluate.page_findings import findings
 from tunesmith.pages.gate import environment, resource, style, style_digest
 from tunesmith.spec.candidate import Answer, Prompted, Tuned
 from tunesmith.spec.dataset import Spread
@@ -39,6 +40,7 @@ CONTENTS = {
     "training": "Training",
     "answers": "Mistakes",
     "data": "Data",
+    "findings": "Findings",
     "prompt": "Prompt",
     "questions": "Sample answers",
     "cost": "Cost",
@@ -66,6 +68,7 @@ def page(
         "training": _training(report),
         "answers": _answers(report, answers),
         "data": _data(report),
+        "findings": findings(report.dataset),
         "prompt": _prompts(report),
         "questions": questions,
         "cost": cost if any(cost.values()) else None,

@@ -335,12 +335,12 @@ def tokens(report: LineReport) -> Table:
     rows = []
     trained = report.checkpoint
     if trained:
-        rows.append(_tokens(Cell("Training", plural_rows(trained.trained_rows)), None, None, trained.logical_tokens, trained.computed_tokens))
+        rows.append(_tokens(Cell("Training", words.plural(trained.trained_rows, "row")), None, None, trained.logical_tokens, trained.computed_tokens))
     for f in ranked(report):
         r = f.report
         rows.append(
             _tokens(
-                Cell(f"Test: {f.candidate.name}", plural_rows(r.rows)),
+                Cell(f"Test: {f.candidate.name}", words.plural(r.rows, "row")),
                 r.prompt_tokens,
                 r.completion_tokens,
                 r.prompt_tokens + r.completion_tokens,
@@ -348,11 +348,6 @@ def tokens(report: LineReport) -> Table:
             )
         )
     return Table("Tokens: logical and computed", *used(columns, rows))
-
-
-def plural_rows(n: int) -> str:
-    """`1 row`, `600 rows`."""
-    return words.plural(n, "row")
 
 
 def _tokens(step: Cell, prompt: int | None, answers: int | None, logical: int, computed: int) -> tuple[Cell, ...]:

@@ -35,8 +35,8 @@ from tunesmith.train import VERSION as TRAIN_VERSION
 KEPT_CHECKPOINTS = 3
 """The hosted service keeps the last three epochs; the last one is the model itself."""
 RESULTS = "step_metrics.csv"
-LOOK_VERSION = 1
-"""Raised when the same files would give other rows or other remarks."""
+LOOK_VERSION = 2
+"""Raised when the same files would give other rows or other findings."""
 
 
 def finetune(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
@@ -90,11 +90,14 @@ class FineTuning:
         return artifact, checkpoint
 
     def look(self) -> None:
-        """Check the files, say what is remarkable about them, and keep their rows."""
+        """Check the files, say what was found in them, and keep their rows."""
         payload = self.job.payload
         both = f" and validation file: {payload['validation_file']}" if payload.get("validation_file") else ""
         self.monitor.emit(Note(text=f"Validating training file: {payload['training_file']}{both}"))
-        _ = self.base, self.parent, self.dataset
+        _ = self.base, self.parent
+        for one in self.dataset[1].findings:
+            if one.severity != "note":
+                self.monitor.emit(Note(level="warning", text=one.words()))
         self.monitor.emit(Note(text="Files validated, moving job to queued state"))
 
     @cached_property
@@ -127,10 +130,7 @@ class FineTuning:
                     raise personal_data_fault(one.role, found)
             longest = min(LONGEST_ROW, self.base.context)
             limit = Limit(tokenizer, longest, f"tokens of {self.base.id}") if tokenizer.exists() else None
-            made = given_dataset(given["training"], given.get("validation"), work.path, limit=limit, monitor=self.monitor)
-            for text in made.profile.warnings:
-                self.monitor.emit(Note(level="warning", text=text))
-            return made
+            return given_dataset(given["training"], given.get("validation"), work.path, limit=limit, monitor=self.monitor)
 
         return self.steps.do(
             Step("data", "look at the files", "dataset", inputs), make, lambda made: f"{made.rows['train']} training examples", Dataset

@@ -1,18 +1,10 @@
-"""A module of ours with a `main` → the command that runs it in a process of its own."""
+"""A module of ours with a `main` → the command that runs it as one of the service's processes, whose log tells at once what it says and where it broke."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import tunesmith
+from tunesmith.store import programs
 
 
 def program(module: str) -> tuple[str, ...]:
-    """The command; its arguments go behind it.
-
-    `-P` and the appended path, not `-m`: the user's folder must not be searched for modules (a `data.py` there would shadow ours or Python's).
-    """
-    root = str(Path(tunesmith.__file__).parents[1])
-    boot = f"import sys; sys.path.append({root!r}); from {module} import main; sys.exit(main(sys.argv[1:]))"
-    return (sys.executable, "-P", "-u", "-X", "faulthandler", "-c", boot)
+    """The command; its arguments go behind it."""
+    return programs.program(module, "-u", "-X", "faulthandler")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tunesmith.spec.dataset import Source
 from tunesmith.spec.mending import Decisions
@@ -33,14 +35,16 @@ class Checkup(Noun):
 
 
 class Mending(Noun):
-    """A checkup, and what is to be done about what it finds."""
+    """A checkup, and what is to be done about what it finds; or a number of rows, and the most useful ones are kept as they are."""
 
     checkup: Checkup
+    select: Annotated[int, Field(ge=1)] | None = None
+    """Keep so many rows and mend nothing; None: mend."""
     decisions: Decisions = Decisions()
     reviewed: str | None = None
     """The edited review file, relative to the checkup's root."""
     out: str | None = None
-    """Folder for the mended files; None: beside each file, as NAME.mended.SUFFIX."""
+    """Folder for the files; None: beside each file, as NAME.mended.SUFFIX or NAME.selected.SUFFIX."""
     force: bool = False
     """Write over files that are there already and that no version of these data holds."""
     forget: bool = False

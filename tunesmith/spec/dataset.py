@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tunesmith.spec.chat import Conversation, Message
+from tunesmith.spec.finding import Finding
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.task import TaskKind
 
@@ -159,7 +160,7 @@ class Profile(Noun):
     examples: tuple[str, ...]
     """Up to five inputs with their answers, for the eye."""
     warnings: tuple[str, ...]
-    """Likely mistakes, each with its fix."""
+    """Likely mistakes in how the rows were split and for this model, each with its fix; what is wrong with the rows is told by `Dataset.findings`."""
 
 
 class LeakProof(Noun):
@@ -195,6 +196,8 @@ class Dataset(Noun):
     formats: dict[str, str]
     """Source file → format and why it was taken for that."""
     profile: Profile
+    findings: tuple[Finding, ...] = ()
+    """What `tunesmith data check` finds in these sources without a model, the gravest first; of large ones the first lines and clusters."""
     leak_proof: LeakProof
     parents: tuple[str, ...] = ()
     """Names of the data sets this one was derived from."""

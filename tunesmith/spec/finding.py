@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from tunesmith.spec.noun import Noun
@@ -11,6 +13,8 @@ Severity = Literal["block", "mend", "review", "note"]
 Group = Literal["text", "duplicates", "contradictions", "labels", "leaks", "balance", "personal", "language", "usefulness", "amount"]
 Fitness = Literal["fit", "fit_after_fixes", "not_fit"]
 SEVERITIES: tuple[Severity, ...] = ("block", "mend", "review", "note")
+SEVERITY_TITLES: dict[Severity, str] = {"block": "To be decided", "mend": "To be mended", "review": "For a person to look at", "note": "Good to know"}
+FIRST_LINES = 6
 
 
 class Place(Noun):
@@ -43,6 +47,8 @@ class Finding(Noun):
     file: str
     lines: tuple[int, ...]
     """Every row concerned, by its 1-based physical line; worst first where there is an order of worst. Empty: the finding is about the file as a whole."""
+    count: int = 0
+    """How many rows are concerned: as many as `lines`, unless only the first of those are kept (`shortened`)."""
     message: str
     """What, and how many."""
     why: str
@@ -64,9 +70,43 @@ class Finding(Noun):
     suggestions: dict[int, str] = {}
     """Line → the answer that it should probably have."""
 
+    def where(self, shown: int = FIRST_LINES) -> str:
+        """The first of its lines, for people."""
+        return line_numbers(self.lines, shown, max(self.count, len(self.lines)))
+
+    def words(self) -> str:
+        """The finding in one line: the file, what, the first of its lines, and why it matters."""
+        where = f" (line{'' if len(self.lines) == 1 else 's'} {self.where()})" if self.lines else ""
+        return f"{self.file}: {self.message}{where}. {self.why}"
+
+    def shortened(self, lines: int, clusters: int) -> Finding:
+        """The finding with the first of its lines and clusters; `count` still tells of all."""
+        kept = set(self.lines[:lines])
+        return self.model_copy(
+            update={
+                "lines": self.lines[:lines],
+                "clusters": self.clusters[:clusters],
+                "proposed": self.proposed[:lines],
+                "suggestions": {line: answer for line, answer in self.suggestions.items() if line in kept},
+            }
+        )
+
+
+def line_numbers(lines: Sequence[int], shown: int, total: int) -> str:
+    """The first of `total` line numbers for people, runs of them drawn together.
+
+    >>> line_numbers([3, 4, 5, 9], 9, 4), line_numbers(range(1, 100, 2), 3, 50)
+    ('3–5, 9', '1, 3, 5 and 47 more')
+    """
+    some = sorted(lines[:shown])
+    starts = [some[0], *(b for a, b in pairwise(some) if b != a + 1)] if some else []
+    ends = [*(a for a, b in pairwise(some) if b != a + 1), some[-1]] if some else []
+    told = ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in zip(starts, ends, strict=True))
+    return told + (f" and {total - len(some):,} more" if total > len(some) else "")
+
 
 class Examination(Noun):
-    """The manifest of an examination; report.html and findings.json stand beside it."""
+    """The manifest of an examination; report.html and review.jsonl stand beside it."""
 
     files: dict[str, str]
     """File as named by the user → sha256 of its bytes."""

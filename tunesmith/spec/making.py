@@ -71,6 +71,8 @@ class Making(Noun):
     """Reason → units left out without being a problem: a heading that asks nothing, a line that stands in every file."""
     problems: dict[str, int]
     """Reason → units that could not be used, and files that could not be read."""
+    left: dict[str, int] = {}
+    """Reason → whole conversations that gave no row."""
     rows: int
     by_how: dict[str, int]
     """`Made.how` → rows."""
@@ -80,7 +82,7 @@ class Making(Noun):
     reasons: tuple[str, ...] = ()
     """Each automatic choice, with its reason."""
     first: tuple[Skipped, ...] = ()
-    """The first of each reason; all of them stand in skipped.jsonl."""
+    """The first of each reason, problems before what was passed over; all of them stand in skipped.jsonl."""
     wishes: dict[str, Any] = {}
     """What was asked for, defaults included."""
 

@@ -1,4 +1,4 @@
-"""What a person decided about findings, and the data that came of it: a new version with its parent, its diff, and a reason for every row."""
+"""What a person decided about findings or rows, and the data that came of it: a new version with its parent, its diff, and a reason for every row."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tunesmith.spec.finding import Exhibit
 from tunesmith.spec.noun import Noun
 
 ActionName = Literal["drop", "repair", "rename", "redact", "answer"]
@@ -64,6 +65,27 @@ class MendedFile(Noun):
     """What is different about the file itself: its encoding, its layout."""
 
 
+class GaveUp(Noun):
+    """What a selection of rows leaves out: what is said of the others, for whoever has to answer for it."""
+
+    kept: int
+    of: int
+    """Different rows that could be used."""
+    by: Literal["labels", "topics"]
+    """What `lost` and `halved` are: labels get the same number of rows each, as far as they have them; topics are only counted."""
+    lost: tuple[str, ...]
+    """None of their rows is kept."""
+    halved: tuple[str, ...]
+    """Their share of the rows is less than half of what it was, the most reduced first."""
+    mean_distance: float
+    """Of the rows left out from the nearest one that is kept: 1 - cosine of their questions, on average."""
+    worst_distance: float
+    farthest: tuple[Exhibit, ...]
+    """Rows left out that nothing kept is near to, the farthest first."""
+    worth: str
+    """What made a row worth more than another one, and on how many rows it was measured."""
+
+
 class Version(Noun):
     """The manifest of one version of a person's data; the files stand beside it, with diff.jsonl for all but the first."""
 
@@ -77,3 +99,5 @@ class Version(Noun):
     decisions: Decisions | None = None
     accepted: dict[str, int] = {}
     """Kind of personal data that was kept by decision → rows."""
+    gave_up: GaveUp | None = None
+    """Of a selection: what became of the rows that are not in it."""

@@ -44,6 +44,7 @@ def test_long_answers_that_say_the_same_do_not_contradict(tmp_path):
         ("is it open on monday", "is it not open on monday", False),
         ("where is my crad now, please", "where is my card now, please", True),
         ("my card where is", "where is my card", True),
+        ("can i create my own functions in c?", "can i create my own functions in c++?", False),
     ],
 )
 def test_what_asks_the_same(first, second, same):

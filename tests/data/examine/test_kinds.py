@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from tunesmith.data.examine.findings import KINDS
 from tunesmith.data.examine.kinds import KINDS as TEXT_KINDS
 from tunesmith.data.examine.kinds_meaning import KINDS as MEANING_KINDS
 from tunesmith.data.examine.kinds_rows import KINDS as ROW_KINDS
-from tunesmith.data.examine.run import KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs/data.md").read_text()
 

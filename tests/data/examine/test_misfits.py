@@ -8,7 +8,7 @@ import pytest
 from tests.data.examine.planted import unit
 from tunesmith.answer.losses import AnswerLoss
 from tunesmith.data.examine import misfits as module
-from tunesmith.data.examine.misfits import FEWEST, misfits, robust_z, unhelped
+from tunesmith.data.examine.misfits import DOUBTFUL, FAR, FEWEST, LEAST_NEARER, misfits, robust_z, unhelped
 
 ROWS = 400
 
@@ -33,6 +33,18 @@ def test_exchanged_answers_are_found_and_no_others():
 
 def test_sound_pairs_are_left_alone():
     assert len(misfits(*pairs(seed=3)).flagged) == 0
+
+
+def test_a_doubtful_pair_counts_where_other_answers_are_nearer():
+    questions, answers = pairs(noise=2.0, seed=5)
+    swapped = np.arange(0, ROWS, 20)
+    answers[swapped] = answers[np.roll(swapped, 1)]
+    found = misfits(questions, answers)
+    doubtful = [row for row in found.flagged.tolist() if found.z[row] > FAR]
+    assert doubtful
+    assert set(found.flagged.tolist()) <= set(swapped.tolist())
+    assert found.z[doubtful].max() <= DOUBTFUL
+    assert found.share_nearer[doubtful].min() >= LEAST_NEARER
 
 
 def test_the_margin_is_against_the_nearest_others_of_both_sides(monkeypatch):

@@ -70,6 +70,13 @@ def test_lists_are_no_matter(tmp_path):
     assert found(tmp_path, [*texts(30), ("q", f"- {LONG}\n- and so on")]) == {}
 
 
+@pytest.mark.parametrize(
+    "answer", [f"Write `**kwargs` and `**more`. {LONG}", f"{LONG}\n\n```\n# a comment\nx = 1\n```", f"Call __init__ of the class. {LONG}"]
+)
+def test_code_is_no_markdown(tmp_path, answer):
+    assert found(tmp_path, [*texts(30), ("q", answer)]) == {}
+
+
 def test_slips_in_labels(tmp_path):
     rows = [(f"q {i}", "card_lost" if i % 2 else "pin_blocked") for i in range(120)] + [("a", "card_lsot"), ("b", "pin_blockd")]
     read_ = read(tmp_path, table(tmp_path / "a.csv", rows))

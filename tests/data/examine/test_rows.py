@@ -3,6 +3,7 @@
 import numpy as np
 
 from tests.data.examine.rows_of import chats, read, table
+from tunesmith.data.examine import noticed
 from tunesmith.data.examine import rows as module
 
 
@@ -37,8 +38,8 @@ def test_the_second_process_finds_what_this_one_finds(tmp_path, monkeypatch):
     (tmp_path / "two").mkdir()
     texts = [(f"write to person{i}@mail.org about case {i}" if i % 3 == 0 else f"what about case {i}", "card" if i % 2 else "pin") for i in range(60)]
     alone = read(tmp_path / "one", table(tmp_path / "one" / "a.csv", texts))
-    monkeypatch.setattr(module, "ALONE_ROWS", 0)
-    monkeypatch.setattr(module, "BATCH_ROWS", 7)
+    monkeypatch.setattr(noticed, "ALONE_ROWS", 0)
+    monkeypatch.setattr(noticed, "BATCH_ROWS", 7)
     beside = read(tmp_path / "two", table(tmp_path / "two" / "a.csv", texts))
     assert alone.flags["email"].rows.tolist() == list(range(0, 60, 3))
     assert {kind: flagged.rows.tolist() for kind, flagged in beside.flags.items()} == {k: f.rows.tolist() for k, f in alone.flags.items()}

@@ -35,6 +35,7 @@ def test_sentences(code, text):
         "", "card_arrival", "PIN?", "12345 67890 12345 67890", "for i in range(10):\n    print(i ** 2)\n", "`SELECT name FROM users WHERE id = 7`", "https://www.mail.org/de/karte/wo-ist-meine-karte",
         "Sony PlayStation 5 Slim Digital Edition 1TB", "John Smith", "Anna Müller, Jean Dupont, José García, Giulia Rossi", "ASCII UTF-8 JSON XML HTML CSS", "{'a': 1, 'b': [2, 3]}", "aaa bbb ccc ddd eee fff",
         "Buenos Aires, São Paulo, Rio de Janeiro, Santiago de Chile", "😀 😀 😀", "x^2 + y^2 = z^2",
+        "hy was my cash withdrawal declined?",
     ],
 )  # fmt: skip
 def test_nothing_is_said_where_nothing_is_certain(text):

@@ -72,6 +72,8 @@ def test_tickets_with_addresses(tickets):
     assert [(one.reason, one.spot.line) for one in skipped] == [("after_answer", 16), ("no_answer", 19), ("bot", 21)]
     assert "agents are who writes from acme.com" in making.reasons[-1]
     assert (making.problems, making.passed_over) == ({"no_answer": 1}, {"after_answer": 1, "bot": 1})
+    assert making.left["no_answer"] == 1, "of the conversations, not of their turns"
+    assert making.first[0].reason == "no_answer", "what is a problem comes first"
 
 
 def test_rows_are_read_without_an_option(tickets, tmp_path):

@@ -90,3 +90,26 @@ def test_a_table_is_written_as_it_can_be_read(tmp_path_factory, rows):
     _, out, _ = write(root, Source(file="a.csv", input="question", output="answer"), Plan())
     with out.open(encoding="utf-8", newline="") as file:
         assert [tuple(row) for row in csv.reader(file)] == [("question", "answer"), *rows]
+
+
+def test_an_array_on_one_line_loses_only_the_rows_that_are_dropped(tmp_path):
+    rows = [{"prompt": "x", "completion": "a"}, {"prompt": "y", "completion": "b"}, {"prompt": "x", "completion": "a"}]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    mending = Plan()
+    mending.add("a.json", 3, Step("drop", "duplicate"))
+    made, out, diff = write(tmp_path, Source(file="a.json"), mending)
+    assert json.loads(out.read_text()) == rows[:2]
+    assert (made.dropped, [change["line"] for change in diff]) == ({"duplicate": 1}, [3])
+
+
+def test_a_cell_with_a_carriage_return_is_quoted(tmp_path):
+    (tmp_path / "a.csv").write_text('question,answer\n"old\rMac",x\n"new\r\nline",y\n', newline="")
+    _, out, _ = write(tmp_path, Source(file="a.csv", input="question", output="answer"), Plan())
+    with out.open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["question", "answer"], ["old\rMac", "x"], ["new\r\nline", "y"]]
+
+
+def test_numbers_that_are_none_become_null(tmp_path):
+    pq.write_table(pa.table({"prompt": ["x"], "completion": ["y"], "score": [float("nan")], "most": [float("inf")]}), tmp_path / "a.parquet")
+    _, out, _ = write(tmp_path, Source(file="a.parquet"), Plan())
+    assert json.loads(out.read_text()) == {"prompt": "x", "completion": "y", "score": None, "most": "inf"}

@@ -63,6 +63,7 @@ def test_neighbours_are_told_apart():
 
 def test_a_phone_in_a_national_form_needs_a_word_or_a_look():
     assert said("call 030 901820 now") == [("phone", "030 901820")]
+    assert said("my card. meter reading 471614.790\ncontactless_not_working") == []
     assert said("Rückruf unter der Telefonnummer 030901820 erbeten") == [("phone", "030901820")]
     assert said("llámame al 612 34 56 78") == [("phone", "612 34 56 78")]
     assert said("номер 030 901820 в списке") == []

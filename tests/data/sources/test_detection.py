@@ -137,6 +137,9 @@ def test_other_formats_are_written_too(tmp_path):
     (tmp_path / "d.md").write_text("# a\n")
     assert parse_project(write_project(detect(tmp_path / "c.jsonl")), "p").sources[0].format == "chat"
     assert "cannot be trained on" in write_project(detect(tmp_path / "d.md"))
+    (tmp_path / "e.jsonl").write_text('{"text": "a piece", "how": "chunk"}\n')
+    written = write_project(detect(tmp_path / "e.jsonl"))
+    assert ("cannot be trained on" in written, parse_project(written, "p").sources[0].format) == (True, None)
 
 
 def test_hostile_names_stay_inside_their_string():

@@ -29,6 +29,7 @@ def array(tmp_path, text):
         ('{"a": 1, "a": 2}', "duplicate_key"),
         ('{"a": NaN}', "not_a_number"),
         ('{"a": -Infinity}', "not_a_number"),
+        ('{"a": 1e999}', "not_a_number"),
         ('{"a": "\\ud800"}', "encoding"),
         ('{"a": ' + "[" * 100 + "]" * 100 + "}", "bad_json"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "bad_json"),
@@ -71,9 +72,13 @@ def test_an_array_with_its_lines(tmp_path):
         (4, {"a": 2}),
         (5, "is 7; expected an object with keys".replace("7", '"7"')),
         (6, "NaN is not JSON; write null, or leave the key out"),
-        (6, {"a": 3}),
+        (7, {"a": 3}),
     ]
     assert array(tmp_path, " [ ] ") == []
+
+
+def test_every_element_of_an_array_on_one_line_has_a_number_of_its_own(tmp_path):
+    assert array(tmp_path, '[{"a": 1}, {"a": 2}, {"a": 3}]') == [(1, {"a": 1}), (2, {"a": 2}), (3, {"a": 3})]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,7 @@ def test_an_array_with_its_lines(tmp_path):
         ('[{"a": 1}', "ends inside the array", 1),
         ('[{"a": 1}] x', "text after the array's end", 1),
         ("[" * 100_000, "nested", 1),
+        ('[{"a": ' + "9" * 5_000 + "}]", "cannot be read", 1),
     ],
 )
 def test_a_broken_array_names_the_line(tmp_path, text, message, line):

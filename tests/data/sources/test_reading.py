@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tunesmith.data.sources import plan, read
+from tunesmith.data.sources.detection import detect
 from tunesmith.data.sources.reading import content_id
 from tunesmith.errors import BadData
 from tunesmith.spec.dataset import Record, Rejected, Source
@@ -92,3 +93,44 @@ def test_reading_streams(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4_000_000  # the file has 10 MB, and the sample for detection 500 rows
+
+
+CHUNKS = [{"text": f"Piece {i} of a long document.", "group": "a.md", "how": "chunk", "source": {"file": "a.md", "line": i}} for i in range(5)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_rows_of_texts_are_documents(tmp_path, name):
+    (tmp_path / name).write_text(json.dumps(CHUNKS) if name == "a.json" else "".join(json.dumps(row) + "\n" for row in CHUNKS))
+    settled = plan(Source(file=name), tmp_path)
+    assert settled.source.format == "text"
+    assert "documents, as for continued pre-training" in settled.reason
+    found = list(read(Source(file=name), tmp_path))
+    assert [(row.text, row.group, row.conversation) for row in found] == [(row["text"], "a.md", None) for row in CHUNKS]
+
+
+def test_a_row_of_documents_without_its_text_is_told(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a text"}\n{"text": " "}\n{"url": "x"}\n')
+    found = list(read(Source(file="a.jsonl"), tmp_path))
+    assert [getattr(row, "reason", "") for row in found] == ["", "empty", "missing_key"]
+
+
+@pytest.mark.parametrize("row", [{"text": "t", "intent": "x"}, {"text": "t", "kind": "x"}, {"text": "t", "answer": "x"}, {"text": ["t"], "id": 1}])
+def test_a_text_with_anything_that_could_answer_it_is_no_document(tmp_path, row):
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
+    found = detect(tmp_path / "a.jsonl")
+    assert (found.format, "documents" in found.reason) == ("table", False)
+
+
+def test_whoever_names_columns_of_documents_means_a_table(tmp_path):
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in CHUNKS))
+    settled = plan(Source(file="a.jsonl", label="how"), tmp_path)
+    assert (settled.source.format, settled.source.input, settled.source.label) == ("table", "text", "how")
+
+
+def test_a_chat_row_says_itself_what_it_belongs_to(tmp_path):
+    rows = [CHAT | {"group": "ticket 7"}, CHAT, CHAT | {"group": None}, CHAT | {"group": 12}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [row.group for row in read(Source(file="a.jsonl"), tmp_path)] == ["ticket 7", None, None, "12"]
+    (tmp_path / "b.csv").write_text("text,label,group\na,x,1\nb,y,2\n")
+    table = Source(file="b.csv", input="text", label="label")
+    assert [row.group for row in read(table, tmp_path)] == [None, None], "a column is only taken where it is named"

@@ -136,3 +136,16 @@ def test_parquet_rows_and_damage(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(BadData, match="Parquet"):
         list(parquet_rows(path, "f"))
+
+
+def test_a_column_name_that_is_not_utf8_is_refused(tmp_path):
+    with pytest.raises(BadData, match="a column name holds bytes that are not UTF-8"):
+        rows(tmp_path, b"text\xff,label\n\xc3\xbc,a\n\xc3\xb6,b\n")
+
+
+def test_a_damaged_parquet_file_is_refused_in_words(tmp_path):
+    path = tmp_path / "f.parquet"
+    pq.write_table(pa.table({"text": ["some words here"] * 3}), path, compression="none", use_dictionary=False)
+    path.write_bytes(path.read_bytes().replace(b"some words", b"some\xff\xffrds"))
+    with pytest.raises(BadData, match="is not a Parquet file that can be read"):
+        list(parquet_rows(path, "f.parquet"))

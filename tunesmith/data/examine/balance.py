@@ -118,13 +118,13 @@ def _declining(rows: Rows, mask: NDArray[np.bool_]) -> bool:
 def about_systems(rows: Rows, mask: NDArray[np.bool_]) -> list[Suspicion]:
     """One system prompt, several, or some rows without."""
     numbers = rows.system[mask]
-    total, without = len(numbers), int((numbers < 0).sum())
+    total, without = len(numbers), int((numbers == -1).sum())
     different = len(np.unique(numbers[numbers >= 0]))
     found = []
     if 1 < different < SEVERAL_SYSTEMS * total:
         found.append(Suspicion("several_system_prompts", NONE, f"{different:,} different prompts in {total - without:,} rows"))
     if different and without and without < total:
-        found.append(Suspicion("system_prompt_missing", np.flatnonzero(mask & (rows.system < 0))))
+        found.append(Suspicion("system_prompt_missing", np.flatnonzero(mask & (rows.system == -1))))
     return found
 
 

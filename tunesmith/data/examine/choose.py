@@ -45,6 +45,8 @@ class Choice:
     worst_distance: float
     farthest: I64
     """Up to ten rows left out that nothing chosen is near to, the farthest first."""
+    stands_for: I64
+    """[N] the chosen row that is nearest to each row; a chosen row itself."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def choose(vectors: Vectors, count: int, monitor: Monitor, groups: I64 | None = 
     """
     total = len(vectors)
     if count >= total:
-        return Choice(np.arange(total), 0.0, 0.0, np.zeros(0, np.int64))
+        return Choice(np.arange(total), 0.0, 0.0, np.zeros(0, np.int64), np.arange(total))
     random = np.random.default_rng(seed)
     value = np.zeros(total) if worth is None else WORTH * np.where(np.isnan(worth), 0.5, worth)
     if groups is None:
@@ -151,15 +153,17 @@ def _told(vectors: Vectors, rows: I64, monitor: Monitor) -> Choice:
     """The choice, with how far the rows left out are from it."""
     left = np.setdiff1d(np.arange(len(vectors)), rows)
     if not len(rows):
-        return Choice(rows, 2.0, 2.0, left[:10])
+        return Choice(rows, 2.0, 2.0, left[:10], np.full(len(vectors), -1))
 
     def tick(done: int, total: int) -> None:
         look(monitor, "measuring what the choice covers", done, total)
 
-    _, cosine = nearest(vectors[left], vectors[rows], 1, tick=tick)
+    place, cosine = nearest(vectors[left], vectors[rows], 1, tick=tick)
+    stands_for = np.arange(len(vectors))
+    stands_for[left] = rows[place[:, 0]]
     apart = np.maximum(1 - cosine[:, 0].astype(np.float64), 0)
     order = np.lexsort((left, -apart))
-    return Choice(rows, float(apart.mean()), float(apart.max()), left[order[:10]])
+    return Choice(rows, float(apart.mean()), float(apart.max()), left[order[:10]], stands_for)
 
 
 def shortfall(groups: I64, rows: I64) -> Shortfall:

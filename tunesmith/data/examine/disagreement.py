@@ -22,6 +22,8 @@ ANSWERS_DIFFER = 0.5
 LARGEST = 50
 """Rows of a cluster that are compared with one another."""
 _NUMBERS = re.compile(r"\d+")
+_SYMBOLS = re.compile(r"[^\w\s.,;:!?'\"’‘“”()\[\]–—-]")
+"""Signs that are part of what is asked about: C is not C++, > is not <."""
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|without|cannot|nor|nicht|kein\w*|nie|ohne|ne|pas|jamais|sans|nunca|sin|non|mai|senza|niet|geen|não|sem)\b|n['’]t\b"
 )
@@ -105,12 +107,14 @@ def differ(first: str | None, second: str | None) -> bool:
 
 
 def asks_the_same(first: str, second: str) -> bool:
-    """True if two folded questions differ in spelling or order only: few edits, the same numbers, the same negations.
+    """True if two folded questions differ in spelling or order only: few edits, the same numbers, signs and negations.
 
     >>> asks_the_same("where is my new card?", "where is my new crad?"), asks_the_same("what is 3 plus 4?", "what is 3 plus 5?")
     (True, False)
     """
-    if sorted(_NUMBERS.findall(first)) != sorted(_NUMBERS.findall(second)) or len(_NEGATION.findall(first)) != len(_NEGATION.findall(second)):
+    if any(sorted(form.findall(first)) != sorted(form.findall(second)) for form in (_NUMBERS, _SYMBOLS)):
+        return False
+    if len(_NEGATION.findall(first)) != len(_NEGATION.findall(second)):
         return False
     return fuzz.ratio(first, second) >= NEARLY or sorted(first.split()) == sorted(second.split())
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from tunesmith.data.examine.kinds import KINDS as TEXT_KINDS
 from tunesmith.data.examine.kinds import Kind
+from tunesmith.data.examine.kinds_meaning import KINDS as MEANING_KINDS
+from tunesmith.data.examine.kinds_rows import KINDS as ROW_KINDS
+from tunesmith.data.examine.noticed import Fault
 from tunesmith.data.examine.rows import Rows
 from tunesmith.data.examine.view import view_of
+from tunesmith.data.personal.masking import masked
 from tunesmith.data.spool import I64
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.finding import SEVERITIES, Exhibit, Finding, Place, Severity
 
+KINDS: dict[str, Kind] = {**TEXT_KINDS, **ROW_KINDS, **MEANING_KINDS}
 SHOWN = 5
 SHOWN_CHARACTERS = 160
 MAX_CLUSTERS = 200
@@ -42,13 +48,13 @@ class Suspicion:
     """Row → the answer that it should probably have."""
 
 
-def findings(found: Iterable[Suspicion], rows: Rows, kinds: Mapping[str, Kind], files: Sequence[str], masked: Callable[[str], str]) -> list[Finding]:
-    """One finding for each kind and file, the gravest first; `files`: those that are examined (not those they are compared with)."""
+def findings(found: Iterable[Suspicion], rows: Rows, files: Sequence[str]) -> list[Finding]:
+    """The faults of these files and one finding for each kind and file, the gravest first; `files`: those that are examined, not those they are compared with."""
     pairs = [(one, file) for one in found for file in files]
     concerned = [(one, file, _in_file(one.rows, rows, file)) for one, file in pairs]
     concerned = [(one, file, mine) for one, file, mine in concerned if len(mine) or (not len(one.rows) and file == files[0])]
     shown = rows.records(np.unique(np.concatenate([mine[:SHOWN] for _, _, mine in concerned]))) if concerned else {}
-    made = [_finding(one, file, mine, rows, kinds[one.kind], shown, masked) for one, file, mine in concerned]
+    made = [*_faults(rows, files), *(_finding(one, file, mine, rows, shown) for one, file, mine in concerned)]
     return sorted(made, key=lambda f: (SEVERITIES.index(f.severity), -len(f.lines)))
 
 
@@ -56,7 +62,8 @@ def _in_file(some: I64, rows: Rows, file: str) -> I64:
     return np.asarray(some[rows.of_file(file)[some]]) if len(some) else some
 
 
-def _finding(one: Suspicion, file: str, mine: I64, rows: Rows, kind: Kind, shown: Mapping[int, Record], masked: Callable[[str], str]) -> Finding:
+def _finding(one: Suspicion, file: str, mine: I64, rows: Rows, shown: Mapping[int, Record]) -> Finding:
+    kind = KINDS[one.kind]
     lines = rows.facts.line[mine].tolist()
     total = int(rows.of_file(file).sum())
     count = f"{len(lines):,} of {total:,} rows ({share(len(lines), total)})" if len(lines) else ""
@@ -66,16 +73,43 @@ def _finding(one: Suspicion, file: str, mine: I64, rows: Rows, kind: Kind, shown
         severity=one.severity or kind.severity,
         file=file,
         lines=tuple(lines),
-        message="; ".join(part for part in (f"{kind.title}: {count}" if count else kind.title, one.detail) if part),
+        count=len(lines),
+        message="; ".join(part for part in (f"{kind.title}: {count}" if count else kind.title, masked(one.detail)) if part),
         why=kind.why,
         evidence=kind.evidence,
         fix=kind.fix,
         is_mendable=kind.is_mendable,
-        examples=tuple(_exhibit(file, int(row), rows, shown[int(row)], one, masked) for row in mine[:SHOWN]),
+        examples=tuple(_exhibit(file, int(row), rows, shown[int(row)], one) for row in mine[:SHOWN]),
         clusters=tuple(_places(cluster, rows) for cluster in _of_file(one.clusters, rows, file)),
         renames=dict(one.renames),
         proposed=tuple(rows.facts.line[_in_file(one.proposed, rows, file)].tolist()) if one.proposed is not None else (),
         suggestions={int(rows.facts.line[row]): one.suggestions[row] for row in mine.tolist() if row in one.suggestions},
+    )
+
+
+def _faults(rows: Rows, files: Sequence[str]) -> Iterator[Finding]:
+    """One finding for each reason why rows of a file cannot be read or used."""
+    for (file, reason), fault in rows.faults.items():
+        if file in files:
+            yield _fault(file, reason, fault, rows.read[file])
+
+
+def _fault(file: str, reason: str, fault: Fault, total: int) -> Finding:
+    kind = KINDS["unusable_row"]
+    shown = [Exhibit(file=file, line=line, text="", note=masked(message)) for line, message in zip(fault.lines, fault.messages, strict=False)]
+    return Finding(
+        kind=f"unusable_{reason}",
+        group=kind.group,
+        severity=kind.severity,
+        file=file,
+        lines=tuple(fault.lines),
+        count=len(fault.lines),
+        message=f"{kind.title} ({reason.replace('_', ' ')}): {len(fault.lines):,} of {total:,} rows ({share(len(fault.lines), total)})",
+        why=kind.why,
+        evidence=kind.evidence,
+        fix=kind.fix,
+        is_mendable=True,
+        examples=tuple(shown),
     )
 
 
@@ -90,8 +124,8 @@ def share(part: int, whole: int) -> str:
 
 
 def _of_file(clusters: Sequence[tuple[int, ...]], rows: Rows, file: str) -> list[tuple[int, ...]]:
-    number = rows.spool.sources.texts.index(file)
-    return [cluster for cluster in clusters if any(int(rows.facts.source[row]) == number for row in cluster)][:MAX_CLUSTERS]
+    mine = rows.of_file(file)
+    return [cluster for cluster in clusters if mine[list(cluster)].any()][:MAX_CLUSTERS]
 
 
 def _places(cluster: tuple[int, ...], rows: Rows) -> tuple[Place, ...]:
@@ -99,7 +133,7 @@ def _places(cluster: tuple[int, ...], rows: Rows) -> tuple[Place, ...]:
     return tuple(Place(file=origin.file, line=origin.line) for origin in origins)
 
 
-def _exhibit(file: str, row: int, rows: Rows, record: Record, one: Suspicion, masked: Callable[[str], str]) -> Exhibit:
+def _exhibit(file: str, row: int, rows: Rows, record: Record, one: Suspicion) -> Exhibit:
     view = view_of(record)
     text = f"{excerpt(masked(view.question), SHOWN_CHARACTERS)} → {excerpt(masked(view.answer), SHOWN_CHARACTERS)}"
     return Exhibit(

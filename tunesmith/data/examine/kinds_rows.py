@@ -49,7 +49,7 @@ KINDS: dict[str, Kind] = {
         "rows that ask the same and answer differently",
         "The model cannot learn both; it learns to guess, and no model can be right on both.",
         _EQUAL,
-        "nothing without a decision: choose in the review file; --contradictions majority or newest takes what is proposed",
+        "nothing without a decision: choose in the review file; --contradictions proposed takes the majority's answer, else the newest",
     ),
     "near_contradiction": Kind(
         "contradictions",
@@ -77,6 +77,9 @@ KINDS: dict[str, Kind] = {
         "drops them from the training file; the file to judge with stays as it is",
         True,
     ),
+    "label_spelling": Kind(
+        "labels", "mend", "labels that are one label spelt in several ways", "The model learns them as different answers, and half of its right answers count as wrong.", "equality after letter case, spaces and punctuation are left out", "writes the most frequent spelling everywhere", True
+    ),
     "rare_label": Kind("balance", "review", "labels with too few rows", "A label with a handful of rows is learnt by luck and judged by fewer.", _GUIDE, "nothing: add rows of these labels, or merge them"),
     "lopsided_labels": Kind(
         "balance", "note", "labels of very different size", "The model prefers what it saw most; accuracy hides that.", "twenty times as many rows of one label as of another", "nothing: add rows of the rare ones, and judge by macro_f1"
@@ -98,6 +101,27 @@ KINDS: dict[str, Kind] = {
     ),
     "long_row": Kind(
         "balance", "note", "rows far longer than the others", "Long rows are cut at training length, and a few of them take most of the time.", "beyond ten times the 99th percentile of all rows' characters", "nothing: shorten or split them"
+    ),
+    "untrained_label": Kind(
+        "balance", "review", "labels that stand only in the file to judge with", "They are never trained, so every row that has one is answered wrong.", _EQUAL, "nothing: add rows of these labels to train on, or take them out of the file to judge with"
+    ),
+    "cut_row": Kind(
+        "balance", "review", "rows longer than what is trained at once", "They are cut, the oldest turns first; what is cut is not learnt.", "tokens of the base model, and a few for each turn", "nothing: shorten or split them"
+    ),
+    "crowded_out": Kind(
+        "balance", "review", "rows whose system prompt and tools leave no room for an answer", "They teach nothing: what stands before the first question alone fills what is trained at once.", "tokens of the base model, and a few for each turn", "nothing: shorten the prompt or the tools"
+    ),
+    "undeclared_tool": Kind(
+        "text", "review", "rows that call tools which they do not declare", "At serving time the model is told which tools there are; here it learns to call others.", "names of calls that do not stand in `tools`", "nothing: add the tools under `tools`"
+    ),
+    "parallel_calls_forbidden": Kind(
+        "text", "review", "rows that call several tools at once and say `parallel_tool_calls`: false", "The model learns to call them at once.", "counted", "nothing: take the key out, or call one tool after the other"
+    ),
+    "parallel_tool_calls": Kind(
+        "text", "note", "rows with `parallel_tool_calls`", "It does not change how they are trained here.", "counted", "nothing to mend"
+    ),
+    "response_format": Kind(
+        "text", "note", "rows with a `response_format`", "It does not change how they are trained here.", "counted", "nothing to mend"
     ),
     "few_rows": Kind(
         "amount", "review", "few rows", "Below 50 rows a written prompt is usually the better remedy; below 200 a form is learnt, not facts.", "guide of rows: under 50 prompting, 50 to 200 form only, 200 to 500 light classification, 1,000 to 5,000 good", "nothing: add rows"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.data.examine.balance import label_counts
-from tunesmith.data.examine.closest import alike, crossings
+from tunesmith.data.examine.closest import alike, crossings, figures
 from tunesmith.data.examine.findings import Suspicion, share
 from tunesmith.data.examine.known import Answers, known
 from tunesmith.data.examine.meaning import Encoder, Meanings, meanings
@@ -93,9 +93,10 @@ def by_meaning(rows: Rows, sides: Sides, found: Repetition, tools: Tools, scratc
 def _with_encoder(scene: Scene, examined: I64, encoder: Encoder) -> Iterator[Suspicion]:
     questions, answers = _texts(scene.rows)
     meant = meanings(questions, encoder, scene.scratch / "questions", scene.monitor, "reading questions for meaning")
-    yield from _alike(scene, meant, examined)
+    numbers = figures([questions[row] for row in meant.first.tolist()])
+    yield from _alike(scene, meant, examined, numbers)
     if scene.sides.against:
-        yield from _crossing(scene, meant)
+        yield from _crossing(scene, meant, numbers)
     vectors = meant.of(examined)
     yield from _topics(scene, vectors, examined, [questions[row] for row in examined.tolist()])
     mask = np.zeros(len(scene.rows), bool)
@@ -117,9 +118,9 @@ def _texts(rows: Rows) -> tuple[list[str], list[str]]:
     return questions, answers
 
 
-def _alike(scene: Scene, meant: Meanings, examined: I64) -> Iterator[Suspicion]:
+def _alike(scene: Scene, meant: Meanings, examined: I64, numbers: I64) -> Iterator[Suspicion]:
     """Rows that say the same in other words, and are not near duplicates by their letters."""
-    found = alike(meant.vectors, tick=scene.tick("looking for the same in other words"))
+    found = alike(meant.vectors, tick=scene.tick("looking for the same in other words"), numbers=numbers)
     inside = np.zeros(len(scene.rows), bool)
     inside[examined] = True
     clusters = [tuple(row for row in (int(meant.first[number]) for number in cluster) if inside[row]) for cluster in found.clusters]
@@ -131,12 +132,13 @@ def _alike(scene: Scene, meant: Meanings, examined: I64) -> Iterator[Suspicion]:
         yield Suspicion("semantic_duplicate", repeating, detail, clusters=clusters)
 
 
-def _crossing(scene: Scene, meant: Meanings) -> Iterator[Suspicion]:
+def _crossing(scene: Scene, meant: Meanings, numbers: I64) -> Iterator[Suspicion]:
     """Rows that say the same as a row of a file to judge with, in other words."""
     judging = scene.sides.judging(scene.rows)
     mine, theirs = np.flatnonzero(~judging), np.flatnonzero(judging)
     near = scene.rows.facts.asked
-    found = crossings(meant.of(mine), meant.of(theirs), tick=scene.tick("looking for leaks by meaning"))
+    of_both = numbers[meant.number[mine]], numbers[meant.number[theirs]]
+    found = crossings(meant.of(mine), meant.of(theirs), tick=scene.tick("looking for leaks by meaning"), numbers=of_both)
     pairs = [(int(mine[c.row]), int(theirs[c.other]), c.cosine) for c in found]
     pairs = [(a, b, cosine) for a, b, cosine in pairs if near[a] != near[b] and scene.found.near[a] != scene.found.near[b]]
     if pairs:

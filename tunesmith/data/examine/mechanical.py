@@ -1,21 +1,25 @@
-"""Rows as they were read → suspicions that need no model: flags of single rows, duplicates, contradictions, leaks, balance, amount."""
+"""Rows as they were read → suspicions that need no model: flags of single rows, duplicates, contradictions, leaks, balance, amount.
+
+These are the findings that everybody tells: `tunesmith data check`, the line about its data set, a fine-tuning job about its files.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.data.examine.balance import about_amount, about_labels, about_lengths, about_scope, about_systems
+from tunesmith.data.examine.balance import NONE, about_amount, about_labels, about_lengths, about_scope, about_systems, label_counts
 from tunesmith.data.examine.disagreement import Disagreement, disagreements
 from tunesmith.data.examine.findings import Suspicion
 from tunesmith.data.examine.language import languages
 from tunesmith.data.examine.outputs import outputs
-from tunesmith.data.examine.repetition import SIMILARITY, Repetition, near_with_same_answer, repeats, templates
+from tunesmith.data.examine.repetition import SIMILARITY, Repetition, across, near_with_same_answer, repeats, templates
 from tunesmith.data.examine.rows import Rows
-from tunesmith.data.leak import find_leaks
+from tunesmith.data.leak import Leaks, find_leaks
+from tunesmith.data.profile import some
 from tunesmith.data.spool import I64
 from tunesmith.spec.job import Monitor
 
@@ -46,18 +50,23 @@ def _of_any(rows: Rows, files: Sequence[str]) -> NDArray[np.bool_]:
     return mask
 
 
-def suspicions(rows: Rows, sides: Sides, found: Repetition, out_of_scope: str | None, monitor: Monitor) -> Iterator[Suspicion]:
-    """Everything that can be told without a model.
+def suspicions(
+    rows: Rows, sides: Sides, found: Repetition, out_of_scope: str | None, monitor: Monitor, leaks: Leaks | None = None
+) -> Iterator[Suspicion]:
+    """Everything that can be told without a model; `leaks` where they are known already, else they are looked for.
 
     Raises: Interrupted.
     """
     examined = sides.examined(rows)
     for kind, flagged in rows.flags.items():
-        yield Suspicion(kind, _among(np.array(flagged.rows, dtype=np.int64), examined), notes=flagged.notes)
+        mine = _among(np.array(flagged.rows, dtype=np.int64), examined)
+        if len(mine):
+            yield Suspicion(kind, mine, notes=flagged.notes)
     yield from about_repetition(rows, examined, found, monitor)
     yield from about_contradictions(rows, examined, found)
     if sides.against:
-        yield from about_leaks(rows, sides)
+        yield from about_leaks(rows, sides, leaks or every_leak(rows, sides))
+        yield from about_untrained(rows, sides)
     yield from languages(rows, examined)
     for file in sides.files:
         mask = rows.of_file(file)
@@ -117,28 +126,53 @@ def _place(rows: Rows, row: int) -> str:
 
 
 def about_contradictions(rows: Rows, examined: NDArray[np.bool_], found: Repetition) -> Iterator[Suspicion]:
-    """Rows with one question and several answers."""
-    everything = [d for d in disagreements(rows, found) if examined[list(d.rows)].all()]
+    """Rows with one question and several answers; of preferences, those that prefer what another one rejects: several of one question are usual."""
+    is_preference = rows.rejected != 0
+    answering = examined & ~is_preference
+    everything = [d for d in disagreements(rows, found) if answering[list(d.rows)].all()]
     for kind, is_exact in (("contradiction", True), ("near_contradiction", False)):
         some = [d for d in everything if d.is_exact == is_exact]
         if some:
             yield _disagreeing(kind, some)
+    pairs = swapped(rows, np.flatnonzero(examined & is_preference))
+    if pairs:
+        members = np.asarray(list(dict.fromkeys(row for pair in pairs for row in pair)), dtype=np.int64)
+        notes = {mine: f"prefers what {_place(rows, other)} rejects" for other, mine in pairs[:NOTED]}
+        yield Suspicion("contradiction", members, f"{len(pairs):,} preferences contradict another one", notes=notes, clusters=pairs)
+
+
+def swapped(rows: Rows, some: I64) -> list[tuple[int, int]]:
+    """(a preference, a later one of the same question that prefers what it rejects)."""
+    first: dict[tuple[int, int, int], int] = {}
+    pairs = []
+    columns = (rows.facts.question[some], rows.facts.answer[some], rows.rejected[some])
+    for row, question, better, worse in zip(some.tolist(), *(column.tolist() for column in columns), strict=True):
+        other = first.get((question, worse, better))
+        if other is not None:
+            pairs.append((other, row))
+        first.setdefault((question, better, worse), row)
+    return pairs
 
 
 def _disagreeing(kind: str, some: list[Disagreement]) -> Suspicion:
     members = np.asarray(list(dict.fromkeys(row for one in some for row in one.rows)), dtype=np.int64)
     notes = {row: one.proposal for one in some[:200] for row in one.rows}
-    across = sum(one.across_files for one in some)
-    detail = f"{len(some):,} questions" + (f", {across:,} of them across files" if across else "")
+    many = sum(one.across_files for one in some)
+    detail = f"{len(some):,} questions" + (f", {many:,} of them across files" if many else "")
     proposed = np.asarray(sorted({row for one in some for row in one.losers}), dtype=np.int64)
     return Suspicion(kind, members, detail, notes=notes, clusters=[one.rows for one in some], proposed=proposed)
 
 
-def about_leaks(rows: Rows, sides: Sides) -> Iterator[Suspicion]:
+def every_leak(rows: Rows, sides: Sides) -> Leaks:
+    """All pairs of rows that ask the same, or nearly the same, on both sides."""
+    judging = sides.judging(rows)
+    found = find_leaks(rows.facts, rows.texts, np.arange(len(rows)), judging.astype(np.int8), SIMILARITY)
+    return replace(found, near=tuple(sorted({*found.near, *across(rows, judging)})))
+
+
+def about_leaks(rows: Rows, sides: Sides, leaks: Leaks) -> Iterator[Suspicion]:
     """Rows of the examined files that also stand, exactly or nearly, in the files to judge with."""
     judging = sides.judging(rows)
-    side = judging.astype(np.int8)
-    leaks = find_leaks(rows.facts, rows.texts, np.arange(len(rows)), side, SIMILARITY)
     equal = np.intersect1d(np.flatnonzero(~judging), np.flatnonzero(np.isin(rows.facts.asked, rows.facts.asked[judging])))
     if len(equal):
         yield Suspicion("leak", equal, clusters=leaks.exact, notes=_across(rows, judging, leaks.exact))
@@ -146,3 +180,11 @@ def about_leaks(rows: Rows, sides: Sides) -> Iterator[Suspicion]:
     near = np.setdiff1d(np.flatnonzero(~judging & np.isin(rows.facts.asked, np.asarray(sorted(near_keys), dtype=np.uint64))), equal)
     if len(near):
         yield Suspicion("near_leak", near, clusters=leaks.near, notes=_across(rows, judging, leaks.near))
+
+
+def about_untrained(rows: Rows, sides: Sides) -> Iterator[Suspicion]:
+    """Labels that stand only in the files to judge with."""
+    trained, judged = (label_counts(rows, mask) for mask in (sides.examined(rows), sides.judging(rows)))
+    lost = sorted(label for label in judged if label not in trained)
+    if trained and lost:
+        yield Suspicion("untrained_label", NONE, some([f"{label} ({judged[label]:,})" for label in lost]))

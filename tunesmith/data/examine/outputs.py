@@ -29,8 +29,9 @@ TYPO_LETTERS = 6
 TYPO_ROWS = 3
 TYPO_RATIO = 20
 _MARKDOWN = re.compile(
-    r"^#{1,6} \S|^\|.*\|\s*$|\*\*[^*\n]{1,200}\*\*|(?<![\w_])__[^_\n]{1,200}__(?![\w_])|\[[^\]\n]{1,200}\]\(https?://", re.MULTILINE
+    r"^#{1,6} \S|^\|.*\|\s*$|\*\*[^*\n]{1,200}\*\*|(?<![\w_])__(?!\w+__)[^_\n]{1,200}__(?![\w_])|\[[^\]\n]{1,200}\]\(https?://", re.MULTILINE
 )
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,200}`", re.DOTALL)
 _ASKS_JSON = re.compile(r"json|schema|\bkeys?\b|structured", re.IGNORECASE)
 
 
@@ -58,7 +59,7 @@ class Forms:
             if _ASKS_JSON.search(around):
                 self.asked_for_json.add(row)
         elif len(said) >= MIN_PROSE:
-            (self.markdown if _MARKDOWN.search(said) else self.plain).append(row)
+            (self.markdown if _MARKDOWN.search(_CODE.sub("", said)) else self.plain).append(row)
 
 
 def outputs(rows: Rows, mask: NDArray[np.bool_]) -> Iterator[Suspicion]:

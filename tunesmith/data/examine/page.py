@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from itertools import pairwise
 
 from jinja2 import Template
 from markupsafe import Markup
 
 from tunesmith.pages.gate import environment, resource, style, style_digest
-from tunesmith.spec.finding import SEVERITIES, Examination, Finding, Fitness, Group, Severity
+from tunesmith.spec.finding import SEVERITIES, SEVERITY_TITLES, Examination, Finding, Fitness, Group
 
 FITNESS: dict[Fitness, str] = {"fit": "Fit to train", "fit_after_fixes": "Fit after fixes", "not_fit": "Not fit to train"}
-SEVERITY_TITLES: dict[Severity, str] = {"block": "To be decided", "mend": "To be mended", "review": "For a person to look at", "note": "Good to know"}
 GROUP_TITLES: dict[Group, str] = {
     "text": "Format and text",
     "duplicates": "Duplicates",
@@ -41,7 +39,7 @@ def page(found: Examination, overviews: Mapping[str, Sequence[str]]) -> str:
             title=FITNESS[found.fitness],
             parts=[(title, findings) for title, findings in parts if findings],
             groups=GROUP_TITLES,
-            numbers=line_numbers,
+            lines_shown=LINES_SHOWN,
             clusters=_clusters,
             style=Markup(style()),
             style_digest=style_digest(),
@@ -55,19 +53,6 @@ def page(found: Examination, overviews: Mapping[str, Sequence[str]]) -> str:
 def template() -> Template:
     """The compiled template."""
     return environment().from_string(resource("tunesmith.data.examine", "page.html.jinja"))
-
-
-def line_numbers(lines: Sequence[int], shown: int = LINES_SHOWN) -> str:
-    """Line numbers for people, runs of them drawn together.
-
-    >>> line_numbers([3, 4, 5, 9]), line_numbers(range(1, 100, 2), 3)
-    ('3–5, 9', '1, 3, 5 and 47 more')
-    """
-    some = sorted(lines[:shown])
-    starts = [some[0], *(b for a, b in pairwise(some) if b != a + 1)] if some else []
-    ends = [*(a for a, b in pairwise(some) if b != a + 1), some[-1]] if some else []
-    told = ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in zip(starts, ends, strict=True))
-    return told + (f" and {len(lines) - shown:,} more" if len(lines) > shown else "")
 
 
 def _clusters(finding: Finding) -> list[str]:

@@ -1,12 +1,14 @@
 """Rows → which say the same: exactly, nearly, in another order of words, or out of one template.
 
-Near duplicates are the data stage's (MinHash candidates confirmed by exact Jaccard, one typing slip); what is added here are rows with the same words
-in another order, and templates. A cluster is told by its first row; the later ones repeat it only where they answer the same.
+Near duplicates are the data stage's (MinHash candidates confirmed by exact Jaccard, one typing slip in short texts); what is added here are rows with the
+same words in another order, one slip in texts of some 20 to 50 words, where it takes five of few word 5-grams with it, and templates. A cluster is told by
+its first row; the later ones repeat it only where they answer the same.
 """
 
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ from tunesmith.data.duplicates import Clusters, first_of_equals, join_near_dupli
 from tunesmith.data.examine.rows import Rows
 from tunesmith.data.fold import key
 from tunesmith.data.intake import look
-from tunesmith.data.neighbours import Tally
+from tunesmith.data.neighbours import Tally, one_slip
 from tunesmith.data.selection import first_of_equals_among
+from tunesmith.data.shingles import U64
 from tunesmith.data.spool import I64
 from tunesmith.spec.job import Monitor
 
@@ -27,6 +30,11 @@ SIMILARITY = 0.8
 """As `Cleaning.near_duplicate_similarity`."""
 REORDERED_WORDS = 5
 """Shorter questions with the same words in another order often ask something else."""
+SLIP_SHINGLES = 45
+"""Word 5-grams below which one slip takes two texts under SIMILARITY: 5 of n go, and (n - 5) / (n + 5) < 0.8."""
+PARTS = 3
+RIVALS = 16
+"""Rows of one key that each row is compared with: a template of a thousand rows would ask for a million comparisons."""
 TEMPLATE_ROWS = 10
 """Rows that share a frame before it is called a template."""
 TEMPLATE_FIXED_WORDS = 4
@@ -62,19 +70,76 @@ def repetition(rows: Rows, monitor: Monitor) -> Repetition:
     Raises: Interrupted.
     """
     facts = rows.facts
-    everything = np.arange(len(facts))
     clusters = Clusters(len(facts))
     clusters.join_equal(facts.asked)
     tally = Tally()
-    distinct = first_of_equals_among(facts.asked, everything)
+    distinct = first_of_equals_among(facts.asked, np.arange(len(facts)))
     total = len(distinct)
     join_near_duplicates(clusters, rows.texts, distinct, SIMILARITY, tally, lambda done: look(monitor, "finding near duplicates", done, total))
-    bags = np.zeros(len(facts), np.uint64)
-    for row, words in words_of(rows, distinct):
-        bags[row] = key(" ".join(sorted(words))) if len(words) >= REORDERED_WORDS else facts.asked[row]
-    bags = bags[first_of_equals(facts.asked)]
-    clusters.join_equal(bags)
+    return with_reordered(rows, clusters.roots(), tally.pairs)
+
+
+def with_reordered(rows: Rows, near: I64, compared: int) -> Repetition:
+    """How rows repeat one another: `near` holds the first row of each one's cluster of nearly equal questions; those with the same words in another order and
+    those one slip apart are added."""
+    facts, tally = rows.facts, Tally(compared)
+    distinct = first_of_equals_among(facts.asked, np.arange(len(facts)))
+    clusters = Clusters(len(facts))
+    clusters.join_equal(near)
+    clusters.join_equal(bags(rows, distinct))
+    for first, second in slips(rows, distinct, tally):
+        clusters.join(first, second)
     return Repetition(first_of_equals(facts.row), clusters.roots(), tally.pairs)
+
+
+def bags(rows: Rows, distinct: I64) -> U64:
+    """[N] for each row, a key of its question's words whatever their order; of the question itself where the words are few. `distinct`: one row of each question."""
+    found = np.zeros(len(rows), np.uint64)
+    for row, words in words_of(rows, distinct):
+        found[row] = key(" ".join(sorted(words))) if len(words) >= REORDERED_WORDS else rows.facts.asked[row]
+    return found[first_of_equals(rows.facts.asked)]
+
+
+def slips(rows: Rows, some: I64, tally: Tally) -> Iterator[tuple[int, int]]:
+    """Pairs among the longer of `some` (different questions) that one slip turns into each other, with the same digits; (earlier, later).
+
+    Of a text cut in three, a slip leaves two parts as they were: pairs share one of the keys that leave a part out. The parts before it are counted from
+    the beginning, those behind it from the end, for this length and the next one, since the slip may have taken a letter.
+    """
+    sizes = np.diff(rows.texts.shingle_offsets)
+    chosen = some[~rows.texts.is_short[some] & (sizes[some] < SLIP_SHINGLES)]
+    folded, keys = rows.texts.folded(), array("q")
+    for row in chosen.tolist():
+        text = folded[row]
+        for length in (len(text), len(text) + 1):
+            part = (length - 2) // PARTS
+            for left in range(PARTS):
+                keys.append(hash((length, left, text[: left * part], text[len(text) - (PARTS - 1 - left) * part :])))
+    order = np.argsort(np.array(keys, dtype=np.int64), kind="stable")
+    values, owners = np.array(keys, dtype=np.int64)[order], np.repeat(chosen, 2 * PARTS)[order]
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]]) if len(values) else order
+    ends = np.r_[starts[1:], len(values)]
+    for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist(), strict=True):
+        run = owners[start:end].tolist()
+        for place, second in enumerate(run):
+            for first in run[max(0, place - RIVALS) : place]:
+                tally.pairs += 1
+                if one_slip(folded, first, second):
+                    yield min(first, second), max(first, second)
+
+
+def across(rows: Rows, judging: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Pairs of a row to train on and one to judge with that the data stage's join does not look for: the same words in another order, one slip in a longer text."""
+    side = judging.astype(np.uint64)
+    one_per_side = first_of_equals_among(rows.facts.asked ^ side, np.arange(len(rows)))
+    found = {pair for pair in slips(rows, one_per_side, Tally()) if judging[pair[0]] != judging[pair[1]]}
+    words = bags(rows, first_of_equals_among(rows.facts.asked, np.arange(len(rows))))
+    first_judging = {int(words[row]): row for row in np.flatnonzero(judging)[::-1].tolist()}
+    for row in np.flatnonzero(~judging & np.isin(words, words[judging])).tolist():
+        other = first_judging[int(words[row])]
+        if rows.facts.asked[row] != rows.facts.asked[other]:
+            found.add((min(row, other), max(row, other)))
+    return sorted(found)
 
 
 def words_of(rows: Rows, some: I64) -> Iterator[tuple[int, list[str]]]:

@@ -15,30 +15,24 @@ from pathlib import Path
 import numpy as np
 
 from tunesmith.data.examine.balance import overview
-from tunesmith.data.examine.findings import Suspicion, findings, share
-from tunesmith.data.examine.kinds import KINDS as TEXT_KINDS
-from tunesmith.data.examine.kinds import Kind
-from tunesmith.data.examine.kinds_meaning import KINDS as MEANING_KINDS
-from tunesmith.data.examine.kinds_rows import KINDS as ROW_KINDS
+from tunesmith.data.examine.findings import KINDS, Suspicion, findings
 from tunesmith.data.examine.meaningful import Tools, by_meaning
 from tunesmith.data.examine.mechanical import Sides, suspicions
 from tunesmith.data.examine.page import page
 from tunesmith.data.examine.repetition import Repetition, repetition
-from tunesmith.data.examine.rows import Fault, Rows, read_rows_of
+from tunesmith.data.examine.rows import Rows, read_rows_of
 from tunesmith.data.examine.verdict import verdict
 from tunesmith.data.examine.view import view_of
-from tunesmith.data.personal.masking import masked
 from tunesmith.data.sources.reading import Plan
 from tunesmith.errors import NotEnoughData
-from tunesmith.spec.finding import SEVERITIES, Examination, Exhibit, Finding
+from tunesmith.spec.finding import Examination
 from tunesmith.spec.job import Monitor
 from tunesmith.store.disk import file_digest
 
-__all__ = ["KINDS", "REVIEW", "VERSION", "Question", "Tools", "examine"]
+__all__ = ["REVIEW", "VERSION", "Question", "Tools", "examine"]
 
-VERSION = 1
+VERSION = 2
 """Raised when the same files would give other findings."""
-KINDS: dict[str, Kind] = {**TEXT_KINDS, **ROW_KINDS, **MEANING_KINDS}
 REVIEW = "review.jsonl"
 PAGE = "report.html"
 ASKED_FIRST = ("labels", "contradictions", "text", "usefulness")
@@ -69,12 +63,11 @@ def examine(question: Question, folder: Path, scratch: Path, tools: Tools, monit
     plans = (*question.settled, *question.against)
     rows = read_rows_of(plans, scratch / "rows", monitor)
     sides = question.sides
-    faults = list(_faults(rows, sides.files))
     if not sides.examined(rows).any():
         raise NotEnoughData(
             f"none of the {sum(rows.read[f] for f in sides.files):,} rows can be used",
             where=", ".join(sides.files),
-            got="; ".join(f.message for f in faults) or "no rows",
+            got="; ".join(f.message for f in findings((), rows, sides.files)) or "no rows",
             expected="rows with a question and an answer",
             fix="check the format and the columns: --format, --input, --output, --label",
         )
@@ -82,8 +75,7 @@ def examine(question: Question, folder: Path, scratch: Path, tools: Tools, monit
     suspected = list(suspicions(rows, sides, found, question.out_of_scope, monitor))
     meant, skipped = by_meaning(rows, sides, found, tools, scratch, monitor)
     told = [*suspected, *meant]
-    made = [*faults, *findings(told, rows, KINDS, sides.files, masked)]
-    made.sort(key=lambda f: (SEVERITIES.index(f.severity), -len(f.lines)))
+    made = findings(told, rows, sides.files)
     read = {file: rows.read[file] for file in sides.files}
     fitness, reasons = verdict(made, read)
     examination = Examination(
@@ -112,31 +104,6 @@ def _kept_repetition(rows: Rows, path: Path, monitor: Monitor) -> Repetition:
     np.savez(fresh, exact=found.exact, near=found.near, compared=np.int64(found.compared))
     fresh.replace(path)
     return found
-
-
-def _faults(rows: Rows, files: Sequence[str]) -> Iterator[Finding]:
-    """One finding for each reason why rows of a file cannot be read or used."""
-    kind = KINDS["unusable_row"]
-    for (file, reason), fault in rows.faults.items():
-        if file in files:
-            yield _fault(file, reason, fault, rows.read[file], kind)
-
-
-def _fault(file: str, reason: str, fault: Fault, total: int, kind: Kind) -> Finding:
-    shown = [Exhibit(file=file, line=line, text="", note=masked(message)) for line, message in zip(fault.lines, fault.messages, strict=False)]
-    return Finding(
-        kind=f"unusable_{reason}",
-        group=kind.group,
-        severity=kind.severity,
-        file=file,
-        lines=tuple(fault.lines),
-        message=f"{kind.title} ({reason.replace('_', ' ')}): {len(fault.lines):,} of {total:,} rows ({share(len(fault.lines), total)})",
-        why=kind.why,
-        evidence=kind.evidence,
-        fix=kind.fix,
-        is_mendable=True,
-        examples=tuple(shown),
-    )
 
 
 def review_rows(told: Sequence[Suspicion], rows: Rows, sides: Sides) -> Iterator[Mapping[str, object]]:

@@ -19,16 +19,16 @@ class Checked(NamedTuple):
     """None: it cannot be told for certain."""
 
 
-def check_rows(views: Sequence[View]) -> list[Checked]:
-    """What was found in each row."""
-    return [check_row(view) for view in views]
+def check_rows(views: Sequence[View], people: bool = True) -> list[Checked]:
+    """What was found in each row; `people`: personal data and secrets too."""
+    return [check_row(view, people) for view in views]
 
 
-def check_row(view: View) -> Checked:
+def check_row(view: View, people: bool = True) -> Checked:
     """What was found in one row.
 
     >>> check_row(View("Write to eve@mail.org", "Done.", "", "", None, False)).flags
     (Flag(kind='email', note=''),)
     """
-    people = [Flag(kind) for kind in kinds_in("\n".join(text for text in (view.question, view.answer, view.rest, view.system) if text))]
-    return Checked((*check_text(view), *people), row_language(view))
+    held = kinds_in("\n".join(text for text in (view.question, view.answer, view.rest, view.system) if text)) if people else []
+    return Checked((*check_text(view), *map(Flag, held)), row_language(view))

@@ -28,8 +28,10 @@ MIN_WORDS = 4
 MIN_SCRIPT_LETTERS = 6
 SMALL_SHARE = 0.3
 SMALL_LEAD = 0.15
+SMALL_LEAD_WORDS = 2
 SMALL_WORDS = 3
-"""Different small words that are enough, if they are that share of all words and lead over the next language by that much."""
+"""Different small words that are enough, if they are that share of all words and lead over the next language by that much. One word more can be a slip: "hy
+was my card declined" is English."""
 POSTERIOR = 0.9
 """Of the language and its relatives together."""
 POSTERIOR_TOLD = 0.6
@@ -85,7 +87,7 @@ def language_of(text: str) -> str | None:
     hits = Counter(chain.from_iterable(filter(None, map(LANGUAGES_OF.get, words))))
     if hits:
         *_, second, first = 0, *sorted(hits.values())
-        if first >= max(SMALL_WORDS, SMALL_SHARE * len(words)) and first - second >= SMALL_LEAD * len(words):
+        if first >= max(SMALL_WORDS, SMALL_SHARE * len(words)) and first - second >= max(SMALL_LEAD_WORDS, SMALL_LEAD * len(words)):
             return max(hits, key=hits.__getitem__)
     if script is not None:
         code, posterior = _identifier().classify(text[:GUESSED_AT])

@@ -15,16 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import tunesmith
 from tunesmith.data.make.read import Read, as_skipped, read_document
 from tunesmith.errors import BadData, MissingDependency, Problem, TunesmithError, from_json
 from tunesmith.spec.making import Limits
 from tunesmith.spec.passage import Passage, Skipped
 from tunesmith.store.parent import die_with
+from tunesmith.store.programs import program
 
 LOOK_S = 0.2
 CHUNK = 1 << 16
@@ -118,9 +118,8 @@ class Reader:
         if self._process is not None and self._process.poll() is not None:
             self._end()
         if self._process is None:
-            root = str(Path(tunesmith.__file__).parents[1])
-            boot = f"import sys; sys.path.append({root!r}); from {__name__} import main; main(sys.argv[1])"
-            command = [sys.executable, "-P", "-c", boot, json.dumps({"limits": self.limits.model_dump(mode="json"), "parent": os.getpid()})]
+            asked = json.dumps({"limits": self.limits.model_dump(mode="json"), "parent": os.getpid()})
+            command = [*program(__name__), asked]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
         return self._process
 
@@ -163,9 +162,9 @@ def told(error: object, file: str) -> Iterator[Skipped]:
         yield as_skipped(problem, file)
 
 
-def main(asked: str) -> None:
+def main(argv: Sequence[str]) -> None:
     """The other process: a request a line on standard input, passages as lines on standard output."""
-    given = json.loads(asked)
+    given = json.loads(argv[0])
     limits = Limits.model_validate(given["limits"])
     die_with(given["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is the other side's business

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tunesmith.data.fold import fold, key
 from tunesmith.data.neighbours import Tally, similar_pairs
-from tunesmith.data.shingles import bitmaps, is_short, shingle
-from tunesmith.data.spool import Texts
+from tunesmith.data.spool import Spool
 
 
 def repeats(texts: Sequence[str], similarity: float, folder: Path, kept: int = 0) -> list[int | None]:
@@ -21,9 +19,8 @@ def repeats(texts: Sequence[str], similarity: float, folder: Path, kept: int = 0
     """
     folded = [fold(text) for text in texts]
     near: dict[int, list[int]] = {}
-    if similarity < 1 and len(texts) > 1:
-        for first, second in _pairs(folded, similarity, folder):
-            near.setdefault(max(first, second), []).append(min(first, second))
+    for first, second in _pairs(folded, similarity, folder) if similarity < 1 and len(texts) > 1 else ():
+        near.setdefault(max(first, second), []).append(min(first, second))
     found: list[int | None] = []
     seen: dict[int, int] = {}
     for number, text in enumerate(folded):
@@ -37,18 +34,10 @@ def repeats(texts: Sequence[str], similarity: float, folder: Path, kept: int = 0
     return found
 
 
-def _pairs(folded: Sequence[str], similarity: float, folder: Path) -> list[tuple[int, int]]:
+def _pairs(folded: Sequence[str], similarity: float, folder: Path) -> Iterator[tuple[int, int]]:
     """Pairs of texts that are near duplicates."""
-    folder.mkdir(parents=True)
-    try:
-        hashes, offsets = shingle(folded)
-        (folder / "shingles.u64").write_bytes(hashes.tobytes())
-        (folder / "folded.txt").write_bytes("".join(folded).encode())
-        ends = np.cumsum([0, *(len(text.encode()) for text in folded)], dtype=np.int64)
-        is_short_text = np.array([is_short(text) for text in folded], dtype=bool)
-        all_texts = Texts(folder, ends, offsets, is_short_text, bitmaps(hashes, offsets))
-        rows = np.arange(len(folded), dtype=np.int64)
-        found = similar_pairs(all_texts, rows, None, similarity, Tally())
-        return [pair for first, second in found for pair in zip(first.tolist(), second.tolist(), strict=True)]
-    finally:
-        shutil.rmtree(folder)
+    with Spool(folder) as spool:
+        spool.shingle(folded)
+        _, texts = spool.finish()
+        for first, second in similar_pairs(texts, np.arange(len(folded)), None, similarity, Tally()):
+            yield from zip(first.tolist(), second.tolist(), strict=True)

@@ -31,6 +31,7 @@ class Tally:
         self.reasons: list[str] = []
         self.tokens: int | None = None
         self.token_unit: str | None = None
+        self.left: Counter[str] = Counter()
         self._first: dict[str, Skipped] = {}
 
     def input(self, path: Path, file: str) -> None:
@@ -67,12 +68,13 @@ class Tally:
             used=self.used,
             passed_over=dict(self.passed_over.most_common()),
             problems=dict(self.problems.most_common()),
+            left=dict(self.left.most_common()),
             rows=self.rows,
             by_how=dict(self.by_how.most_common()),
             tokens=self.tokens,
             token_unit=self.token_unit,
             reasons=tuple(self.reasons),
-            first=tuple(self._first.values())[:MAX_FIRST],
+            first=tuple(sorted(self._first.values(), key=lambda one: one.reason not in self.problems))[:MAX_FIRST],
             wishes=self.wishes.model_dump(mode="json"),
         )
 

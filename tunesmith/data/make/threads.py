@@ -170,6 +170,7 @@ def of_thread(thread: Sequence[Turn], authors: Authors, wishes: ThreadWishes, ta
 def conversation(kept: Sequence[tuple[str, str, Turn]], wishes: ThreadWishes, tally: Tally) -> Iterator[Made | Skipped]:
     """The row of (side, text, turn)s, from the first question to the last answer."""
     if not kept:
+        tally.left["empty"] += 1
         return
     sides = [side for side, _, _ in kept]
     first = sides.index("customer") if "customer" in sides else None
@@ -182,6 +183,7 @@ def conversation(kept: Sequence[tuple[str, str, Turn]], wishes: ThreadWishes, ta
         if reason:
             yield tally.skip(skipped(turn, reason))
     if whole:
+        tally.left[whole] += 1
         return
     used = kept[first:end]
     tally.used += len(used)

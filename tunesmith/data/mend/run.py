@@ -19,7 +19,7 @@ from tunesmith.spec.job import Monitor
 from tunesmith.spec.mending import Decisions, MendedFile, Version
 from tunesmith.store.disk import file_digest
 
-__all__ = ["VERSION", "as_they_came", "mend", "mending"]
+__all__ = ["VERSION", "as_they_came", "mend", "mending", "row_counts", "write_files"]
 VERSION = 1
 DIFF = "diff.jsonl"
 
@@ -46,12 +46,18 @@ def mend(settled: Sequence[Plan], made: Mending, found: tuple[str, Examination],
     book = Placeholders()
     for one in settled if decisions.personal == "redact" else ():
         reserve(one, book)
-    files: dict[str, MendedFile] = {}
-    with (folder / DIFF).open("wb") as diff:
-        for number, one in enumerate(settled, 1):
-            files[one.source.file] = write_mended(one, number, made, folder, diff, book, monitor)
+    files = write_files(settled, made, folder, book, monitor)
     title = ", ".join(Path(one.source.file).name for one in settled)
     return Version(title=title, number=1, files=files, examination=name, decisions=decisions, accepted=made.accepted)
+
+
+def write_files(settled: Sequence[Plan], made: Mending, folder: Path, book: Placeholders, monitor: Monitor) -> dict[str, MendedFile]:
+    """What becomes of each file, written into `folder` with the diff.
+
+    Raises: BadData if a file cannot be read; Interrupted.
+    """
+    with (folder / DIFF).open("wb") as diff:
+        return {one.source.file: write_mended(one, number, made, folder, diff, book, monitor) for number, one in enumerate(settled, 1)}
 
 
 def reserve(settled: Plan, book: Placeholders) -> None:
@@ -75,13 +81,25 @@ def as_they_came(settled: Sequence[Plan], read: Mapping[str, int], folder: Path)
     return Version(title=", ".join(one.path.name for one in settled), number=0, files=files)
 
 
+def row_counts(settled: Sequence[Plan]) -> dict[str, int]:
+    """File → its rows, faulty ones included.
+
+    Raises: BadData for a document: it has no rows.
+    """
+    plain = [one.source.file for one in settled if one.shape.layout == "plain"]
+    if plain:
+        fix = "make rows of it first: tunesmith data make questions"
+        raise BadData(problems=[Problem("is a document and holds no rows", file, fix=fix) for file in plain])
+    return {one.source.file: sum(1 for _ in raw_rows(one.path, one.shape, one.source.file)) for one in settled}
+
+
 def refuse_changed(settled: Sequence[Plan], examined: Mapping[str, str]) -> None:
     """Nothing, if every file is byte for byte the one that was examined.
 
     Raises: BadData naming each that is not.
     """
     problems = [
-        Problem("has changed since it was examined", one.source.file, fix="run the same command again")
+        Problem("has changed since it was read", one.source.file, fix="run the same command again")
         for one in settled
         if file_digest(one.path) != examined.get(one.source.file)
     ]

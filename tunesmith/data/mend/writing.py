@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,7 +107,7 @@ class Writer:
                 self._out.write(self._csv(self._columns))
             self._out.write(self._csv(["" if row.get(name) is None else str(row[name]) for name in self._columns]))
         else:
-            text = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
+            text = json.dumps(finite(row), ensure_ascii=False, default=str).encode("utf-8", "surrogatepass")
             if self._layout == "json":
                 self._out.write((b",\n" if self.rows else b"\n") + text)
             else:
@@ -115,10 +116,23 @@ class Writer:
 
     def _csv(self, cells: list[str]) -> bytes:
         line = io.StringIO()
-        csv.writer(line, delimiter=self._delimiter, lineterminator="\n").writerow(cells)
-        return line.getvalue().encode("utf-8", "surrogatepass")
+        csv.writer(line, delimiter=self._delimiter).writerow(cells)  # a cell with a mark of its line end (CR LF) in it is quoted
+        return line.getvalue().removesuffix("\r\n").encode("utf-8", "surrogatepass") + b"\n"
 
     def finish(self) -> None:
         """Write what stands after the last row."""
         if self._layout == "json":
             self._out.write(b"\n]\n")
+
+
+def finite(value: Any) -> Any:
+    """`value` as JSON can hold it: numbers that are none, as Parquet has them for empty cells, become null, and infinite ones text.
+
+    >>> finite({"a": [float("nan"), float("-inf"), 1.5]})
+    {'a': [None, '-inf', 1.5]}
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    return [finite(part) for part in value] if isinstance(value, list) else value

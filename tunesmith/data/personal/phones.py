@@ -19,7 +19,7 @@ _INTERNATIONAL = re.compile(
 )
 _WORD = (
     r"tel\b|tel[.:]|tel[eé]?[fph]|telem|t[eé]l\b|phone|mobil|cell|fax|whats ?app|handy|rufnummer|festnetz|anruf|ruf(?:en|t)? |erreich|call|ring |dial|text (?:me|us|him|her|them)"
-    r"|m[oó]vil|celular|ll[aá]m|portable|appel|joign|joindre|chiama|ligu|ligar|contact|kontakt|gsm|bel(?:len)? |komór|zadzwo|dzwo|numer\b|numerem|puhelin|matkapuh|soita"
+    r"|m[oó]vil|celular|ll[aá]m|portable|appel|joign|joindre|chiama|ligu|ligar|contact(?!less)|kontakt(?!los)|gsm|bel(?:len)? |komór|zadzwo|dzwo|numer\b|numerem|puhelin|matkapuh|soita"
     r"|телефон|тел\.|звон|моб|cep\b|ara(?:y|r|s)|τηλ|κινητ|電話|携帯|电话|手机|致电|전화|휴대|연락|फ़ोन|फोन|मोबाइल|कॉल|هاتف|اتصل|جوال|טלפון|נייד|โทร|điện thoại|☎|📞|📱|(?:my|her|his|our|their) number is|reach (?:me|us|him|her|them)"
 )
 _BEFORE = re.compile(rf"(?<![a-zà-öø-ÿ])(?:{_WORD})[^0-9]{{0,25}}\Z")

@@ -22,6 +22,8 @@ SAMPLE_ROWS = 500
 SAMPLE_LINES = 50
 TABLE_SUFFIXES = {".csv", ".tsv", ".tab"}
 MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdown"}
+BESIDE_A_TEXT = {"group", "how", "source", "details", "id", "meta", "metadata", "url", "title", "date", "timestamp"}
+"""Keys that a document may have beside its text and that nobody asks for."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,10 @@ def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str
     found = known_format(set(keys), sample)
     if found is not None:
         return Detection(path, shape, found[0], f"{shape.reason}; {found[1]}", tuple(keys), rows_seen=len(sample), sample=tuple(sample[:20]))
+    if shape.layout != "csv" and is_documents(keys, sample):
+        reason = f"{shape.reason}; rows with `text` and nothing that answers it: documents, as for continued pre-training"
+        text = Guess("text", "what each row holds")
+        return Detection(path, shape, "text", reason, tuple(keys), input=text, rows_seen=len(sample), sample=tuple(sample[:20]))
     guesses = guess_columns(keys, sample)
     problems: tuple[Problem, ...] = ()
     if "input" not in guesses or not ({"output", "label"} & set(guesses)):
@@ -169,6 +175,11 @@ def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str
         sample=tuple(sample[:20]),
         problems=problems,
     )
+
+
+def is_documents(keys: list[str], sample: list[dict[str, Any]]) -> bool:
+    """True if rows hold one text each, and beside it only what tells where it comes from."""
+    return "text" in keys and set(keys) - {"text"} <= BESIDE_A_TEXT and all(isinstance(row.get("text"), str | None) for row in sample)
 
 
 def known_format(keys: set[str], sample: list[dict[str, Any]]) -> tuple[FormatName, str] | None:

@@ -7,6 +7,7 @@ An array is decoded over a window of text, so that memory follows the largest ro
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -38,7 +39,14 @@ def _refuse_constant(name: str) -> Any:
     raise RowFault("not_a_number", f"{name} is not JSON; write null, or leave the key out")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise RowFault("not_a_number", f"{excerpt(text)} is more than a number can hold; write a smaller one, or a text")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def decode(text: str) -> Any:
@@ -161,7 +169,8 @@ class _Window:
 
 
 def json_array(path: Path, codec: str, where: str, position: Position | None = None) -> Iterator[Row]:
-    """One row per element of the array that the file holds.
+    """One row per element of the array that the file holds; an element that begins on the line of the one before it is numbered one higher, so that
+    each row has a number of its own: findings and mending name rows by it.
 
     Raises: BadData where the array itself is broken, since nothing after that point can be told apart.
     """
@@ -179,9 +188,10 @@ def json_array(path: Path, codec: str, where: str, position: Position | None = N
         if window.next_mark() == "]":
             window.take(window.at + 1)
         else:
+            line = 0
             while True:
                 window.next_mark()
-                line = window.line
+                line = max(window.line, line + 1)
                 yield line, _element(window)
                 mark = window.next_mark()
                 window.take(window.at + 1)
@@ -211,6 +221,8 @@ def _element(window: _Window) -> dict[str, Any] | RowFault:
                 raise RowFault("bad_json", message) from None
         except RecursionError:
             raise RowFault("bad_json", f"is nested more than {MAX_DEPTH} levels deep") from None
+        except ValueError as error:  # an integer of thousands of digits
+            raise RowFault("bad_json", f"cannot be read: {str(error)[:80]}") from None
         else:
             if window.ended or window.text[end:].lstrip(" \t\r\n"):
                 raw = window.text[window.at : end]

@@ -24,8 +24,11 @@ def write_project(detection: Detection, *, file: str | None = None, name: str | 
     if model:
         lines.append(f"model = {quoted(model)}")
     lines += ["", "[[sources]]", f"file = {quoted(file)}"]
-    lines.append(f"format = {quoted(str(detection.format))}  # {comment(detection.reason)}")
-    for key in ("input", "output", "label", "group"):
+    if detection.format == "text" and detection.shape is not None and detection.shape.layout != "plain":
+        lines.append(f"# {comment(detection.reason)}")  # named, the format would be that of plain text
+    else:
+        lines.append(f"format = {quoted(str(detection.format))}  # {comment(detection.reason)}")
+    for key in ("input", "output", "label", "group") if detection.format == "table" else ():
         guess: Guess | None = getattr(detection, key)
         if guess is not None:
             lines.append(f"{key} = {quoted(guess.column)}  # {comment(guess.reason)}")

@@ -19,12 +19,12 @@ from tunesmith.data.sources.detection import Detection, Shape, detect, raw_rows
 from tunesmith.data.sources.documents import pieces
 from tunesmith.data.sources.fault import RowFault, excerpt, with_fix
 from tunesmith.data.sources.lines import Position, read_lines
-from tunesmith.data.sources.rows import parse_row
+from tunesmith.data.sources.rows import document_of, own_group, parse_row
 from tunesmith.errors import BadData, Problem
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import FormatName, Origin, Record, Rejected, Source
 
-__all__ = ["Plan", "Position", "plan", "read", "read_plan"]
+__all__ = ["Plan", "Position", "has_labels", "plan", "read", "read_plan"]
 
 FORMAT_KEYS: dict[FormatName, tuple[str, ...]] = {
     "chat": ("messages",), "completion": ("prompt", "completion"), "alpaca": ("instruction", "output"), "sharegpt": ("conversations",), "preference": ("chosen", "rejected"),
@@ -54,11 +54,12 @@ def plan(source: Source, root: Path) -> Plan:
     format_ = source.format or found.format
     assert format_ is not None
     reason = f"as `format` says; {found.shape.reason}" if source.format and source.format != found.format else found.reason
+    named = source.input or source.output or (source.label and found.shape.layout == "csv")
+    is_named = named or (source.label and found.format == "text")  # of documents in rows, somebody says that they are more than that
+    if is_named and source.format is None and found.shape.layout != "plain":
+        format_ = "table"
     if format_ in ("text", "markdown"):
         return Plan(source.model_copy(update={"format": format_}), path, found.shape, f"{format_}: {reason}")
-    named = source.input or source.output or (source.label and found.shape.layout == "csv")
-    if named and source.format is None:
-        format_ = "table"
     problems = format_problems(source, format_, found)
     if problems:
         raise BadData(problems[0].message, problems=problems)
@@ -167,6 +168,11 @@ def settle_columns(source: Source, format_: FormatName, found: Detection) -> tup
     return settled, ("; " + "; ".join(why) if why else "")
 
 
+def has_labels(source: Source) -> bool:
+    """True if the answers of a settled source are what stands in its column of labels."""
+    return source.format == "table" and source.output is None
+
+
 def read(source: Source, root: Path, position: Position | None = None) -> Iterator[Record | Rejected]:
     """Every row of the source, as a Record or as a Rejected.
 
@@ -178,7 +184,7 @@ def read(source: Source, root: Path, position: Position | None = None) -> Iterat
 def read_plan(settled: Plan, position: Position | None = None) -> Iterator[Record | Rejected]:
     """Every row that the plan's file holds, in order."""
     source = settled.source
-    if source.format in ("text", "markdown"):
+    if settled.shape.layout == "plain":
         for line, piece in pieces(settled.path, settled.shape.codec, source.file, markdown=source.format == "markdown", position=position):
             origin = Origin(file=source.file, line=line)
             yield rejected(origin, piece) if isinstance(piece, RowFault) else record(origin, text=piece)
@@ -189,8 +195,10 @@ def read_plan(settled: Plan, position: Position | None = None) -> Iterator[Recor
             yield rejected(origin, row)
             continue
         try:
-            parts = parse_row(row, source)
-            yield record(origin, **vars(parts))
+            if source.format == "text":
+                yield record(origin, text=document_of(row), group=own_group(row, source))
+            else:
+                yield record(origin, **vars(parse_row(row, source)))
         except RowFault as fault:
             yield rejected(origin, fault)
         except ValidationError as error:  # half a surrogate pair from a Parquet file, or a type that the checks above let pass

@@ -252,6 +252,26 @@ PARSERS: dict[FormatName, Parser] = {
 }
 
 
+def own_group(row: dict[str, Any], source: Source) -> str | None:
+    """What a row of a known format says itself about what it belongs to, under `group`; a table's column is only taken where the source names it."""
+    return None if source.format == "table" else scalar(row.get("group"), "group")
+
+
+def document_of(row: dict[str, Any]) -> str:
+    """The text of a row that holds a document.
+
+    Raises: RowFault, `missing_key`, `empty` or `not_text`.
+    """
+    if "text" not in row:
+        raise RowFault("missing_key", f"has no `text`; its keys are {', '.join(map(excerpt, list(row)[:8]))}")
+    text = row["text"]
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise RowFault("empty", "`text` is empty")
+    if not isinstance(text, str):
+        raise RowFault("not_text", f"`text` is {excerpt(text)}; expected text")
+    return text
+
+
 def parse_row(row: dict[str, Any], source: Source) -> Parts:
     """The parts of a row in the source's format, with its label and group where the source names columns for them.
 
@@ -260,7 +280,7 @@ def parse_row(row: dict[str, Any], source: Source) -> Parts:
     assert source.format is not None
     parts = PARSERS[source.format](row, source)
     label = needed(row, source.label, "the label").strip() if source.label else None
-    group = scalar(row.get(source.group), source.group) if source.group else None
+    group = scalar(row.get(source.group), source.group) if source.group else own_group(row, source)
     if source.group and group is None:
         raise RowFault("no_group", f"`{source.group}` (the group that must stay together) is empty or missing")
     return replace(parts, label=label, group=group)

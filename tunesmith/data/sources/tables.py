@@ -143,9 +143,13 @@ def quoting_fault(error: str, opened: int, last: int) -> str:
 def checked_header(cells: list[str], where: str) -> list[str]:
     """The column names, stripped.
 
-    Raises: BadData if a name stands twice.
+    Raises: BadData if a name stands twice or cannot be read.
     """
     names = [cell.strip().lstrip("\ufeff") for cell in cells]
+    undecoded = next((name for name in names if has_surrogate(name)), None)
+    if undecoded is not None:
+        fix = "mend the name, or change `encoding`"
+        raise BadData("a column name holds bytes that are not UTF-8", where=where, got=excerpt(undecoded), expected="UTF-8", fix=fix)
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         raise BadData(
@@ -208,7 +212,7 @@ def parquet_rows(path: Path, where: str, position: Position | None = None) -> It
                     number += 1
                     yield number, row
                 at.done = number
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # the last two: texts that are not UTF-8, days that are none
         raise BadData("is not a Parquet file that can be read", where=where, got=excerpt(str(error), 120), fix="write the file again") from None
 
 
