@@ -52,7 +52,7 @@ def test_a_name_is_a_label_and_no_path(client, served, name, label):
             'Expected file to have JSONL format, where every line is a valid JSON dictionary. Line 1 is not a dictionary (HINT: line starts with: "["a"]...").',
         ),
         (b'{"a": 1}\n\n{"b": \n', "Line 3 is not a dictionary"),
-        (b'{"a": "\xff"}\n', "Line 1 is not a dictionary"),
+        (b'{"a": "\xff"}\n', "Line 1 is not in UTF-8 (byte 8)"),
         (b"\n  \n", "File is empty."),
         (b"", "File is empty."),
         (b"[" * 100_000, "Line 1 is not a dictionary"),

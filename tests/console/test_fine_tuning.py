@@ -159,6 +159,12 @@ def test_old_scripts_name_hyperparameters_at_the_top(create):
         ({"method": {"type": "reinforcement", "reinforcement": {"grader": {}}}}, "method.type", "unsupported_method", "not available"),
         ({"integrations": [{"type": "wandb", "wandb": {"project": "p"}}]}, "integrations", "invalid_value", "reports to no Weights"),
         ({"metadata": {"k": "v" * 513}}, "metadata.k", "string_above_max_length", "maximum length 512"),
+        (
+            {"metadata": {str(n): "v" for n in range(17)}},
+            "metadata",
+            "object_above_max_properties",
+            "Expected an object with at most 16 properties",
+        ),
         ({"extra_body": {"modle": "x"}}, "modle", "unknown_parameter", "Unknown parameter: 'modle'."),
     ],
 )

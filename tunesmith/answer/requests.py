@@ -165,7 +165,9 @@ class Complete(Noun):
         if self.suffix is not None:
             raise Unsupported("text cannot be inserted before a suffix", where="suffix", fix="leave it out")
         if sampling.top_logprobs > MOST_LOGPROBS:
-            raise BadProject("too many", where="logprobs", got=str(sampling.top_logprobs), expected=f"at most {MOST_LOGPROBS}", fix="ask for fewer")
+            raise BadProject(
+                "is too many", where="logprobs", got=str(sampling.top_logprobs), expected=f"at most {MOST_LOGPROBS}", fix="ask for fewer"
+            )
         if self.best_of and self.best_of < sampling.n:
             raise BadProject("is less than n", where="best_of", got=str(self.best_of), expected=f"at least {sampling.n}", fix="correct it")
 

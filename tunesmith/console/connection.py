@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from http import HTTPStatus
 
 import structlog
@@ -103,7 +104,8 @@ class Connection(H11Protocol):
             head += [key + b": " + value for key, value in answer.raw_headers]
             LOG.info("request", id=name, method=None, route="unmatched", status=int(error.status_code), failure=error.code)
             self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + bytes(answer.body))
-            self.transport.write_eof()
+            with suppress(OSError):  # it may be gone already
+                self.transport.write_eof()
         if cycle is not None and not cycle.response_complete:  # whoever makes its answer must not write into what was just said
             cycle.disconnected = True
             cycle.message_event.set()

@@ -161,7 +161,11 @@ def failure(error: Mapping[str, Any], about: About) -> ApiError:
             )
         case "timeout":
             return timed_out(has_begun=bool(error.get("has_begun")))
-        case "unsupported" | "bad_project" | "bad_record" | "does_not_fit" | "missing_dependency" | "not_enough_data" | "unsafe_weights":
+        case "bad_project":
+            param, got = param_of(problem.get("where")), problem.get("got")
+            subject = f"Invalid '{param}': " if param else ""
+            return ApiError(400, f"{subject}{got if got is not None else 'this'} {message}", param=param, code="invalid_value")
+        case "unsupported" | "bad_record" | "does_not_fit" | "missing_dependency" | "not_enough_data" | "unsafe_weights":
             return ApiError(400, message or code, param=param_of(problem.get("where")), code=code)
         case "damaged_weights" | "store_unusable":
             return ApiError(

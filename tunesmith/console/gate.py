@@ -35,6 +35,7 @@ STREAMED = re.compile(r"POST /v1/(files|uploads/[^/]+/parts)")
 """Requests whose body goes to the disk as it comes: their own limits hold there."""
 LINGER_S, LINGER_BYTES = 5.0, 32 << 20
 """What is left of a body that nobody wants is listened to so long: a connection that is closed before breaks down, and takes the answer with it."""
+GONE = "the client went away"
 FORM_BYTES = 1 << 20
 """What the fields and borders of a form may add to its file."""
 
@@ -94,7 +95,7 @@ class Gate:
             await self.app(scope, self._counting(passage, receive), send)
             return
         except ClientDisconnect:
-            passage.failure = "the client went away"
+            passage.failure = GONE
             return
         except HTTPException as caught:
             error = from_framework(caught, passage.method, passage.path)
@@ -223,7 +224,7 @@ def trace(error: BaseException) -> str:
 
 
 def _write_down(passage: Passage, route: str) -> None:
-    say = LOG.error if passage.status >= 500 or (passage.failure and not passage.status) else LOG.info
+    say = LOG.error if passage.status >= 500 or (passage.failure not in (None, GONE) and not passage.status) else LOG.info
     say(
         "request",
         id=passage.id,

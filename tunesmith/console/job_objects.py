@@ -57,7 +57,7 @@ def status(job: Job) -> JobState:
             return "paused"
         case "running" | "queued" | "interrupted" if job.phase == "validating":
             return "validating_files"
-        case "running":
+        case "running" if job.phase != "waiting":  # else whoever has looked at its files hands it on
             return "running"
         case _:
             return "queued"

@@ -89,9 +89,9 @@ def _start(console: Console, caller: Caller, name: str) -> Target:
     target = find(console, name, caller)
     if target is not None and target.use != "embed":
         return target
-    there = ", ".join(model.id for model in bases(console) if model.use != "embed") or "none: `tunesmith models pull` gets one"
+    there = ", ".join(model.id for model in bases(console) if model.use != "embed") or "none"
     message = (
-        f"Model {name[:120]} is not available for fine-tuning or does not exist. Available base models: {there}. "
+        f"Model {name[:120]} is not available for fine-tuning or does not exist. Available base models: {there}. `tunesmith models pull` gets others. "
         f"`tunesmith serve --alias {name[:120]}=BASE` lets a name stand for one of them."
     )
     raise ApiError(400, message, param="model", code="model_not_available")

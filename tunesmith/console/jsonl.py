@@ -45,5 +45,11 @@ def _is_object(line: bytes) -> bool:
 
 
 def _refused(number: int, line: bytes) -> ApiError:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        return ApiError(
+            400, f"{EXPECTED} Line {number} is not in UTF-8 (byte {fault.start + 1}): save the file in UTF-8 and upload it again.", param="file"
+        )
     start = line.decode("utf-8", "replace").strip()[:HINT_CHARACTERS]
     return ApiError(400, f'{EXPECTED} Line {number} is not a dictionary (HINT: line starts with: "{start}...").', param="file")

@@ -104,6 +104,11 @@ def _out_of_range(kind: str, context: Mapping[str, Any], got: Any, name: str, pa
 def _wrong_length(kind: str, context: Mapping[str, Any], name: str, param: str | None) -> Refusal:
     noun, side, words, bound = LENGTHS[kind]
     had = context.get("actual_length")
+    if context.get("field_type") == "Dictionary":
+        most = context["max_length"]
+        got = f", but got an object with {had} properties instead" if had is not None else ""
+        message = f"Invalid {name}: too many properties. Expected an object with at most {most} properties{got}."
+        return Refusal(message, param, "object_above_max_properties")
     got = f", but got {'a string' if noun == 'string' else 'an array'} with length {had} instead" if had is not None else ""
     article = "a string" if noun == "string" else "an array"
     message = f"Invalid {name}: {noun} {words}. Expected {article} with {bound.format(**context)}{got}."

@@ -63,6 +63,8 @@ def work(home: Path, job_id: str, parent: int, pipeline: Pipeline) -> int:
         store = Store.open(home)
         queue = Queue(store)
         job = queue.lease(job_id, me, over=holder(parent))
+        if job.phase == "waiting":
+            queue.enter(job_id, "training")
         monitor = JobMonitor(queue, job_id)
     except TunesmithError as error:
         return shout(error.to_json())
@@ -74,7 +76,7 @@ def work(home: Path, job_id: str, parent: int, pipeline: Pipeline) -> int:
             monitor.close()
         if result is None:
             if job.phase == "validating":  # its files are in order; training waits for a device
-                queue.enter(job_id, "training")
+                queue.enter(job_id, "waiting")
             queue.hand_on(job_id, me, holder(parent))
             return MORE
         queue.finish(job_id, result)

@@ -11,7 +11,8 @@ from tunesmith.spec.noun import Noun
 JobKind = Literal["run", "data", "train", "evaluate", "pull", "chat", "finetune", "check", "mend", "make"]
 JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled", "interrupted"]
 FINAL: frozenset[JobStatus] = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
-Phase = Literal["validating", "training"]
+Phase = Literal["validating", "waiting", "training"]
+"""`waiting`: its files are in order, and no worker trains yet."""
 Stop = Literal["interrupt", "pause", "resume", "cancel"]
 """What a running job was asked to do. `resume`: it was told to pause, and then to go on, before it had stopped."""
 
