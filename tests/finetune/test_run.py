@@ -10,9 +10,10 @@ import signal
 import pytest
 
 from tests.finetune.conftest import SYSTEM, chat, lines, pair, until
+from tunesmith.finetune import run
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Dataset
-from tunesmith.spec.job import Note, Reading, Resolved, Saved
+from tunesmith.spec.job import Note, Reading, Resolved, Saved, Silent
 from tunesmith.store.objects import Objects
 
 TRAINING = lines([chat(n) for n in range(24)])
@@ -54,6 +55,15 @@ def test_a_job_is_looked_at_trained_and_served(place):
         checkpoint = store.get(event.checkpoint).load(Checkpoint)
         assert (checkpoint.steps, checkpoint.prompt.system, checkpoint.kind) == (event.step, SYSTEM, "lora")
     assert [event.hyperparameters for event in told if isinstance(event, Resolved)] == [QUICK]
+
+
+def test_a_job_outlives_a_new_version_of_ours(place, monkeypatch):
+    job, store = place.enqueue(TRAINING, hyperparameters=QUICK | {"n_epochs": 1}), place.queue.store
+    assert run.finetune(job, store, Silent()) is None
+    monkeypatch.setattr(run, "LOOK_VERSION", run.LOOK_VERSION + 1)  # the rows have to be looked at again
+    training = job.model_copy(update={"phase": "training"})
+    assert run.finetune(training, store, Silent()) is None, "this process has read rows: another one trains"
+    assert run.finetune(training, store, Silent())["steps"] == 6
 
 
 def test_the_table_of_results_has_every_step(place):

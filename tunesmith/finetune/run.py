@@ -28,7 +28,7 @@ from tunesmith.spec.recipe import LONGEST_ROW, AdamW, Budget, Dpo, Lora, Recipe,
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.disk import disk_faults
 from tunesmith.store.objects import Objects
-from tunesmith.store.steps import Step, Steps
+from tunesmith.store.steps import StageDone, Step, Steps
 from tunesmith.store.work import Work
 from tunesmith.train import VERSION as TRAIN_VERSION
 
@@ -40,7 +40,7 @@ LOOK_VERSION = 2
 
 
 def finetune(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
-    """The job's result; None once its files have been looked at, since training waits for a device.
+    """The job's result; None once its files have been looked at, since training waits for a device and has a process of its own.
 
     Raises: what is wrong with the files, in OpenAI's words; what training meets. The same is said as an event.
     """
@@ -50,6 +50,8 @@ def finetune(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
             tuning.look()
             return None
         return tuning.train()
+    except StageDone:  # the rows were looked at by another version of ours, and now again: the next process trains
+        return None
     except Interrupted:
         raise
     except TunesmithError as error:
