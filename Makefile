@@ -29,7 +29,7 @@ demo: $(READY)
 
 test: $(READY)
 	@for model in $(TEST_MODELS); do $(BIN)/tunesmith models pull $$model || exit $$?; done
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile -m "not network and not gpu"
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not network and not gpu"
 
 check: $(READY)
 	scripts/check

@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from bench.readers import Known, Row, banking77, gsm8k, lines
 from tunesmith.measure.statistics import wilson
 from tunesmith.settings import settings
-
-
-class Row(NamedTuple):
-    """A question and its answer or label."""
-
-    question: str
-    answer: str
-
-
-class Known(NamedTuple):
-    """A public data set."""
-
-    name: str
-    train: list[Row]
-    test: list[Row]
-    """Empty: its authors publish none."""
-    has_labels: bool
-
-
-def banking77(folder: Path) -> Known:
-    """BANKING77 (CC BY 4.0): 10,003 and 3,080 rows."""
-    return Known("BANKING77", *([Row(row["text"], row["category"]) for row in _table(folder / f"{split}.csv")] for split in ("train", "test")), True)
-
-
-def gsm8k(folder: Path) -> Known:
-    """GSM8K (MIT): 7,473 and 1,319 rows."""
-    return Known("GSM8K", *([Row(row["question"], row["answer"]) for row in _lines(folder / f"{split}.jsonl")] for split in ("train", "test")), False)
-
-
-def clinc150(folder: Path) -> Known:
-    """CLINC150 (CC BY 3.0): 15,000 rows to train on."""
-    found = json.loads((folder / "data_full.json").read_text(encoding="utf-8"))
-    return Known("CLINC150", *([Row(text, intent) for text, intent in found[split]] for split in ("train", "test")), True)
 
 
 def python_faq(folder: Path, scratch: Path) -> Known:
     """The Python FAQ (PSF licence) as `tunesmith data make questions` makes rows of its nine documents."""
     documents = [str(path) for path in sorted(folder.glob("*.rst*"))]
     told(["data", "make", "questions", *documents, "--out", "faq.jsonl"], scratch)
-    found = [[turn["content"] for turn in row["messages"] if turn["role"] != "system"] for row in _lines(scratch / "faq.jsonl")]
+    found = [[turn["content"] for turn in row["messages"] if turn["role"] != "system"] for row in lines(scratch / "faq.jsonl")]
     return Known("Python FAQ", [Row(*said) for said in found if len(said) == 2], [], False)
 
 
@@ -61,30 +28,26 @@ def every_set(data: Path, scratch: Path) -> list[Known]:
     return [banking77(data / "banking77"), gsm8k(data / "gsm8k"), python_faq(data / "python-faq", scratch)]
 
 
-def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-
-
 def written(path: Path, rows: Iterable[Row]) -> str:
     """Write the rows as lines of JSON, so that row i stands on line i + 1; the file's name."""
     path.write_text("".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return path.name
 
 
-def told(words: Sequence[str], folder: Path) -> Any:
-    """What `tunesmith WORDS --json` prints, run in `folder` with the store `folder`/home and this user's models."""
-    home = folder / "home"
+def surroundings(folder: Path, name: str = "home") -> dict[str, str]:
+    """The environment of a command that has its own store in `folder`, and this user's models."""
+    home = folder / name
     home.mkdir(exist_ok=True)
     models = settings().home / "models"
     if models.is_dir() and not (home / "models").exists():
         (home / "models").symlink_to(models)
+    return {"TUNESMITH_HOME": str(home)}
+
+
+def told(words: Sequence[str], folder: Path) -> Any:
+    """What `tunesmith WORDS --json` prints, run in `folder` with the store `folder`/home and this user's models."""
     command = [sys.executable, "-m", "tunesmith", *words, "--json"]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "TUNESMITH_HOME": str(home)}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **surroundings(folder)}, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")
     return json.loads(done.stdout)

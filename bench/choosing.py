@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from bench.vectors import banking, vectors
+from bench.readers import banking77, numbered
+from bench.vectors import vectors
 from tunesmith.data.examine.choose import choose, shortfall
 from tunesmith.data.examine.closest import nearest
 from tunesmith.measure.quantities import Quantity, macro_f1_of
@@ -64,8 +65,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--share", type=float, default=SHARE)
     options = parser.parse_args()
-    texts, labels, _ = banking(options.banking, "train")
-    asked, references, _ = banking(options.banking, "test")
+    given = banking77(options.banking)
+    texts, labels, _ = numbered(given.train)
+    asked, references, _ = numbered(given.test)
     known, unseen = vectors(texts, "banking77-train").every(), vectors(asked, "banking77-test").every()
     count = round(options.share * len(texts))
     drawn = [np.sort(np.random.default_rng(1_000 + seed).choice(len(texts), count, replace=False)) for seed in range(options.seeds)]

@@ -18,7 +18,8 @@ from typing import Any
 
 from rapidfuzz import fuzz, process
 
-from bench.checked import Row, check, clinc150, every_set, lines_of, rate
+from bench.checked import check, every_set, lines_of, rate
+from bench.readers import Row, clinc150
 
 LIKE = 80.0
 """Similarity by edits, in percent, of their sorted words, from which two questions are taken for nearly the same."""
@@ -70,7 +71,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         good = []
-        for known in (clinc150(options.data / "clinc150"), *every_set(options.data, Path(folder))):
+        for known in (clinc150(options.data / "clinc150" / "data_full.json"), *every_set(options.data, Path(folder))):
             if not options.only or known.name in options.only:
                 own = Path(folder) / known.name.replace(" ", "-")
                 own.mkdir()

@@ -103,11 +103,16 @@ def moment(draw: random.Random, home: Home, process: subprocess.Popen[bytes], wh
 
 
 def shoot(process: subprocess.Popen[bytes], wanted: str) -> str:
-    """SIGKILL to the command, its worker, or both; who was hit. A worker outlives its command by a moment at most: the kernel sees to it."""
+    """SIGKILL to the command, the process that its workers are forked from, its worker, or all; who was hit.
+
+    None outlives the one that started it by more than a moment: the kernel sees to it.
+    """
     with suppress(psutil.NoSuchProcess):
-        workers = [child.pid for child in psutil.Process(process.pid).children()]
+        nursery = psutil.Process(process.pid).children()
+        workers = [child.pid for one in nursery for child in one.children()]
         victim = wanted if workers else "command"  # between two workers there is nobody else
-        for pid in {"command": [process.pid], "worker": workers, "both": [process.pid, *workers]}[victim]:
+        family = {"command": [process.pid], "nursery": [one.pid for one in nursery], "worker": workers}
+        for pid in family.get(victim, [process.pid, *family["nursery"], *workers]):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return victim
@@ -138,11 +143,11 @@ def until_done(home: Home, draw: random.Random, kills: int, whole_s: float, firs
         alive, words = moment(draw, home, command.process, whole_s)
         if not alive:
             break
-        wanted = draw.choice(["command", "worker", "both"])
+        wanted = draw.choice(["command", "nursery", "worker", "all"])
         seen = running(home)
         victim = shoot(command.process, wanted)
         at = time.monotonic() - started
-        if victim != "worker":
+        if victim in ("command", "all"):
             command.end()
             yield Kill(number, words, at, victim, seen, faults(home))
             command, started = home.start("run", home.project(), "--json"), time.monotonic()

@@ -32,7 +32,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from bench.label_errors_tuned import tuned
-from bench.vectors import banking, clinc, same_question, vectors
+from bench.readers import banking77, clinc150, numbered
+from bench.vectors import same_question, vectors
 from tunesmith.data.examine.suspects import Suspects, suspects
 from tunesmith.measure.quantities import Quantity, macro_f1_of
 from tunesmith.measure.statistics import interval, paired_difference
@@ -92,7 +93,7 @@ def ours(known: F32, labels: I64, groups: I64) -> Suspects:
 
 def compare(folder: Path, seeds: Sequence[int]) -> None:
     """The table of both sides over the seeds."""
-    texts, labels, _ = banking(folder, "train")
+    texts, labels, _ = numbered(banking77(folder).train)
     known, groups = vectors(texts, "banking77-train").every(), same_question(texts)
     taken: dict[str, list[Found]] = {"tunesmith": [], "cleanlab by hand": []}
     right = []
@@ -122,7 +123,7 @@ def _line(found: Found) -> str:
 
 def clean(folder: Path, path: Path | None, shown: int) -> None:
     """How many rows of undamaged data are listed, and the first of BANKING77's."""
-    work = {"BANKING77": banking(folder, "train")} | ({"CLINC150": clinc(path)} if path else {})
+    work = {known.name: numbered(known.train) for known in (banking77(folder), *([clinc150(path)] if path else []))}
     for name, (texts, labels, names) in work.items():
         known = vectors(texts, f"{name.lower()}-train").every()
         found = ours(known, labels, same_question(texts))
@@ -147,8 +148,9 @@ class School:
     @classmethod
     def of(cls, folder: Path) -> School:
         """The whole of it."""
-        texts, labels, names = banking(folder, "train")
-        asked, references, _ = banking(folder, "test")
+        given = banking77(folder)
+        texts, labels, names = numbered(given.train)
+        asked, references, _ = numbered(given.test)
         return cls(texts, labels, names, vectors(texts, "banking77-train").every(), asked, references, vectors(asked, "banking77-test").every())
 
     def classifier(self, rows: I64, labels: I64) -> Quantity:

@@ -47,6 +47,13 @@ dev = 200
 [rivals]
 prompts = false
 few_shot = 0
+few_shot_retrieved = 0
+
+[decide]
+pilots = []
+search = 0
+prompt_search = 0
+seeds = 1
 
 [train.budget]
 epochs = {epochs}

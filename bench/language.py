@@ -10,7 +10,6 @@ each put alone among English rows. Prints shares with 95 % intervals (Wilson) an
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.personal import rate
+from bench.readers import table
 from tunesmith.data.examine.tongue import language_of, near_to, row_language
 from tunesmith.data.examine.view import View
 
@@ -67,12 +67,6 @@ def english(data: Path | None) -> Iterator[tuple[str, list[View]]]:
         maths = [json.loads(line) for line in (ROOT / "bench/data/gsm8k.jsonl").read_text(encoding="utf-8").splitlines()]
     yield "GSM8K", [View(row["question"], row["answer"], "", "", None, False) for row in maths]
     yield "Python FAQ", [View(row["question"], row["answer"], "", "", None, False) for row in table(ROOT / "examples/faq/faq.csv")]
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def labelled(text: str, label: str) -> View:

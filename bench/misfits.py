@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.checked import Row, every_set, rate
+from bench.checked import every_set, rate
 from bench.planted import exchanged
+from bench.readers import Row
 from bench.vectors import vectors
 from tunesmith.data.examine.misfits import Misfits, misfits
 

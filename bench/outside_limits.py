@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.vectors import banking, vectors
+from bench.readers import banking77
+from bench.vectors import vectors
 from tunesmith.data.make.outside_distance import Domain, Embed, own_topics
 from tunesmith.data.make.outside_pool import shipped_questions
 
@@ -111,7 +112,7 @@ def main() -> None:
     for way, embed in ways.items():
         for name, intents in ({} if given.only_banking else domains).items():
             topics_taken(f"CLINC150 {name}", Domain([text for text, intent in full["train"] if intent in intents], background, embed()))
-        own, asked = banking(given.banking, "train")[0], banking(given.banking, "test")[0]
+        own, asked = ([row.question for row in rows] for rows in banking77(given.banking)[1:3])
         domain = Domain(
             own, background, kept_vectors([*own, *asked, *background], f"outside-banking-{len(own)}") if way == "sentence vectors" else None
         )

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from bench.vectors import banking, encoder, vectors
+from bench.readers import banking77, numbered
+from bench.vectors import encoder, vectors
 from tunesmith.data.make.paraphrase import KINDS, make_paraphrases
 from tunesmith.data.sources.reading import record
 from tunesmith.data.sources.rows import exchange
@@ -61,8 +62,9 @@ def fitted(x: F32, y: I64) -> LogisticRegression:
 
 def preservation(folder: Path, most: int, changes: Sequence[str]) -> None:
     """Print how often the parent's label is found, by kind of change."""
-    train, train_labels, names = banking(folder, "train")
-    test, test_labels, _ = banking(folder, "test")
+    given = banking77(folder)
+    train, train_labels, names = numbered(given.train)
+    test, test_labels, _ = numbered(given.test)
     some = sorted(random.Random(0).sample(range(len(test)), min(most, len(test))))
     test, test_labels = [test[i] for i in some], test_labels[some]
     model = fitted(vectors(train, f"paraphrases-train-{len(train)}").every(), train_labels)
@@ -107,8 +109,9 @@ def preservation(folder: Path, most: int, changes: Sequence[str]) -> None:
 
 def use(folder: Path, seeds: int) -> None:
     """Print what few rows of each label are worth with their paraphrases and without."""
-    train, train_labels, names = banking(folder, "train")
-    test, test_labels, _ = banking(folder, "test")
+    given = banking77(folder)
+    train, train_labels, names = numbered(given.train)
+    test, test_labels, _ = numbered(given.test)
     known = vectors(train, f"paraphrases-train-{len(train)}").every()
     held_out = vectors(test, f"paraphrases-test-{len(test)}").every()
     for few in (3, 5, 10):

@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench import personal_values as values
 from bench.personal_sentences import CALLING, CLEAN, NEUTRAL, SETTING, WORDED, tricky
+from bench.score import Score
 from tunesmith.data.personal.money import card_fits, iban_fits
 from tunesmith.data.personal.national import RULES
 from tunesmith.data.personal.spans import KINDS, spans
@@ -33,31 +33,22 @@ class Case:
     """Empty: nothing is to be found."""
 
 
-@dataclass
-class Score:
-    """Counts by kind."""
-
-    planted: Counter[str] = field(default_factory=Counter)
-    found: Counter[str] = field(default_factory=Counter)
-    told: Counter[str] = field(default_factory=Counter)
-    missed: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    def see(self, case: Case) -> None:
-        """Compare what is found in a text with what stands there."""
-        expected = (case.kind, case.value) if case.value else None
-        if case.value and case.kind:
-            self.planted[case.kind] += 1
-        hit = False
-        for span in spans(case.text):
-            self.told[span.kind] += 1
-            if (span.kind, case.text[span.start : span.end]) == expected:
-                hit = True
-                self.found[span.kind] += 1
-            else:
-                self.wrong.append(f"{span.kind}: {case.text[span.start : span.end]!r} in {case.text!r}")
-        if expected and not hit:
-            self.missed.append(f"{case.kind}: {case.text!r}")
+def see(score: Score, case: Case) -> None:
+    """Compare what is found in a text with what stands there."""
+    expected = (case.kind, case.value) if case.value else None
+    if case.value and case.kind:
+        score.planted[case.kind] += 1
+    hit = False
+    for span in spans(case.text):
+        score.named[span.kind] += 1
+        if (span.kind, case.text[span.start : span.end]) == expected:
+            hit = True
+            score.found[span.kind] += 1
+            score.right[span.kind] += 1
+        else:
+            score.wrong[span.kind].append(f"{span.kind}: {case.text[span.start : span.end]!r} in {case.text!r}")
+    if case.kind and expected and not hit:
+        score.missed[case.kind].append(f"{case.kind}: {case.text!r}")
 
 
 def cases(rng: random.Random, each: int) -> Iterator[Case]:
@@ -135,16 +126,17 @@ def main() -> None:
     score, start = Score(), time.perf_counter()
     total = 0
     for case in cases(random.Random(options.seed), options.each):
-        score.see(case)
+        see(score, case)
         total += 1
     print(f"seed {options.seed}: {total:,} texts in {time.perf_counter() - start:.1f} s")
     print(f"{'kind':22} {'recall':26} {'precision':26}")
     for kind in KINDS:
-        if score.planted[kind] or score.told[kind]:
-            print(f"{kind:22} {rate(score.found[kind], score.planted[kind]):26} {rate(score.found[kind], score.told[kind]):26}")
-    everything = [sum(c.values()) for c in (score.planted, score.found, score.told)]
-    print(f"{'all':22} {rate(everything[1], everything[0]):26} {rate(everything[1], everything[2]):26}")
-    for title, some in (("missed", score.missed), ("taken for it", score.wrong)):
+        if score.planted[kind] or score.named[kind]:
+            print(f"{kind:22} {rate(score.found[kind], score.planted[kind]):26} {rate(score.right[kind], score.named[kind]):26}")
+    everything = [sum(c.values()) for c in (score.planted, score.found, score.right, score.named)]
+    print(f"{'all':22} {rate(everything[1], everything[0]):26} {rate(everything[2], everything[3]):26}")
+    for title, of_kind in (("missed", score.missed), ("taken for it", score.wrong)):
+        some = [line for lines in of_kind.values() for line in lines]
         for line in random.Random(0).sample(some, min(options.show, len(some))):
             print(f"{title}: {line}")
     speed(options.rows)

@@ -15,17 +15,19 @@ from __future__ import annotations
 import argparse
 import random
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import planting
-from bench.checked import Known, Row, check, every_set, lines_of, rate
+from bench.checked import check, every_set, lines_of, rate
 from bench.language import SENTENCES
 from bench.paraphrases import paraphrased, question
 from bench.personal import cases
 from bench.planted_paraphrases import WRITTEN
+from bench.readers import Known, Row
+from bench.score import Score
 from tunesmith.data.fold import fold
 from tunesmith.data.personal.spans import KINDS as PERSONAL
 from tunesmith.data.sources.reading import record
@@ -55,18 +57,6 @@ class Plant:
     """Kinds that are neither right nor wrong about it."""
     like: int | None = None
     """Place of the sound row that is named with it, where both are."""
-
-
-@dataclass
-class Score:
-    """Counts over all seeds of one data set."""
-
-    planted: Counter[str] = field(default_factory=Counter)
-    found: Counter[str] = field(default_factory=Counter)
-    named: Counter[str] = field(default_factory=Counter)
-    right: Counter[str] = field(default_factory=Counter)
-    missed: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    wrong: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Garden:

@@ -82,7 +82,7 @@ def write_rows(path: Path, rows: int) -> None:
 
 def measure(folder: Path, tokenizer: Path | None) -> None:
     """Prepare the file in this process and print what it cost."""
-    project = parse_project('name = "bench"\n[[sources]]\nfile = "rows.jsonl"\n', "bench")
+    project = parse_project('name = "bench"\n[[sources]]\nfile = "rows.jsonl"\n[cleaning]\npersonal_data = "keep"\n', "bench")
     start = time.perf_counter()
     data = prepare(project, folder, folder, Silent(), tokenizer)
     seconds = time.perf_counter() - start

@@ -10,7 +10,6 @@ SemHash (0.5, usearch underneath) is given the vectors and the threshold. Its in
 from __future__ import annotations
 
 import argparse
-import csv
 import random
 import resource
 import sys
@@ -22,7 +21,8 @@ import numpy as np
 
 from bench.peers import child, python
 from bench.prepare import Writer
-from bench.vectors import banking, clinc, encoder, same_question, vectors
+from bench.readers import banking77, clinc150, numbered, table
+from bench.vectors import encoder, same_question, vectors
 from bench.work import ROOT, SCRATCH
 from tunesmith.data.examine.closest import SAME_MEANING, alike, semantic_pairs
 from tunesmith.data.examine.meaning import meanings
@@ -61,12 +61,13 @@ def _step(what: str, since: float) -> float:
 
 def threshold(path: Path, folder: Path) -> None:
     """Pairs at each cosine, and the share of them with the same label, on CLINC150 and BANKING77."""
-    for name, (texts, labels, _) in {"CLINC150": clinc(path), "BANKING77": banking(folder, "train")}.items():
-        known = vectors(texts, f"{name.lower()}-train")
+    for given in (clinc150(path), banking77(folder)):
+        texts, labels, _ = numbered(given.train)
+        known = vectors(texts, f"{given.name.lower()}-train")
         own = labels[known.first]
         found = list(semantic_pairs(known.vectors, COSINES[0]))
         first, second, cosine = (np.concatenate([part[k] for part in found]) for k in range(3))
-        print(name, f"{len(known.first)} different texts")
+        print(given.name, f"{len(known.first)} different texts")
         for least in COSINES:
             over = cosine >= least
             same = own[first[over]] == own[second[over]]
@@ -75,8 +76,7 @@ def threshold(path: Path, folder: Path) -> None:
 
 def against_peer(rows: int) -> None:
     """Pairs and seconds of both sides."""
-    with (ROOT / "examples" / "router" / "bank.csv").open(encoding="utf-8", newline="") as file:
-        texts = [row["text"] for row in csv.DictReader(file)]
+    texts = [row["text"] for row in table(ROOT / "examples" / "router" / "bank.csv")]
     writer = Writer(0)
     while len(texts) < rows:
         texts.append(writer.slip(writer.rng.choice(texts)))

@@ -75,9 +75,10 @@ class Server:
             return self.process.pid
         word = {"supervisor": "jobs.service", "engine": "serve.run", "worker": "jobs.worker"}[victim]
         with suppress(psutil.Error):
-            for child in psutil.Process(self.process.pid).children(recursive=True):
-                if any(word in part for part in child.cmdline()):
-                    return child.pid
+            found = [
+                child.pid for child in psutil.Process(self.process.pid).children(recursive=True) if any(word in part for part in child.cmdline())
+            ]
+            return found[-1] if found else None  # the worker comes behind the process that it was forked from
         return None
 
     def kill(self, victim: str) -> bool:

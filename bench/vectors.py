@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,22 +33,6 @@ def encoder(quick: bool = True) -> Encoder:
 def vectors(texts: list[str], name: str) -> Meanings:
     """The texts' vectors, kept under .bench/vectors."""
     return meanings(texts, encoder(), SCRATCH / "vectors" / name, Silent())
-
-
-def banking(folder: Path, split: str) -> tuple[list[str], NDArray[np.int64], list[str]]:
-    """(messages, numbers of their labels, names of the labels) of BANKING77's `train` or `test`; `folder` holds train.csv and test.csv."""
-    with (folder / f"{split}.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = sorted({row["category"] for row in rows})
-    return [row["text"] for row in rows], np.array([names.index(row["category"]) for row in rows]), names
-
-
-def clinc(path: Path, split: str = "train") -> tuple[list[str], NDArray[np.int64], list[str]]:
-    """(messages, numbers of their intents, names of the intents) of CLINC150's data_full.json."""
-    rows = json.loads(path.read_text(encoding="utf-8"))[split]
-    names = sorted({intent for _, intent in rows})
-    place_of = {name: i for i, name in enumerate(names)}
-    return [text for text, _ in rows], np.array([place_of[intent] for _, intent in rows]), names
 
 
 def same_question(texts: list[str]) -> NDArray[np.int64]:

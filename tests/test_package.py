@@ -42,7 +42,15 @@ def test_the_installed_package_is_the_one_that_runs(installed, tmp_path):
 
 
 def test_data_files_are_in_the_wheel(installed):
-    for name in ("catalogue/models.toml", "evaluate/page.html.jinja", "pages/page.css", "data/examine/page.html.jinja", "py.typed"):
+    for name in (
+        "catalogue/models.toml",
+        "evaluate/page.html.jinja",
+        "pages/page.css",
+        "probes/prose.txt",
+        "probes/choice/tools.toml",
+        "data/examine/page.html.jinja",
+        "py.typed",
+    ):
         assert (installed / "tunesmith" / name).is_file(), name
 
 

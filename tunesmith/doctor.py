@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.catalogue.read import local, verify
 from tunesmith.errors import BadProject, NotFound, Problem
+from tunesmith.probes.load import probes
 from tunesmith.spec.checkup import Checkup, Mending
 from tunesmith.spec.dataset import Source
 from tunesmith.spec.finding import Examination
@@ -20,13 +22,11 @@ from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.mending import Version
 from tunesmith.spec.model import LocalModel
 from tunesmith.store.artifacts import Artifact, Store
-from tunesmith.store.disk import disk_faults, file_digest
+from tunesmith.store.disk import copy_whole, disk_faults, file_digest
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
 
 PAGE = "report.html"
-MENDED, SELECTED = ".mended", ".selected"
-"""What the name of a file gets that is written beside the one that was read."""
 
 
 def doctor(job: Job, store: Store, monitor: Monitor) -> dict[str, Any]:
@@ -121,6 +121,7 @@ class Doctor:
             "is_asked_for": self.checkup.meaning == "on",
             "base": self.base.digest if self.base else None,
             "seed": self.checkup.seed,
+            "probes": probes().digest,
         }
 
         def make(work: Work) -> Examination:
@@ -130,6 +131,29 @@ class Doctor:
         names = ", ".join(Path(one.source.file).name for one in settled)
         step = Step("check", f"examine {names}", "examination", inputs)
         return self.steps.do(step, make, lambda found: found.fitness.replace("_", " "), Examination)
+
+    @cached_property
+    def shown(self) -> tuple[Artifact, Examination]:
+        """The examination as people see it: with the learning curve of the tuned model, where a run over the same files has measured one."""
+        from tunesmith.data.examine.page import page
+        from tunesmith.data.examine.run import REVIEW, VERSION
+        from tunesmith.data.examine.tuned_curve import measured, with_outlook
+
+        artifact, found = self.examination
+        run = measured(self.store, self.digests(self.checkup.sources).values())
+        if run is None:
+            return artifact, found
+        report, outlook = run
+
+        def make(work: Work) -> Examination:
+            told = with_outlook(found, report.name, outlook)
+            shutil.copyfile(artifact.path / REVIEW, work.path / REVIEW)
+            (work.path / PAGE).write_text(page(told), encoding="utf-8")
+            return told
+
+        inputs = {"version": VERSION, "examination": artifact.name, "run": report.name}
+        step = Step("check", f"take over the learning curve of {report.name}", "examination", inputs, parents=(artifact.name,))
+        return self.steps.do(step, make, lambda told: told.fitness.replace("_", " "), Examination)
 
     def tools(self) -> Any:
         """The models that the examination may use; opened here, where they are needed."""
@@ -155,8 +179,8 @@ class Doctor:
 
     def checked(self) -> dict[str, Any]:
         """The examination's name, with the files that were asked for written."""
-        refuse_taken(self.root, [self.checkup.review, self.checkup.report], self.checkup)
-        artifact, _ = self.examination
+        refuse_taken(self.root, self.checkup)
+        artifact, _ = self.shown
         written = self._written(artifact)
         return {"examination": artifact.name, **written}
 
@@ -174,7 +198,7 @@ class Doctor:
         if self.checkup.report is not None:
             path = self.root / self.checkup.report
             with disk_faults(path):
-                shutil.copyfile(artifact.path / PAGE, path)
+                copy_whole(artifact.path / PAGE, path)
             written["report"] = str(path)
         return written
 
@@ -185,14 +209,17 @@ class Doctor:
         """
         from tunesmith.data.mend.review import read_review
         from tunesmith.data.mend.run import mending
+        from tunesmith.data.mend.stale import refuse_stale
+        from tunesmith.data.mend.targets import targets
 
         artifact, found = self.examination
-        targets = self.targets(order)
+        places = targets(order, self.store)
         reviewed = read_review(self.root / order.reviewed, order.reviewed, found) if order.reviewed else []
+        refuse_stale(self.settled[0], reviewed)
         made = mending(found, order.decisions, reviewed)
         parent = self.parent(lambda: found.rows)
         version = self.version(artifact, found, order, reviewed, made, parent)
-        written = self.export(version, targets)
+        written = self.export(version, places, order)
         forgotten = self.forget(parent, version, artifact) if order.forget else None
         return {"version": version.name, "parent": parent.name, "files": written, "examination": artifact.name, "forgotten": forgotten}
 
@@ -229,40 +256,6 @@ class Doctor:
         step = Step("check", f"keep {', '.join(wanted)} as they came", "version", {"came": wanted})
         return self.steps.do(step, lambda work: as_they_came(settled, read(), work.path), version_words, Version)[0]
 
-    def targets(self, order: Mending) -> dict[str, Path]:
-        """File → where its mended form is written.
-
-        Raises: BadProject for every file that is there already and is nobody's copy.
-        """
-        folder = self.root / order.out if order.out is not None else None
-        made: dict[str, Path] = {}
-        for source in self.checkup.sources:
-            path = Path(source.file)
-            suffix = ".jsonl" if path.suffix.lower() == ".parquet" else path.suffix
-            name = path.name.removesuffix(path.suffix).removesuffix(MENDED).removesuffix(SELECTED)
-            mark = MENDED if order.select is None else SELECTED
-            made[source.file] = (folder / f"{name}{suffix}") if folder else self.root / path.with_name(f"{name}{mark}{suffix}")
-        twice = [str(path) for path in made.values() if list(made.values()).count(path) > 1]
-        problems = [
-            Problem("two files would be written to one", path, fix="mend them one by one, or give them other names") for path in sorted(set(twice))
-        ]
-        sources = {(self.root / source.file).resolve() for source in (*self.checkup.sources, *self.checkup.against)}
-        problems += [
-            Problem("is the file that is read", str(p), fix="name another folder with --out") for p in made.values() if p.resolve() in sources
-        ]
-        if not order.force:
-            ours = {one.sha256 for artifact in self.store.artifacts("version") for one in artifact.load(Version).files.values()}
-            problems += [
-                Problem(
-                    "is there already, and is no version of these data", str(path), fix="move it away, name another folder with --out, or add --force"
-                )
-                for path in made.values()
-                if path.exists() and path.resolve() not in sources and file_digest(path) not in ours
-            ]
-        if problems:
-            raise BadProject(problems=problems)
-        return made
-
     def selected(self, order: Mending, count: int) -> dict[str, Any]:
         """The name of the version with so many of the rows, and its files as they were written.
 
@@ -270,6 +263,7 @@ class Doctor:
         """
         from tunesmith.data.mend.run import row_counts
         from tunesmith.data.mend.selecting import VERSION, select
+        from tunesmith.data.mend.targets import targets
 
         settled, _ = self.settled
         encoder, why_not = self.encoder
@@ -280,7 +274,7 @@ class Doctor:
                 got=why_not,
                 fix=f"tunesmith models pull {self.checkup.encoder}",
             )
-        targets = self.targets(order)
+        places = targets(order, self.store)
         parent = self.parent(lambda: row_counts(settled))
         inputs = {
             "version": VERSION,
@@ -301,26 +295,32 @@ class Doctor:
         names = ", ".join(self.digests(self.checkup.sources))
         step = Step("check", f"select {count:,} rows of {names}", "version", inputs, parents=(parent.name,))
         version = self.steps.do(step, make, version_words, Version)[0]
-        return {"version": version.name, "parent": parent.name, "files": self.export(version, targets)}
+        return {"version": version.name, "parent": parent.name, "files": self.export(version, places, order)}
 
-    def export(self, version: Artifact, targets: dict[str, Path]) -> dict[str, str]:
-        """Write the version's files; file as named by the user → where its mended form is."""
+    def export(self, version: Artifact, places: dict[str, Path], order: Mending) -> dict[str, str]:
+        """Write the version's files; file as named by the user → where its mended form is.
+
+        Raises: BadProject if somebody has written something else to one of these places meanwhile; the version is kept all the same.
+        """
+        from tunesmith.data.mend.targets import taken
+
+        problems = list(taken(order, self.store, places))
+        if problems:
+            fix = f"tunesmith data export {version.name} --out FOLDER"
+            raise BadProject(problems=[*problems, Problem("is made and kept, but not written out", version.name, fix=fix)])
         manifest = version.load(Version)
-        for file, path in targets.items():
+        for file, path in places.items():
             with disk_faults(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                fresh = path.with_name(f".{path.name}.new")
-                shutil.copyfile(version.path / manifest.files[file].stored, fresh)
-                fresh.replace(path)
-        return {file: str(path) for file, path in targets.items()}
+                copy_whole(version.path / manifest.files[file].stored, path)
+        return {file: str(path) for file, path in places.items()}
 
     def forget(self, parent: Artifact, version: Artifact, examination: Artifact) -> dict[str, Any]:
-        """Erase the originals of rows that are not as they were: earlier versions, examinations, and every descendant of a data set that was made of them."""
-        from tunesmith.data.mend.forgetting import lines_of, originals
+        """Erase the originals of rows that are not as they were: other versions, examinations, made rows, and what data sets passed on."""
+        from tunesmith.data.mend.forgetting import TAKEN_OUT, holding, lines_of, originals, orphans
 
         reason = f"mended in {version.name}"
-        kinds = ("redact", "drop")
-        gone = lines_of(version.path, kinds)
+        gone = lines_of(version.path, TAKEN_OUT)
         sources = {one.read_sha256 for one in version.load(Version).files.values()}
         forgotten: list[str] = []
         erased: list[str] = []
@@ -328,9 +328,14 @@ class Doctor:
             done = self.store.forget(dataset.name, rows, reason=reason)
             forgotten += [done.dataset, *done.redacted]
             erased += done.erased
-        family = [parent, *(a for a in self.store.lineage(parent.name) if a.kind == "version"), examination]
-        erased += self.store.erase([a.name for a in dict.fromkeys(family) if a.erased_at is None], reason=reason)
-        return {"rows": sum(len(lines) for lines in gone.values()), "without_these_rows": sorted(set(forgotten)), "erased": sorted(set(erased))}
+        held = [*holding(self.store, parent, version, gone), examination] if gone else []
+        erased += self.store.erase(list(dict.fromkeys(one.name for one in held)), reason=reason)
+        return {
+            "rows": sum(len(lines) for lines in gone.values()),
+            "without_these_rows": sorted(set(forgotten)),
+            "erased": sorted(set(erased)),
+            "without_undo": orphans(self.store, erased),
+        }
 
 
 def version_words(version: Version) -> str:
@@ -341,19 +346,26 @@ def version_words(version: Version) -> str:
     return f"{written:,} of {read:,} rows, {changed:,} changed" if version.number else f"{written:,} rows as they came"
 
 
-def refuse_taken(root: Path, names: Sequence[str | None], checkup: Checkup) -> None:
-    """Nothing, if no file to be written is one that is read, and each has a folder.
+def refuse_taken(root: Path, checkup: Checkup) -> None:
+    """Nothing, if no file to be written is one that is read or that somebody has worked on, and each has a folder.
 
     Raises: BadProject with all of them.
     """
-    read = {(root / source.file).resolve() for source in (*checkup.sources, *checkup.against)}
+    from tunesmith.data.examine.page import is_page
+    from tunesmith.data.mend.review import is_untouched
+
+    taken = {realpath(root / source.file) for source in (*checkup.sources, *checkup.against)}
     problems = []
-    for name in names:
+    for name, is_ours in ((checkup.review, is_untouched), (checkup.report, is_page)):
+        path = root / (name or "")
         if name is None:
             continue
-        if (root / name).resolve() in read:
-            problems.append(Problem("is a file that is examined", name, fix="give the file to be written another name"))
-        elif not (root / name).parent.is_dir():
+        if realpath(path) in taken:
+            problems.append(Problem("is a file that is examined, or is to be written twice", name, fix="give the file to be written another name"))
+        elif not path.parent.is_dir():
             problems.append(Problem("lies in a folder that is not there", name, fix="make the folder first"))
+        elif path.exists() and not is_ours(path):
+            problems.append(Problem("is there already: a file of yours, or a review with decisions", name, fix="give another name, or move it away"))
+        taken.add(realpath(path))
     if problems:
         raise BadProject(problems=problems)

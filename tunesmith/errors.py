@@ -24,6 +24,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+EXCERPT_CHARACTERS = 60
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -49,6 +51,16 @@ def visible(text: str) -> str:
     'a\\\\x1b[31mb'
     """
     return "".join(c if c == "\n" or (c.isprintable() and not 0xE000 <= ord(c) <= 0xF8FF) else c.encode("unicode_escape").decode() for c in text)
+
+
+def excerpt(value: object, characters: int = EXCERPT_CHARACTERS) -> str:
+    """The start of a hostile value, quoted, with control characters as escapes.
+
+    >>> excerpt("a\\x1b[31m\\nb")
+    '"a\\\\x1b[31m\\\\nb"'
+    """
+    text = value if isinstance(value, str) else repr(value)
+    return '"' + visible(text[:characters] + ("…" if len(text) > characters else "")).replace("\n", "\\n") + '"'
 
 
 class TunesmithError(Exception):

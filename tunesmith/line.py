@@ -1,4 +1,4 @@
-"""A project and a store → each step of the line: what it depends on, and how it is done once.
+"""A project and a store → each step of the line but the trainings: what it depends on, and how it is done once.
 
 A key holds what the result depends on and nothing else: another goal, question, name or prompt of a rival retrains nothing. `pipeline.py` knows the
 order of the steps, the stages do the work, and here they are described. A stage is imported where it runs: a process loads only its own.
@@ -6,7 +6,7 @@ order of the steps, the stages do the work, and here they are described. A stage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,22 +15,24 @@ from typing import Any
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.catalogue.footing import Footing, refuse
 from tunesmith.catalogue.read import local
-from tunesmith.errors import BadData, Interrupted, NotEnoughData
+from tunesmith.errors import BadData, BadProject, Interrupted, NotEnoughData
 from tunesmith.evaluate import VERSION as EVALUATE_VERSION
-from tunesmith.settings import settings
-from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
-from tunesmith.spec.chat import Conversation, Message, Prompt
-from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.library import Library, made_of
+from tunesmith.marking import Marking
+from tunesmith.settings import secret, settings
+from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Retrieval, Tuned
+from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import SPLITS, Dataset, Record, SplitName
-from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Reading, Spoken
+from tunesmith.spec.job import Monitor, Note
 from tunesmith.spec.noun import Noun
+from tunesmith.spec.plan import PlannedTrial
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Asked, Report
-from tunesmith.spec.task import EXACT
+from tunesmith.spec.task import MetricName, form_of
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
-from tunesmith.train import VERSION as TRAIN_VERSION
+from tunesmith.trainings import Training, Trainings
 
 
 class Fitted(Noun):
@@ -40,23 +42,6 @@ class Fitted(Noun):
     dataset: str
     strength: float
     reason: str
-
-
-@dataclass(frozen=True)
-class WithoutMatch:
-    """The monitor of a training whose task other things than exact answers decide: readings pass without the share of exact answers."""
-
-    monitor: Monitor
-
-    def emit(self, event: Spoken) -> None:
-        """Pass an event on."""
-        if isinstance(event, Reading):
-            event = event.model_copy(update={"values": {name: value for name, value in event.values.items() if name != DEV_MATCH}})
-        self.monitor.emit(event)
-
-    def stopping(self) -> bool:
-        """True once the user wants a stop."""
-        return self.monitor.stopping()
 
 
 @dataclass
@@ -83,6 +68,21 @@ class Line:
         return Footing(self.project, self.path.parent, self.store)
 
     @cached_property
+    def library(self) -> Library:
+        """What can be looked up."""
+        return Library(self)
+
+    @cached_property
+    def trainings(self) -> Trainings:
+        """What is tuned."""
+        return Trainings(self)
+
+    @cached_property
+    def marking(self) -> Marking:
+        """What marks answers beside their references."""
+        return Marking(self.project, self.path.parent, self.store, self.monitor)
+
+    @cached_property
     def sources(self) -> dict[str, str]:
         """Source → sha256 of its bytes."""
         from tunesmith.data.run import source_digests
@@ -97,11 +97,18 @@ class Line:
         checks: list[Callable[[], object]] = [lambda: self.sources, lambda: self.footing.base]
         if kind in ("run", "train"):
             checks.append(lambda: self.footing.recipe)
+        if kind == "run":
+            checks += [lambda: self.footing.bases, self._refuse_remote]
         if kind != "data":
-            checks.append(self._refuse_metric)
-        labelled = self.project.task.kind == "classify" or (self.project.task.kind is None and any(s.label for s in self.project.sources))
-        if kind == "run" and self.project.rivals.classifier and labelled:
+            checks += [self._refuse_metric, self.marking.check]
+        task, rivals = self.project.task.kind, self.project.rivals
+        labelled = form_of(task) == "classify" if task is not None else any(source.label for source in self.project.sources)
+        if kind == "run" and rivals.classifier and labelled:
             checks.append(lambda: self.footing.embedder)
+        elif kind == "run" and (rivals.few_shot_retrieved != 0 or self.project.documents):
+            checks.append(lambda: self.library.embedder)
+        if kind in ("run", "data"):
+            checks.append(lambda: self.library.documents)
         refuse(checks)
 
     def _refuse_metric(self) -> None:
@@ -109,7 +116,16 @@ class Line:
         if self.project.goal.metric is not None and self.project.task.kind is not None:
             from tunesmith.measure.scorers import deciding_metric
 
-            deciding_metric(self.project.task.kind, self.project.goal)
+            deciding_metric(self.project.task.kind, self.project.goal, self.project.given())
+
+    def _refuse_remote(self) -> None:
+        """Nothing, if the key of the model elsewhere is there, or none is wanted."""
+        there = self.project.rivals.remote
+        if there is not None and there.key_variable is not None and secret(there.key_variable) is None:
+            raise BadProject(
+                "the key of the model elsewhere is not there", where="rivals.remote.key_variable", got=f"{there.key_variable} is empty",
+                expected="an environment variable that holds the key", fix=f"export {there.key_variable}=…, or leave out rivals.remote",
+            )  # fmt: skip
 
     @cached_property
     def continued(self) -> str | None:
@@ -130,7 +146,12 @@ class Line:
 
         base = self.footing.base
         tokenizer = Path(base.folder) / "tokenizer.json"
-        read: dict[str, Any] = {"sources": True, "task": {"kind", "out_of_scope"}, "cleaning": True, "split": True}
+        read: dict[str, Any] = {
+            "sources": True,
+            "task": {"kind", "out_of_scope", "json_schema", "database", "tests"},
+            "cleaning": True,
+            "split": True,
+        }
         inputs = {
             "version": DATA_VERSION,
             "sources": self.sources,
@@ -157,12 +178,13 @@ class Line:
             Step("data", "prepare the data", "dataset", inputs, tuple(artifact.name for artifact in ancestors)), make, _dataset_words, Dataset
         )
 
-    def rows(self, split: SplitName) -> list[Record]:
-        """The rows of a split."""
+    def rows(self, split: SplitName, grounding: Artifact | None = None) -> list[Record]:
+        """The rows of a split; those of `grounding` have passages before their questions."""
         from tunesmith.data.writing import read_rows
 
-        self.dataset[0].verify()
-        return list(read_rows(self.dataset[0].path, split))
+        artifact = grounding or self.dataset[0]
+        artifact.verify()
+        return list(read_rows(artifact.path, split))
 
     def references(self, split: SplitName) -> list[Record]:
         """The rows of a split whose answer is one to give: an answer that was disliked is none to learn from or to judge by.
@@ -177,66 +199,27 @@ class Line:
             )  # fmt: skip
         return found
 
-    def prompt(self) -> Prompt:
-        """What the model is tuned with: its parent's prompt, or the task's."""
-        from tunesmith.decide.rivals import tuned_prompt
-
-        return self.footing.parent[1].prompt if self.footing.parent else tuned_prompt(self.project.task, self.dataset[1])
-
-    def checkpoint(self) -> tuple[Artifact, Checkpoint]:
-        """The tuned weights."""
-        artifact, dataset = self.dataset
-        base, recipe = self.footing.base, self.footing.recipe
-        parent = self.footing.parent[0].name if self.footing.parent else None
-        inputs = {
-            "version": TRAIN_VERSION,
-            "dataset": artifact.name,
-            "recipe": recipe.model_dump(mode="json"),
-            "prompt": self.prompt().model_dump(mode="json"),
-            "base": base.digest,
-            "parent": parent,
-            **settings().computing(),
-        }
-        title = f"fine-tune {base.id}" + (f" from {parent}" if parent else "")
-        step = Step("train", title, "checkpoint", inputs, (artifact.name, *([parent] if parent else [])), dataset.rows["train"])
-        return self.steps.do(step, self._train, lambda found: _checkpoint_words(found, self._is_exact), Checkpoint)
-
-    @property
-    def _is_exact(self) -> bool:
-        """True if it is exact answers that decide: only then is the share of them on dev worth a word."""
+    @cached_property
+    def metric(self) -> MetricName:
+        """The one that decides."""
         from tunesmith.measure.scorers import deciding_metric
 
-        return deciding_metric(self.dataset[1].task, self.project.goal) in EXACT
-
-    def _train(self, work: Work) -> Checkpoint:
-        from tunesmith.model.device import place
-        from tunesmith.train.run import Inputs, Start, train
-
-        start = Start(self.footing.base)
-        if self.footing.parent is not None:
-            artifact, parent = self.footing.parent
-            artifact.verify()
-            adapter, weights = (artifact.path, None) if parent.kind == "lora" else (None, artifact.path / "model.safetensors")
-            start = Start(self.footing.base, artifact.name, adapter, weights)
-            for note in _inherited(artifact.name, parent, self.dataset[1]):
-                self.monitor.emit(note)
-        inputs = Inputs(self.rows("train"), self.rows("dev"), self.dataset[0].name, self.prompt(), self.footing.recipe, start)
-        monitor = self.monitor if self._is_exact else WithoutMatch(self.monitor)
-        return train(inputs, work.path, work.scratch, place(settings()), monitor, settings().memory_bytes)
+        return deciding_metric(self.dataset[1].kind, self.project.goal, self.project.given())
 
     @cached_property
     def bench(self) -> Any:
         """The models in this process's memory.
 
-        Raises: DoesNotFit if the base cannot be trained here, BadProject if these rows are not for the method: that is told before the
+        Raises: DoesNotFit if a base cannot be trained here, BadProject if these rows are not for the method: that is told before the
         rivals are measured, and not after.
         """
         from tunesmith.model.load import check_training
         from tunesmith.train.rows import check_method
 
         bench = new_bench(self.store)
-        if self.steps.stage == "rivals":
-            check_training(self.footing.base, bench.placement, self.footing.recipe.weights, settings().memory_bytes)
+        if self.steps.stage == "measure":
+            for base in self.footing.bases:
+                check_training(base, bench.placement, self.footing.recipe.weights, settings().memory_bytes)
             if self.footing.recipe.method.kind != "sft":  # every row with an answer is one for that
                 check_method(self.rows("train"), self.footing.recipe.method)
         return bench
@@ -246,7 +229,7 @@ class Line:
         artifact, dataset = self.dataset
         embedder = self.footing.embedder
         inputs = {"version": ANSWER_VERSION, "dataset": artifact.name, "embedder": embedder.digest, "seed": self.project.train.seed}
-        step = Step("rivals", "fit the embedding classifier", "classifier", inputs, (artifact.name,), dataset.rows["train"])
+        step = Step("measure", "fit the embedding classifier", "classifier", inputs, (artifact.name,), dataset.rows["train"])
 
         def make(work: Work) -> Fitted:
             from tunesmith.answer.candidate import last_question
@@ -260,56 +243,93 @@ class Line:
         fitted, _ = self.steps.do(step, make, lambda found: f"C = {found.strength:g}", Fitted)
         return candidate.model_copy(update={"weights": fitted.name})
 
-    def measure(self, candidate: Candidate, split: SplitName, stage: str) -> tuple[Artifact, Report]:
-        """The candidate's report on a split."""
+    def build(self, step: PlannedTrial) -> Candidate:
+        """A planned candidate with what it is made of: weights, a checkpoint, an index."""
+        candidate = step.trial.candidate
+        match candidate:
+            case Classifier():
+                return self.fit(candidate)
+            case Tuned():
+                return candidate.model_copy(update={"checkpoint": self.trainings.checkpoint(self.training(step))[0].name})
+            case Retrieval(reader=Tuned() as reader):
+                wanted = self.training(step)
+                _, about = self.trainings.reading(wanted.base)
+                reader = reader.model_copy(update={"checkpoint": self.trainings.checkpoint(wanted)[0].name})
+                count = min(candidate.count, max(1, about.most))  # it is served as it was trained
+                return self.library.found(candidate.model_copy(update={"reader": reader, "count": count}))
+            case Retrieval():
+                return self.library.found(candidate)
+            case _:
+                return candidate
+
+    def training(self, step: PlannedTrial) -> Training:
+        """What a planned candidate is trained with."""
+        assert step.recipe is not None
+        base = next(base for base in self.footing.bases if base.id == step.base)
+        candidate = step.trial.candidate
+        return Training(candidate.name, step.recipe, base, step.share, reads=isinstance(candidate, Retrieval))
+
+    def measure(self, candidate: Candidate, split: SplitName, stage: str, rows: int | None = None) -> tuple[Artifact, Report]:
+        """The candidate's report on a split, or on so many rows of it: the same ones for every candidate."""
         artifact, dataset = self.dataset
+        seed = self.project.split.seed
         inputs = {
-            **self._answering(candidate),
+            **self.answering(candidate),
             "evaluation": EVALUATE_VERSION,
             "split": split,
             "confidence": self.project.goal.confidence,
+            **({"part": [rows, seed]} if rows is not None else {}),
+            **self.marking.identity(),
         }
-        made_of = candidate.checkpoint if isinstance(candidate, Tuned) else candidate.weights if isinstance(candidate, Classifier) else None
-        parents = (artifact.name, *([made_of] if made_of else []))
-        step = Step(stage, f"{split} {candidate.name}", "evaluation", inputs, parents, dataset.rows[split])
+        parents = (artifact.name, *made_of(candidate))
+        title = f"{split} {candidate.name}" + (f", {rows} rows" if rows is not None else "")
+        step = Step(stage, title, "evaluation", inputs, parents, rows or dataset.rows[split])
 
         def make(work: Work) -> Report:
             from tunesmith.answer.candidate import open_candidate
-            from tunesmith.evaluate.run import Questions, decoding_for, evaluate
+            from tunesmith.answer.remote_answerer import RemoteAnswerer
+            from tunesmith.data.make.teacher_answers import Answers
+            from tunesmith.decide.run import dev_sample
+            from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
 
-            questions = Questions(self.references(split), dataset, artifact.name, split, self.project.goal.confidence)
+            every = [row for row in self.references(split) if row.conversation is not None]
+            asked: Sequence[Record] = every if rows is None else dev_sample(every, rows, seed)
+            questions = Questions(asked, dataset, artifact.name, split, self.project.goal.confidence)
             answerer = open_candidate(candidate, self.bench)
+            if isinstance(answerer, RemoteAnswerer):
+                answerer.kept = Answers(work.scratch / "paid.jsonl")  # a stopped evaluation does not pay twice
             if answerer.remark:
                 self.monitor.emit(Note(text=answerer.remark))
-            return evaluate(candidate, answerer, questions, decoding_for(self.project.task, dataset), work.path, self.monitor)
+            how = How(decoding_for(self.project.task, dataset), self.marking.scorers, self.marking.fits, bool(self.project.documents))
+            return evaluate(candidate, answerer, questions, how, work.path, self.monitor)
 
         return self.steps.do(step, make, self._report_words, Report)
 
-    def _answering(self, candidate: Candidate) -> dict[str, Any]:
+    def answering(self, candidate: Candidate) -> dict[str, Any]:
         """What the candidate's answers depend on, beside the questions."""
         artifact, dataset = self.dataset
+        answers = candidate.reader if isinstance(candidate, Retrieval) else candidate
         return {
             "version": ANSWER_VERSION,
             "candidate": candidate.model_dump(mode="json"),
-            "weights": local(self.store.models, candidate.model).digest if isinstance(candidate, Prompted) else None,
+            "weights": local(self.store.models, answers.model).digest if isinstance(answers, Prompted) else None,
             "dataset": artifact.name,
-            "tokens": None if dataset.task == "classify" else self.project.task.max_new_tokens,
+            "tokens": None if form_of(dataset.task) == "classify" else self.project.task.max_new_tokens,
             **settings().computing(),
         }
 
     def _report_words(self, report: Report) -> str:
-        from tunesmith.measure.scorers import deciding_metric
-
-        wanted = [deciding_metric(report.task, self.project.goal), "out_of_scope_recall"]
+        wanted = dict.fromkeys((self.metric, "out_of_scope_recall"))
         return ", ".join(f"{name.replace('_', ' ')} {report.metrics[name].value:.3f}" for name in wanted if name in report.metrics)
 
-    def ask(self, candidate: Candidate, checkpoint: Artifact) -> Asked | None:
-        """The user's own questions, put to the finished model."""
+    def ask(self, candidate: Candidate) -> Asked | None:
+        """The user's own questions, put to the first finalist."""
         if not self.project.questions:
             return None
         artifact, dataset = self.dataset
-        inputs = {**self._answering(candidate), "questions": list(self.project.questions)}
-        step = Step("test", "answer your questions", "answers", inputs, (artifact.name, checkpoint.name), len(self.project.questions))
+        inputs = {**self.answering(candidate), "questions": list(self.project.questions)}
+        parents = (artifact.name, *made_of(candidate))
+        step = Step("measure", "answer your questions", "answers", inputs, parents, len(self.project.questions))
 
         def make(work: Work) -> Asked:
             from tunesmith.answer.candidate import open_candidate
@@ -335,22 +355,5 @@ def new_bench(store: Store) -> Any:
     return Bench(store, placement, settings().memory_bytes)
 
 
-def _inherited(name: str, parent: Checkpoint, dataset: Dataset) -> Iterator[Note]:
-    """What a continued model takes over, and where that may not suit the new data."""
-    yield Note(text=f"continues from {name}: prompt `{parent.prompt.name}`, template and {parent.kind} settings are inherited")
-    missing = [label for label in dataset.labels if label not in (parent.prompt.system or "")]
-    if missing:
-        shown = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        yield Note(level="warning", text=f"the inherited prompt does not name {len(missing)} of the labels in these data: {shown}")
-
-
 def _dataset_words(found: Dataset) -> str:
     return f"{sum(found.rows.values())} of {found.profile.rows_read} rows: " + ", ".join(f"{found.rows[split]} {split}" for split in SPLITS)
-
-
-def _checkpoint_words(found: Checkpoint, is_exact: bool) -> str:
-    best = f", dev loss {found.best_dev_loss:.3f}" if found.best_dev_loss is not None else ""
-    name = found.dev_metric_name(is_exact)
-    if name and found.best_dev_metric is not None:
-        best = f", dev {name} {found.best_dev_metric:.3f}"
-    return f"{found.steps} of {found.planned_steps} steps, best after {found.best_step}{best}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tunesmith.spec.making import Limits, Making
 from tunesmith.spec.making_teacher import Estimate, LocalTeacher, RemoteTeacher
 from tunesmith.spec.model import LocalModel
 from tunesmith.store.artifacts import Artifact, Store
-from tunesmith.store.disk import disk_faults, file_digest
+from tunesmith.store.disk import copy_whole, disk_faults, file_digest
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
 
@@ -71,7 +72,7 @@ class Maker:
         Raises: BadProject.
         """
         read = [self.root / name for name in self.order.paths] + [self.root / one.file for one in self.order.sources]
-        if self.out.resolve() in {path.resolve() for path in read}:
+        if realpath(self.out) in map(realpath, read):
             raise BadProject("is a file that is read", where=self.order.out, fix="name another one with --out")
         if not self.out.parent.is_dir():
             raise BadProject("lies in a folder that is not there", where=self.order.out, fix="make the folder first")
@@ -274,9 +275,7 @@ class Maker:
     def written(self, artifact: Artifact) -> Path:
         """The file of rows, where it was asked for."""
         with disk_faults(self.out):
-            fresh = self.out.with_name(f".{self.out.name}.new")
-            shutil.copyfile(artifact.path / ROWS, fresh)
-            fresh.replace(self.out)
+            copy_whole(artifact.path / ROWS, self.out)
         return self.out
 
     def estimate(self) -> Estimate:

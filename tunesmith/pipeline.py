@@ -1,52 +1,50 @@
 """THE LINE: a project → a verdict, a report and a registered model. The only file that knows the order.
 
-    data      sources → Dataset                                   pyarrow, ftfy; no torch
-    rivals    majority, classifier, prompts, few-shot on dev      torch
-    train     Dataset + Recipe → Checkpoint                       torch
-    test      the finalists on the locked split, once             torch
-    report    verdict, page, registration                         no torch
+    data      sources → Dataset, documents → passages                                no torch
+    measure   the plan; majority, classifier, prompts, few-shot, RAG, tuned on dev   torch
+    train     Dataset + Recipe → Checkpoint: pilots, a search, the final ones        torch, a process for each
+    measure   the finalists on the locked split, once                                torch
+    report    verdict, page, certificate, registration                               no torch
 
-Every line of it is a step with a key (`store/steps.py`): what is in the store is not done again. A stage is imported where it runs, and a
-process runs one stage only. A key holds what the result depends on and nothing else: a new goal, question or name retrains nothing.
+Every line of it is a step with a key (`store/steps.py`): what is in the store is not done again. A stage is imported where it runs, and a process runs
+one stage only: trainings and what is measured between them take turns. A key holds what the result depends on and nothing else: a new goal, question
+or name retrains nothing.
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from tunesmith.catalogue.footing import refuse_unsound
 from tunesmith.catalogue.pull import pull
 from tunesmith.catalogue.read import local
+from tunesmith.conclusion import Conclusion, Examined, finalist, leading, so_far
 from tunesmith.doctor import doctor
-from tunesmith.errors import BadProject, NotFound
+from tunesmith.errors import BadProject, NotEnoughData, NotFound
+from tunesmith.examiner import Examiner
 from tunesmith.finetune.run import finetune
 from tunesmith.line import Line, new_bench
 from tunesmith.maker import make
+from tunesmith.planning import Frozen, Planning, tried
 from tunesmith.settings import settings
-from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Tuned
+from tunesmith.spec.candidate import Candidate, Prompted, Tuned
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.job import Job, Monitor, Note
-from tunesmith.spec.project import parse_project, to_toml
-from tunesmith.spec.report import Asked
+from tunesmith.spec.plan import Done, Facts, Plan, PlannedTrial
+from tunesmith.spec.project import parse_project
 from tunesmith.spec.trial import Trial
-from tunesmith.spec.verdict import Finalist, LineReport, Measured
-from tunesmith.store.artifacts import Artifact, Store
-from tunesmith.store.folder import PAGE
+from tunesmith.spec.verdict import Finalist
+from tunesmith.store.artifacts import Store
 from tunesmith.store.ledger import Ledger
-from tunesmith.store.steps import StageDone, Step
-from tunesmith.store.work import Work
+from tunesmith.store.steps import StageDone
+from tunesmith.verify import verify
 
-VERSION = 3
-"""Part of every report's key; raised when the same measurements would give another report or page."""
+STAGES = ("tunesmith.data.run", "tunesmith.decide.run", "tunesmith.train.run", "tunesmith.answer.candidate", "tunesmith.evaluate.run")
+"""What the steps of a run import where they run, and all that these import: four seconds, of which the workers of one job spare each other most."""
 WORST = 3
 """Findings about the data that are said before anything is trained."""
 
@@ -64,18 +62,20 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
         return doctor(job, store, monitor)
     if job.kind == "make":
         return make(job, store, monitor)
+    if job.kind == "verify":
+        return verify(job.payload, store, monitor)
     line = opened(job.payload, store, monitor)
     line.refuse_to_begin(job.kind)
     try:
         match job.kind:
             case "data":
-                return {"dataset": line.dataset[0].name}
+                return {"dataset": line.dataset[0].name} | ({"passages": line.library.passages[0].name} if line.project.documents else {})
             case "train":
                 return train_only(line)
             case "evaluate":
                 return evaluate_only(line, str(job.payload["candidate"]))
             case "run":
-                return run(line, job.started_at)
+                return run(line, job.started_at, Plan.model_validate(job.payload["plan"]) if job.payload.get("plan") else None)
             case _:
                 raise BadProject("is not work for the line", where="job", got=job.kind)
     except StageDone:
@@ -118,7 +118,7 @@ def tell_findings(line: Line) -> None:
 def train_only(line: Line) -> dict[str, Any]:
     """A checkpoint, registered under the project's name."""
     tell_findings(line)
-    artifact, _ = line.checkpoint()
+    artifact, _ = line.trainings.checkpoint(line.trainings.as_written())
     line.store.register(line.model, artifact.name)
     return {"checkpoint": artifact.name, "model": line.model}
 
@@ -132,6 +132,8 @@ def evaluate_only(line: Line, name: str) -> dict[str, Any]:
         found = line.store.get(name, "checkpoint")
         checkpoint = found.load(Checkpoint)
         candidate = Tuned(name=name, checkpoint=found.name, prompt=checkpoint.prompt)
+        if any(parent.kind == "grounding" for parent in line.store.lineage(found.name)):
+            line.monitor.emit(Note(level="warning", text=f"{name} was tuned to read passages, and is asked here without any"))
         line.continued = checkpoint.parent or line.continued  # so that its dev rows are those that it was trained beside
     except NotFound:
         model = local(line.store.models, name)
@@ -143,118 +145,90 @@ def evaluate_only(line: Line, name: str) -> dict[str, Any]:
     return {"evaluation": artifact.name}
 
 
-def run(line: Line, since: float | None = None) -> dict[str, Any]:
-    """The whole line; `since` is when the job began: each stage has a process of its own, and the last one writes the report."""
-    from tunesmith.decide.run import next_step
-
+def run(line: Line, since: float | None = None, given: Plan | None = None) -> dict[str, Any]:
+    """The whole line; `since` is when the job began: stages have processes of their own, and the last one writes the report. `given`: a plan to replay."""
     started = time.time() if since is None else since
     tell_findings(line)
-    dataset, train_rows = line.dataset[1], line.references("train")
-    base, inherited = line.footing.base.id, line.footing.parent[1].prompt if line.footing.parent else None
-    if line.project.rivals.classifier and len(dataset.labels) > 1:
+    if line.project.documents:
+        _ = line.library.passages  # by the process that has prepared the data
+    if line.project.rivals.classifier and len(line.dataset[1].labels) > 1:
         _ = line.footing.embedder  # raises NotFound before any rival is measured, where the kind of task was not known before
-    history: list[Trial] = []
-    checkpoint: tuple[Artifact, Checkpoint] | None = None
-    while isinstance(
-        step := next_step(history, dataset, line.project, train_rows, checkpoint[0].name if checkpoint else None, base=base, inherited=inherited),
-        Trial,
-    ):
-        candidate = step.candidate
-        if isinstance(candidate, Classifier):
-            candidate = line.fit(candidate)
-        elif isinstance(candidate, Tuned):
-            checkpoint = line.checkpoint()
-            candidate = candidate.model_copy(update={"checkpoint": checkpoint[0].name})
-        artifact, report = line.measure(candidate, "dev", "test" if isinstance(candidate, Tuned) else "rivals")
-        history.append(step.model_copy(update={"candidate": candidate, "report": report, "artifact": artifact.name}))
-    assert checkpoint is not None
-    candidates = [trial.candidate.content_digest() for trial in step.trials]
-    looks = Ledger(line.store).open_test(line.dataset[0].name, candidates, rows=dataset.files["test.jsonl"])
+    planning = Planning(line, started, given)
+    history, plan, end = walk(line, planning)
+    finalists, looks = tested(line, end)
+    first, examiner = foremost(end, planning.facts, leading(line, finalists)), Examiner(line)
+    on_test = next(one.artifact for one in finalists if one.candidate == first.candidate)
+    assert first.artifact is not None
+    suites = examiner.suites(first.candidate, dev=first.artifact, test=on_test)
+    tuned = next((one.candidate for one in (first, *end.trials) if isinstance(one.candidate, Tuned)), None)
+    forgotten = (tuned, *examiner.forgetting(tuned)) if tuned is not None else None
+    from tunesmith.decide.run import outlook_of
+
+    return Conclusion(
+        line,
+        history,
+        end,
+        plan,
+        finalists,
+        looks,
+        line.ask(first.candidate),
+        Examined(suites, forgotten),
+        outlook_of(history, end, line.dataset[1], planning.facts),
+        started,
+    ).keep()
+
+
+def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
+    """Everything that is tried on dev, by which plan, and who goes on.
+
+    Raises: NotEnoughData if no dev row shows the metric that decides.
+    """
+    from tunesmith.decide.run import going_on, is_telling, next_trial
+
+    facts, history, plan = planning.facts, list[Trial](), planning.current()
+    while isinstance(step := next_trial(history, facts, plan[1]), PlannedTrial):
+        planning.announce(step, plan[1])
+        history.append(tried(line, step, facts))
+        if history[-1].artifact in line.steps.made:
+            planning.learn(step, history[-1])
+            plan = planning.revised(plan, history)
+            standing = [trial for some in going_on(history, facts) for trial in some]
+            if standing and is_telling(step, next_trial(history, facts, plan[1]), plan[1]):
+                line.monitor.emit(Note(text=so_far(line, standing)))
+    for left in step.skipped:
+        line.monitor.emit(Note(text=f"passed over {left.name}: {left.reason}"))
+    if not step.trials:
+        raise NotEnoughData(
+            f"no dev row shows {facts.metric}", where="goal.metric", got=f"{facts.dev_rows} dev rows", expected="at least one row that it rests on",
+            fix="enlarge split.dev, or choose another goal.metric",
+        )  # fmt: skip
+    return history, plan, step
+
+
+def tested(line: Line, end: Done) -> tuple[list[Finalist], int]:
+    """The finalists on the locked test split, the tuned one first, and the number of this look at it."""
+    every = (*end.trials, *end.replicas)
+    name, dataset = line.dataset[0].name, line.dataset[1]
+    looks = Ledger(line.store).open_test(name, [trial.candidate.content_digest() for trial in every], rows=dataset.files["test.jsonl"])
     finalists = []
-    for trial in step.trials:
-        artifact, report = line.measure(trial.candidate, "test", "test")
-        finalists.append(Finalist(remedy=trial.remedy, candidate=trial.candidate, report=report, artifact=artifact.name))
-    return Conclusion(line, history, finalists, checkpoint, looks, line.ask(finalists[0].candidate, checkpoint[0]), started).keep()
+    for trial in every:
+        artifact, report = line.measure(trial.candidate, "test", "measure")
+        finalists.append(finalist(line, trial, artifact, report))
+    return finalists, looks
 
 
-@dataclass
-class Conclusion:
-    """Everything that was measured, on its way to a verdict, a page and a registered model."""
+def foremost(end: Done, facts: Facts, leading: str | None) -> Trial:
+    """The finalist that is looked into and that answers the user's questions.
 
-    line: Line
-    history: list[Trial]
-    finalists: list[Finalist]
-    checkpoint: tuple[Artifact, Checkpoint]
-    looks: int
-    asked: Asked | None
-    started: float
+    The one that leads on test; where that is a mere control or a model elsewhere, whose answers cost money: the tuned model; where none was
+    tuned, the best on dev that could be served.
+    """
+    from tunesmith.decide.run import best_of
 
-    def keep(self) -> dict[str, Any]:
-        """The report, stored, with the model's name made to mean the checkpoint."""
-        from tunesmith.decide.run import VERSION as DECIDE_VERSION
-
-        line = self.line
-        parents = (line.dataset[0].name, self.checkpoint[0].name, *(f.artifact for f in self.finalists))
-        inputs = {
-            "version": [VERSION, DECIDE_VERSION],
-            "trials": [t.artifact for t in self.history],
-            "finalists": [f.artifact for f in self.finalists],
-            "project": line.project.model_dump(mode="json"),
-            "model": line.model,
-            "rerun": line.rerun,
-            "asked": self.asked.model_dump(mode="json") if self.asked else None,
-            "looks": self.looks,
-        }
-        clock: dict[str, Any] = {}
-        step = Step("report", "conclude and write the report", "line", inputs, parents)
-        found, _ = line.steps.do(step, lambda work: self._write(work, clock), lambda made: made.verdict.headline, LineReport, beside=lambda: clock)
-        line.store.register(line.model, self.checkpoint[0].name)
-        return {"line": found.name}
-
-    def _write(self, work: Work, clock: dict[str, Any]) -> LineReport:
-        """The report, with its page beside it; what the clock said goes into `clock`."""
-        from tunesmith.decide.run import conclude
-        from tunesmith.evaluate.answers import read_answers
-        from tunesmith.evaluate.page import page
-
-        line, (artifact, dataset) = self.line, self.line.dataset
-        answers = {f.candidate.name: read_answers(line.store.get(f.artifact).path) for f in self.finalists}
-        report = LineReport(
-            project=line.project.name,
-            task=line.project.task,
-            goal=line.project.goal,
-            dataset=dataset,
-            dataset_name=artifact.name,
-            trials=tuple(self.history),
-            finalists=tuple(self.finalists),
-            verdict=conclude(self.finalists, answers, line.project, dataset, self.looks),
-            checkpoint=self.checkpoint[1],
-            checkpoint_name=self.checkpoint[0].name,
-            model=line.model,
-            choices=self.checkpoint[1].choices,
-            project_toml=to_toml(line.project),
-            rerun=line.rerun,
-        )
-        costs = {("train" if title.startswith("fine-tune ") else title): cost for title, cost in line.steps.costs.items()}
-        measured = Measured(costs=costs, machine=_machine_facts(), started=_clock(self.started), finished=_clock(time.time()))
-        items = self.asked.items if self.asked else ()
-        (work.path / PAGE).write_text(page(report, measured, answers, items), encoding="utf-8")
-        if items:
-            asked = [{"question": q, "answer": a.text, "confidence": a.confidence} for q, a in items]
-            (work.path / "questions.json").write_text(json.dumps(asked, ensure_ascii=False, indent=2), encoding="utf-8")
-        clock["measured"] = measured.model_dump(mode="json")
-        return report
-
-
-def _machine_facts() -> dict[str, str]:
-    memory = f"{psutil.virtual_memory().total / 2**30:.1f} GiB"
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "cores": str(psutil.cpu_count()),
-        "memory": memory,
-    }
-
-
-def _clock(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at))
+    for trial in (*end.trials, *end.replicas):
+        if trial.candidate.name == leading and trial.remedy not in ("majority", "remote"):
+            return trial
+    if isinstance(end.trials[0].candidate, Tuned):
+        return end.trials[0]
+    best = best_of([trial for trial in end.trials if trial.remedy not in ("majority", "remote")], facts.metric)
+    return best[0] if best is not None else end.trials[0]

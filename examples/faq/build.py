@@ -1,6 +1,6 @@
 """The Python FAQ in reStructuredText → faq.csv: one row per heading question, with the text below it as the answer.
 
-    python examples/faq/build.py path/to/folder   (with general.rst.txt, programming.rst.txt, design.rst.txt …)
+    python examples/faq/build.py examples/faq/documents   (with general.rst, programming.rst, design.rst …)
 
 A light clean-up, no full parser: roles and links become their text, literal blocks stay as indented text, directives without prose go.
 """
@@ -136,7 +136,7 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("question", "answer", "section"))
         for name in FILES:
-            writer.writerows(rows((folder / f"{name}.rst.txt").read_text(encoding="utf-8")))
+            writer.writerows(rows((folder / f"{name}.rst").read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -272,7 +272,7 @@ def test_rows_that_come_and_go_are_answered_as_alone(model, monkeypatch, kind, r
     def watched(*arguments):
         session = real(*arguments)
         add = session.add
-        session.add = lambda prompts, room: added.append(len(prompts)) or add(prompts, room)
+        session.add = lambda prompts: added.append(len(prompts)) or add(prompts)
         return session
 
     monkeypatch.setattr(module, "open_session", watched)
@@ -291,7 +291,7 @@ def test_the_cache_bounds_how_many_rows_are_answered_together(model, monkeypatch
     shape = engine.model.shape
     per_token = 2 * shape.layers * shape.kv_heads * shape.head_width * 4
     monkeypatch.setattr(module, "CACHE_BYTES", per_token * 100)
-    assert [engine._most(lengths) for lengths in ([10], [60, 10], [200])] == [10, 1, 1]
+    assert [engine._most(lengths) for lengths in ([10] * 20, [60, 10, 20, 30], [200, 1], [])] == [10, 3, 1, 1]
 
 
 def test_a_stop_returns_what_is_ready(model):

@@ -241,10 +241,13 @@ def test_a_deadline_ends_a_request_wherever_it_is(home, monkeypatch):
 
 
 def test_keys_and_values_stay_within_their_memory(home, monkeypatch):
-    monkeypatch.setattr(shelves, "LEAST", 8)
+    monkeypatch.setattr(shelves, "STEP", 8)
+    monkeypatch.setattr(shelves, "ASIDE", 50)
     asked = [request(home, n, max_tokens=40, logit_bias={2: -100, 0: -100}) for n in range(8)]
     per_token = tiny.load(tiny.save(home.store.home / "size")).shape.cached(tiny.CPU.dtype)
     limit = 600 * per_token
+    withdrawn, withdraw = [], table.Table.withdraw
+    monkeypatch.setattr(table.Table, "withdraw", lambda self, row: (withdrawn.append(row), withdraw(self, row)))
     client = Client(home, Limits(cache_bytes=limit))
     told, most, widths = [client.send(one) for one in asked], 0, set()
     while not all(one.is_over for one in told):
@@ -253,8 +256,21 @@ def test_keys_and_values_stay_within_their_memory(home, monkeypatch):
         widths.add(client.live.running)
     assert most <= limit
     assert max(widths) > 1
+    assert len(withdrawn) <= 2 * len(asked), "who had to leave comes back once there is room for what he has said"
     for one, request_ in zip(told, asked, strict=True):
         assert texts(one) == texts(Client(home).ask(request_))
+
+
+def test_prompts_that_come_together_are_counted_before_they_are_read(home):
+    per_token = tiny.load(tiny.save(home.store.home / "size3")).shape.cached(tiny.CPU.dtype)
+    client = Client(home, Limits(cache_bytes=700 * per_token))
+    asked = chat(home.target, "z" * 250, max_tokens=4)
+    told = [client.send(asked) for _ in range(4)]
+    while client.live.running == 0:
+        client.turn()
+    assert client.live.running == 2
+    client.finish(told)
+    assert {one.text() for one in told} == {Client(home).ask(asked).text()}
 
 
 def test_models_leave_when_others_need_their_memory(home, targets):

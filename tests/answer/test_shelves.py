@@ -1,4 +1,4 @@
-"""Rows that come, read in pieces, grow and go: each row's states are those of the model on that row alone."""
+"""Where rows stand: together with others of their length, in places that others left, and never in much more room than they need."""
 
 from __future__ import annotations
 
@@ -6,107 +6,116 @@ import random
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tunesmith.answer import shelves as module
-from tunesmith.answer.shelves import Kept, open_live
+from tunesmith.answer.shelves import ASIDE, SECTION, SLACK, STEP, Section, Shelves, grouped, rounded
+
+WIDTH = 2
 
 
-def alone(model, ids: list[int]) -> torch.Tensor:
-    """The model's own hidden states of one row."""
-    with torch.no_grad():
-        states: torch.Tensor = model.network.get_decoder()(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0]
-    return states
+def numbered(shelves: Shelves, row: int, name: int, length: int) -> None:
+    """Write what tells this row's tokens from all others into its place."""
+    section, place = shelves.where()[row]
+    own = (name * 1000.0 + torch.arange(length)).expand(WIDTH, length)[None].transpose(1, 2).contiguous()
+    section.fill([place], [torch.arange(length)], {layer: (own + layer / 2, -own) for layer in range(2)})
 
 
-def tokens(draw: random.Random, count: int) -> list[int]:
-    return [draw.randrange(3, 250) for _ in range(count)]
+def check(shelves: Shelves, names: list[int], lengths: list[int]) -> None:
+    for row, (name, length) in enumerate(zip(names, lengths, strict=True)):
+        kept = shelves.copy(row, length)
+        for layer, (keys, values) in kept.layers.items():
+            assert keys[0, :, 0].tolist() == [name * 1000 + i + layer / 2 for i in range(length)]
+            assert values[0, :, 1].tolist() == [-name * 1000 - i for i in range(length)]
 
 
-@pytest.mark.invariant
-@pytest.mark.parametrize("kind", ["llama", "qwen3", "gemma2", "gemma3", "granite", "lfm2"])
-def test_rows_do_not_notice_one_another(model, monkeypatch, kind):
-    monkeypatch.setattr(module, "LEAST", 8)
-    loaded, draw = model(kind), random.Random(1)
-    session, rows = open_live(loaded), list[list[int]]()
-    for _ in range(40):
-        if len(rows) < 6 and draw.random() < 0.5:
-            session.enter([None])
-            rows.append([])
-        if rows and draw.random() < 0.2:
-            kept = draw.sample(range(len(rows)), draw.randrange(len(rows)) + 1)
-            session.keep(kept)
-            rows = [rows[i] for i in kept]
-        steps = [tokens(draw, draw.choice([0, 1, 1, 1, 5, 20]) if row else draw.choice([1, 9, 30])) for row in rows]
-        if not any(steps):
-            continue
-        hidden = session.extend(steps)
-        rows = [row + step for row, step in zip(rows, steps, strict=True)]
-        for place, (row, step) in enumerate(zip(rows, steps, strict=True)):
-            if step:
-                expected = alone(loaded, row)
-                torch.testing.assert_close(hidden[place], expected[-1], atol=2e-4, rtol=2e-4)
-                torch.testing.assert_close(session.states[place], expected[-len(step) :], atol=2e-4, rtol=2e-4)
-        assert session.lengths == [len(row) for row in rows]
+def plain(needs: list[int]) -> int:
+    """What the best sections take, found by trying every way to cut the rows in order of length."""
+    order = sorted(needs)
+    if not order:
+        return 0
+    return min(size * rounded(order[size - 1]) + ASIDE + plain(order[size:]) for size in range(1, min(len(order), SECTION) + 1))
 
 
-@settings(max_examples=15)
+@given(st.lists(st.integers(1, 3000), max_size=9))
+def test_groups_are_the_cheapest(needs):
+    groups = grouped(needs)
+    assert sorted(row for group in groups for row in group) == list(range(len(needs)))
+    assert sum(len(group) * rounded(max(needs[row] for row in group)) + ASIDE for group in groups) == plain(needs)
+
+
+def test_no_section_is_wider_than_the_cache_likes():
+    assert [len(group) for group in grouped([10] * 70)] == [6, SECTION, SECTION]
+
+
+def test_a_section_grows_by_steps_and_keeps_what_it_has():
+    shelves = Shelves()
+    shelves.enter([5])
+    numbered(shelves, 0, 7, 5)
+    shelves.reserve([STEP + 1])
+    assert [(section.tokens, section.layers[0][0].shape[2]) for section in shelves.sections] == [(2 * STEP, 2 * STEP)]
+    check(shelves, [7], [5])
+
+
+def test_who_comes_takes_the_smallest_free_place_with_room():
+    shelves = Shelves()
+    shelves.sections = [Section(256, [0, None]), Section(64, [1, None]), Section(96, [2, None])]
+    shelves.needs = [250, 60, 90]
+    shelves.enter([70, 65, 500])
+    assert [section.rows for section in shelves.sections] == [[0, 4], [1, None], [2, 3], [5]]
+
+
+def test_one_long_row_does_not_stretch_the_others():
+    shelves = Shelves()
+    shelves.enter([40] * 20)
+    shelves.reserve([40] * 20)
+    assert [(section.tokens, len(section.rows)) for section in shelves.sections] == [(64, 20)]
+    shelves.reserve([8000] + [41] * 19)
+    assert sorted((section.tokens, len(section.rows)) for section in shelves.sections) == [(64, 19), (8000, 1)]
+
+
+def test_rows_move_together_once_too_many_places_are_free():
+    shelves = Shelves()
+    shelves.enter([900] * 8)
+    for row in range(8):
+        numbered(shelves, row, row, 10)
+    shelves.reserve([900] * 8)
+    [section] = shelves.sections
+    shelves.keep(list(range(7)))
+    shelves.reserve([900] * 7)
+    assert shelves.sections == [section], "one free place waits for whoever comes"
+    shelves.keep([6, 2, 5])
+    shelves.reserve([900] * 3)
+    assert [len(section.rows) for section in shelves.sections] == [3]
+    check(shelves, [6, 2, 5], [10] * 3)
+
+
 @given(seed=st.integers(0, 10**6))
-def test_whatever_comes_and_goes(model, seed):
-    loaded, draw = model("llama"), random.Random(seed)
-    session, rows = open_live(loaded), list[list[int]]()
-    for _ in range(10):
-        new = draw.randrange(3)
-        session.enter([None] * new)
-        rows += [[] for _ in range(new)]
-        steps = [tokens(draw, draw.choice([1, 1, 0, 70]) if row else draw.randrange(1, 80)) for row in rows]
-        if any(steps):
-            session.extend(steps)
-        rows = [row + step for row, step in zip(rows, steps, strict=True)]
-        kept = [i for i in range(len(rows)) if draw.random() < 0.8 and len(rows[i]) < 400]
-        session.keep(kept)
-        rows = [rows[i] for i in kept]
-    if rows:
-        final = session.extend([[7]] * len(rows))
-        for state, row in zip(final, rows, strict=True):
-            torch.testing.assert_close(state, alone(loaded, [*row, 7])[-1], atol=2e-4, rtol=2e-4)
-
-
-def test_a_row_that_begins_with_what_another_read_goes_on_like_it(model):
-    loaded, draw = model("llama"), random.Random(3)
-    ids = tokens(draw, 150)
-    session = open_live(loaded)
-    session.enter([None])
-    session.extend([ids])
-    kept = session.copy(0, 140)
-    assert isinstance(kept, Kept)
-    assert kept.bytes == 140 * loaded.shape.cached(torch.float32)
-    session.enter([Kept(130, kept.layers), None])
-    hidden = session.extend([[], ids[130:], tokens(draw, 1)])
-    torch.testing.assert_close(hidden[1], alone(loaded, ids)[-1], atol=2e-4, rtol=2e-4)
-
-
-def test_memory_is_that_of_the_shelves_and_is_given_back(model):
-    loaded = model("llama")
-    per_token = loaded.shape.cached(torch.float32)
-    session = open_live(loaded)
-    session.enter([None] * 20)
-    session.extend([tokens(random.Random(i), 30) for i in range(20)])
-    assert session.bytes == 20 * 64 * per_token
-    session.extend([tokens(random.Random(0), 400)] + [[5]] * 19)
-    assert session.bytes == (19 * 64 + 512) * per_token
-    session.keep([3, 4])
-    assert session.bytes == 2 * 64 * per_token
-    held = sum(x.numel() * 4 for shelf in session.shelves.values() for pair in shelf.layers.values() for x in pair)
-    assert held <= 5 * 64 * per_token
-    session.keep([])
-    assert (session.bytes, session.shelves) == (0, {})
-
-
-def test_models_with_a_state_keep_no_prefix(model):
-    session = open_live(model("lfm2"))
-    session.enter([None])
-    session.extend([[5, 6, 7]])
-    assert session.copy(0, 2) is None
-    assert not session.reads_pieces
+def test_rows_stay_themselves_in_little_room(seed):
+    draw = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SECTION", 4)
+        patch.setattr(module, "ASIDE", 40)
+        shelves, names, lengths = Shelves(), list[int](), list[int]()
+        for turn in range(12):
+            new = [draw.randrange(1, 150) for _ in range(draw.randrange(4))]
+            shelves.enter(new)
+            for length in new:
+                names.append(100 * turn + len(names))
+                lengths.append(length)
+                numbered(shelves, len(names) - 1, names[-1], length)
+            more = [draw.choice([1, 1, 40]) for _ in names]
+            shelves.reserve([a + b for a, b in zip(lengths, more, strict=True)])
+            lengths = [a + b for a, b in zip(lengths, more, strict=True)]
+            for row, (name, length) in enumerate(zip(names, lengths, strict=True)):
+                numbered(shelves, row, name, length)
+            check(shelves, names, lengths)
+            taken = sum(len(section.rows) * section.tokens + 40 for section in shelves.sections)
+            groups = grouped(lengths)
+            assert taken <= SLACK * sum(len(group) * rounded(max(lengths[row] for row in group)) + 40 for group in groups)
+            assert shelves.room() == sum(len(group) * rounded(max(lengths[row] for row in group)) for group in groups)
+            kept = draw.sample(range(len(names)), draw.randrange(len(names) + 1))
+            shelves.keep(kept)
+            names, lengths = [names[row] for row in kept], [lengths[row] for row in kept]
+            check(shelves, names, lengths)

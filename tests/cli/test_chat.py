@@ -71,3 +71,31 @@ def test_a_conversation_goes_on_unless_every_question_stands_alone(choices, last
 def test_end_of_input_leaves(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     chat.Session(open_screen(False), Echo(), {}).converse()
+
+
+class Unsure:
+    """A candidate that declines every second question."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def send(self, line):
+        self.asked += 1
+
+    def __iter__(self):
+        yield {"answer": {"text": "not ours", "confidence": 0.2, "finish": "length"}, "declined": self.asked % 2 == 1}
+
+
+def test_what_is_declined_is_said(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo\n/bye\n"))
+    session = chat.Session(open_screen(False), Unsure(), {"choices": 2})
+    session.converse()
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "sure" in line)
+    assert ("20 % sure  (declined: not sure enough)" in first, "cut" in first) == (True, False)
+    assert ("declined" in second, "cut" in second) == (False, True)
+
+
+def test_the_options_reach_the_model(stub):
+    answers = stub("chat", "echo", "-q", "a", "--decline", "--json").json()["answers"]
+    assert answers[0]["declined"] is False
+    assert "declined" not in stub("chat", "echo", "-q", "a", "--json").json()["answers"][0]

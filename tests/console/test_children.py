@@ -6,23 +6,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
 
+from tests.waiting import until
 from tunesmith.console import children as module
 from tunesmith.console.children import Children
 
 SLEEPER = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)")
 DEAF = (sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)")
 GONE = (sys.executable, "-c", "raise SystemExit(3)")
-
-
-def until(condition: Callable[[], bool], patience_s: float = 15) -> None:
-    give_up = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.02)
 
 
 def is_there(pid: int) -> bool:

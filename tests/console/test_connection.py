@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.console.conftest import Served
+from tests.waiting import until
 from tunesmith.console import connection, gate
 
 SHAPE = {"message", "type", "param", "code"}
@@ -63,6 +64,7 @@ def test_what_is_no_http_gets_the_one_error_body(served, sent, status, code):
     with capture_logs() as lines, connect(served) as raw:
         raw.sendall(sent)
         assert refusal(everything(raw)) == (status, code)
+        until(lambda: lines)
     assert [line["status"] for line in lines] == [status]
 
 

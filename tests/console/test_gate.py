@@ -10,6 +10,7 @@ import pytest
 from fastapi import APIRouter
 from structlog.testing import capture_logs
 
+from tests.waiting import until
 from tunesmith.console import app as module
 from tunesmith.errors import BadData, Busy, StoreUnusable
 
@@ -235,6 +236,7 @@ def test_no_key_no_row_and_no_path_is_written_down(broken):
         broken.ask("GET", "/v1/broken/bug")
         broken.ask("POST", "/v1/files/my-secret-path?token=my-secret", json={"x": "my card number"})
         broken.ask("GET", "/v1/files", "sk-ts-a-wrong-key-entirely")
+        until(lambda: len(lines) == 3)  # a line is written behind its answer
     assert [line["status"] for line in lines] == [500, 405, 401]
     assert lines[0]["failure"].startswith("RuntimeError at test_gate.py:")
     assert lines[0]["log_level"] == "error"

@@ -21,6 +21,8 @@ from tunesmith.cli import serve as command
 from tunesmith.cli.main import main
 from tunesmith.console.run import Server, hosts_of
 from tunesmith.settings import settings
+from tunesmith.spec.candidate import Constant, Decoding
+from tunesmith.spec.elected import Elected
 from tunesmith.store.access import Keys
 from tunesmith.store.artifacts import Store
 
@@ -138,3 +140,16 @@ def test_keys_on_the_command_line(home, monkeypatch, capsys):
         assert capsys.readouterr().out.split("\n")[-3].startswith("sk-ts-")
     finally:
         settings.cache_clear()
+
+
+def test_a_candidate_under_another_name_by_the_whole_server(home):
+    store = Store.open(home)
+    with store.work("cd" * 16, stage="report", title="elected") as work:
+        elected = Elected(candidate=Constant(name="majority", answer="card"), decoding=Decoding(choices=("card", "loan")), dataset="dataset-0")
+        store.register("router-best", work.finish("candidate", elected).name)
+    store.close()
+    with running(home, "--decline", "--alias", "gpt-4o=router-best") as (_, said):
+        client = openai.OpenAI(base_url=said["address"], api_key=said["key"], timeout=60)
+        raw = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=[{"role": "user", "content": "where is it"}])
+        assert raw.headers["x-tunesmith-note"] == "gpt-4o stands for router-best on this server"
+        assert (raw.parse().model, raw.parse().choices[0].message.content) == ("router-best", "card")

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +19,7 @@ from typing import Any
 import openai
 import pytest
 
+from tests.waiting import until
 from tunesmith.console import webhooks as module
 from tunesmith.console.addresses import destination, is_public, post, resolved
 from tunesmith.console.configuration import Configuration
@@ -79,13 +80,6 @@ def telling(home: Any, *urls: str) -> Iterator[Webhooks]:
             yield webhooks
     finally:
         console.store.close()
-
-
-def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.01)
 
 
 def ended(webhooks: Webhooks, name: str, status: str = "succeeded") -> None:

@@ -10,42 +10,24 @@ from typing import Any
 
 import pytest
 
+from tests.data.given_examples import CALL, CHAT, DPO, PAIR, A, U, chat, check, lines
 from tunesmith.data import given_lines
-from tunesmith.data.given import Given, GivenFault, check_given
+from tunesmith.data.given import FileRole, GivenFault, Method, check_given
 from tunesmith.data.given_words import MAX_PROBLEMS, personal_data_fault
 from tunesmith.errors import BadData, Interrupted, from_json
 from tunesmith.spec.job import Silent
 
 TRAINING = "The job failed due to an invalid training file. "
 BAD = TRAINING + "Invalid file format. "
-U, A = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
-CHAT = {"messages": [U, A]}
-PAIR = {"prompt": "Hi", "completion": "Hello"}
-DPO = {"input": {"messages": [U]}, "preferred_output": [A], "non_preferred_output": [{"role": "assistant", "content": "No"}]}
-CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
 
 
-def chat(*messages: Any, **more: Any) -> dict[str, Any]:
-    return {"messages": list(messages), **more}
-
-
-def lines(*rows: Any) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
-def check(folder: Path, data: bytes, method: str = "supervised", role: str = "training_file", file_id: str = "file-x") -> Given:
-    path = folder / "given.jsonl"
-    path.write_bytes(data)
-    return check_given(path, method, role=role, file_id=file_id)  # type: ignore[arg-type]
-
-
-def fault(folder: Path, data: bytes, method: str = "supervised", role: str = "training_file") -> GivenFault:
+def fault(folder: Path, data: bytes, method: Method = "supervised", role: FileRole = "training_file") -> GivenFault:
     with pytest.raises(GivenFault) as caught:
         check(folder, data, method, role)
     return caught.value
 
 
-def message(folder: Path, *rows: Any, method: str = "supervised") -> str:
+def message(folder: Path, *rows: Any, method: Method = "supervised") -> str:
     """The message for these rows, with enough sound ones around them."""
     sound = DPO if method == "dpo" else PAIR if rows and "prompt" in rows[0] else CHAT
     found = fault(folder, lines(*rows, *[sound] * 10), method)

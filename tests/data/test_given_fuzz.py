@@ -12,29 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunesmith.data.given import Given, GivenFault, check_given
+from tests.data.given_examples import CALL, CHAT, DPO, PAIR, A, U, chat, check, lines
+from tunesmith.data.given import Given, GivenFault, Method
 from tunesmith.data.given_words import MAX_PROBLEMS
-
-U, A = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
-CHAT = {"messages": [U, A]}
-PAIR = {"prompt": "Hi", "completion": "Hello"}
-DPO = {"input": {"messages": [U]}, "preferred_output": [A], "non_preferred_output": [{"role": "assistant", "content": "No"}]}
-CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
-
-
-def chat(*messages: Any, **more: Any) -> dict[str, Any]:
-    return {"messages": list(messages), **more}
-
-
-def lines(*rows: Any) -> bytes:
-    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
-def check(folder: Path, data: bytes, method: str) -> Given:
-    path = folder / "given.jsonl"
-    path.write_bytes(data)
-    return check_given(path, method, role="training_file", file_id="file-x")  # type: ignore[arg-type]
-
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -69,7 +49,7 @@ raw_lines = st.one_of(
 )  # fmt: skip
 
 
-def holds(folder: Path, data: bytes, method: str) -> bool:
+def holds(folder: Path, data: bytes, method: Method) -> bool:
     """True if the file is sound: rows in are rows out. Else there is a fault that names the file and, but for what concerns all of it, a line."""
     count = sum(bool(line.strip()) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
     found: Given | GivenFault
@@ -102,7 +82,7 @@ def test_no_bytes_crash_it(tmp_path, data, method):
     holds(tmp_path, data, method)
 
 
-SEEDS: tuple[tuple[str, dict[str, Any]], ...] = (
+SEEDS: tuple[tuple[Method, dict[str, Any]], ...] = (
     ("supervised", CHAT),
     ("supervised", PAIR),
     ("dpo", DPO),

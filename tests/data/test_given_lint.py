@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from tests.data.given_examples import A, U
 from tunesmith.data.given_lint import ERRORS, lint
 
-U, A = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 

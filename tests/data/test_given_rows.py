@@ -10,18 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunesmith.data.given import check_given
+from tests.data.given_examples import A, U
+from tunesmith.data.given import Method, check_given
 from tunesmith.spec.dataset import Record
 
-A = {"role": "assistant", "content": "Hello"}
-U = {"role": "user", "content": "Hi"}
 
-
-def read(folder: Path, *rows: dict[str, Any], method: str = "supervised") -> list[Record]:
+def read(folder: Path, *rows: dict[str, Any], method: Method = "supervised") -> list[Record]:
     """These rows as records, repeated until there are enough."""
     path = folder / "a.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in (*rows, *[rows[0]] * 10)))
-    found = check_given(path, method, role="training_file", file_id="file-a")  # type: ignore[arg-type]
+    found = check_given(path, method, role="training_file", file_id="file-a")
     records = list(found.records())
     assert len(rows) + 10 == found.rows == len(records)
     return records[: len(rows)]

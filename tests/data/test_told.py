@@ -152,3 +152,12 @@ def test_copies_of_clusters_are_joined_on_their_own(n):
     other.join(0, 1)
     assert first.roots().tolist() == list(range(n + 2))
     assert np.unique(other.roots()).size == n + 1
+
+
+def test_a_table_without_a_line_of_names_is_told(tmp_path):
+    with (tmp_path / "a.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows())
+    first, second = rows()[0]
+    found = go(tmp_path, Source(file="a.csv", input=first, label=second))
+    (told,) = [one for one in found.findings if one.kind == "header_is_row"]
+    assert first in told.message

@@ -8,20 +8,25 @@ from typing import Any
 import pytest
 
 from tunesmith.measure.scorers import aggregate, score
-from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Tuned
+from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Dataset, LeakProof, Origin, Profile, Record, Source, Spread
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Report, Scored
-from tunesmith.spec.task import TaskKind
+from tunesmith.spec.task import TaskKind, form_of
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Finalist
 
 REMEDIES: Mapping[str, Remedy] = {
     "tuned": "fine-tune",
+    "tuned-again": "fine-tune",
+    "tuned-rag": "fine-tune-rag",
     "prompt-plain": "prompt",
     "few-shot": "few-shot",
+    "few-shot-retrieved": "few-shot-retrieved",
+    "rag": "rag",
     "classifier": "classifier",
+    "remote": "remote",
     "majority": "majority",
 }
 
@@ -48,11 +53,12 @@ def make_dataset(
     )
     return Dataset(
         project="demo",
-        task=task,
+        task=form_of(task),
+        purpose=task,
         task_reason="given",
         labels=tuple(labels),
         out_of_scope=out_of_scope,
-        rows={"train": 9, "dev": 3, "test": 3},
+        rows={"train": 900, "dev": 90, "test": 90},
         files={},
         sources={},
         formats={},
@@ -112,17 +118,22 @@ def make_report(candidate: Candidate, rows: Sequence[Scored], split: str = "test
     )
 
 
-def make_finalist(name: str, rows: Sequence[Scored]) -> Finalist:
+def make_finalist(name: str, rows: Sequence[Scored], **more: Any) -> Finalist:
     prompt = Prompt(name="plain", system="Answer.")
+    tuned, plain = Tuned(name=name, checkpoint="checkpoint-0", prompt=prompt), Prompted(name=name, model="tiny", prompt=prompt)
     candidates: dict[Remedy, Candidate] = {
-        "fine-tune": Tuned(name=name, checkpoint="checkpoint-0", prompt=prompt),
-        "prompt": Prompted(name=name, model="tiny", prompt=prompt),
-        "few-shot": Prompted(name=name, model="tiny", prompt=prompt),
+        "fine-tune": tuned,
+        "fine-tune-rag": Retrieval(name=name, reader=tuned, index="index-0"),
+        "prompt": plain,
+        "few-shot": plain,
+        "few-shot-retrieved": Retrieval(name=name, reader=plain, index="index-1", shown="examples"),
+        "rag": Retrieval(name=name, reader=plain, index="index-0"),
+        "remote": Remote(name=name, url="https://example.org/v1", model="large", prompt=prompt),
         "classifier": Classifier(name=name, embedder="mini", weights="classifier-0"),
         "majority": Constant(name=name, answer="card_lost"),
     }
     candidate = candidates[REMEDIES[name]]
-    return Finalist(remedy=REMEDIES[name], candidate=candidate, report=make_report(candidate, rows), artifact="evaluation-0")
+    return Finalist(remedy=REMEDIES[name], candidate=candidate, report=make_report(candidate, rows), artifact="evaluation-0", **more)
 
 
 @pytest.fixture

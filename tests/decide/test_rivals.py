@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tunesmith.decide import rivals
-from tunesmith.decide.rivals import few_shot, label_list, majority, tuned_prompt, written_prompts
+from tunesmith.decide.rivals import few_shot, label_list, majority, reading_prompts, tuned_prompt, tuned_to_read, written_prompts
 from tunesmith.errors import BadProject
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Dataset, Origin, Record
@@ -53,6 +53,29 @@ def test_other_kinds_have_at_least_three_prompts_and_one_about_declining(dataset
     with_refusal = written_prompts(Task(), dataset(task=kind, labels=(), out_of_scope="I cannot help with that."))
     assert {prompt.name: prompt.system or "" for prompt in with_refusal}["careful"].endswith("exactly: I cannot help with that.")
     assert all("{" not in (prompt.system or "") for prompt in with_refusal)
+
+
+@pytest.mark.parametrize("kind", ["classify", "route", "extract", "generate", "answer"])
+@pytest.mark.parametrize("outside", [None, "Not my business."])
+def test_readers_have_two_prompts_that_name_the_passages(dataset: Data, kind: str, outside: str | None) -> None:
+    labels = ("card_lost", "refund") if kind in ("classify", "route") else ()
+    task, data = Task(instruction="Do the task."), dataset(task=kind, labels=labels, out_of_scope=outside)
+    prompts = reading_prompts(task, data)
+    assert [prompt.name for prompt in prompts] == ["rag-passages", "rag-careful"]
+    for prompt in (*prompts, tuned_to_read(task, data)):
+        assert prompt.system is not None
+        assert "Do the task." in prompt.system
+        assert "passages" in prompt.system
+        assert "{" not in prompt.system
+        assert all(label in prompt.system for label in labels)
+    assert (outside is not None) == ("Not my business." in (prompts[1].system or ""))
+
+
+def test_a_prompt_for_free_text_says_what_to_do_without_an_answer(dataset: Data) -> None:
+    _, careful = reading_prompts(Task(), dataset(task="generate", labels=(), out_of_scope=None))
+    assert (careful.system or "").endswith("3. If no passage holds the answer, say that the documents do not answer it.")
+    _, careful = reading_prompts(Task(), dataset(task="generate", labels=(), out_of_scope="No."))
+    assert (careful.system or "").endswith("3. If no passage holds the answer, write exactly: No.")
 
 
 def test_own_prompts_are_added_and_filled_in_once(dataset: Data) -> None:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from html.parser import HTMLParser
 from itertools import pairwise
 from math import sqrt
+from typing import get_args
 
 import pytest
 
@@ -21,11 +22,13 @@ from tunesmith.spec.candidate import Answer, Classifier, Constant, Decoding, Pro
 from tunesmith.spec.chat import Conversation, FunctionCall, Message, Prompt, ToolCall
 from tunesmith.spec.checkpoint import Checkpoint, CurvePoint
 from tunesmith.spec.dataset import Conflict, Dataset, LeakProof, Origin, Profile, Spread
+from tunesmith.spec.judging import JudgeTrust, PositionBias
 from tunesmith.spec.recipe import Choice, Recipe
 from tunesmith.spec.report import Comparison, Cost, Metric, Report, Scored
-from tunesmith.spec.task import Goal, Task
-from tunesmith.spec.trial import Trial
-from tunesmith.spec.verdict import Finalist, LineReport, Measured, Verdict
+from tunesmith.spec.suite import Suites
+from tunesmith.spec.task import Form, Goal, MetricName, Task, form_of
+from tunesmith.spec.trial import Pilot, Remedy, Trial
+from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Side, Verdict
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> javascript:alert(3) a\u202eb\x1b[31m\x00 {{ 7 * 7 }} \ud800"
 OUTSIDE = "out_of_scope"
@@ -254,7 +257,7 @@ def router() -> tuple[LineReport, Measured, dict[str, list[Scored]]]:
             difference=spread_metric(exact["tuned-smollm2"] - exact[rival], 450, 0.04),
             p_value=p,
             p_adjusted=min(1.0, p * 4),
-            test="mcnemar exact",
+            test="mcnemar mid-p",
             outcome="cannot tell" if rival == "minilm-logistic" else "better",
             minimum_detectable=0.048,
             rows_to_settle=380 if rival == "minilm-logistic" else None,
@@ -740,7 +743,7 @@ def test_tokens_are_shown_as_billed_and_as_computed():
 
 def test_a_page_without_training_says_nothing_about_it():
     html = page(*untrained())
-    assert set(read(html).sections) == {"verdict", "rivals", "data", "cost", "again"}
+    assert set(read(html).sections) == {"verdict", "rivals", "data", "cost", "methods", "again"}
     assert "Goal not met" in words_of(html)
     assert "What the clock measured" not in html  # it measured nothing
     assert "ahead beyond doubt" in words_of(html)
@@ -921,3 +924,105 @@ def test_differences_bear_their_sign_unless_they_round_to_nothing():
     assert page_words.signed("exact_match", -0.004) == "−0.4"
     assert page_words.signed("exact_match", -0.0001) == "0.0"
     assert page_words.signed("perplexity", -1.5) == "−1.50"
+
+
+def test_every_metric_remedy_and_form_has_a_title():
+    assert set(page_words.METRIC_TITLES) == set(get_args(MetricName))
+    assert set(page_words.REMEDY_TITLES) == set(get_args(Remedy))
+    assert set(page_words.FORMS) == set(get_args(Form))
+
+
+@pytest.mark.parametrize(
+    ("kind", "deciding", "expected"),
+    [
+        ("classify", "exact_match", ["out_of_scope_recall", "macro_f1", "own_score", "judge_score"]),
+        ("generate", "token_f1", ["exact_match", "out_of_scope_recall", "rouge_l", "chrf", "own_score", "judge_score"]),
+        ("answer", "token_f1", ["exact_match", "out_of_scope_recall", "supported_share", "unsupported_rate", "own_score", "judge_score"]),
+        ("sql", "execution_accuracy", ["out_of_scope_recall", "query_runs", "exact_match", "token_f1", "own_score", "judge_score"]),
+        ("summarise", "own_score", ["rouge_l", "out_of_scope_recall", "rouge_1", "rouge_2", "unsupported_rate", "judge_score"]),
+    ],
+)
+def test_beside_the_deciding_metric_stand_those_of_the_kind_of_task(kind, deciding, expected):
+    report, _, _ = router()
+    data = report.dataset.model_copy(update={"task": form_of(kind), "purpose": kind})
+    changed = report.model_copy(update={"dataset": data, "verdict": report.verdict.model_copy(update={"metric": deciding})})
+    assert page_tables.second_look(changed) == expected
+
+
+def test_the_kind_of_task_and_why_it_was_taken_for_that_are_said():
+    report, measured, answers = router()
+    data = report.dataset.model_copy(update={"purpose": "route", "purpose_reason": "the answer is the column `desk`"})
+    text = words_of(page(report.model_copy(update={"dataset": data}), measured, answers))
+    assert "route: the answer is the column `desk`" in text
+    assert "one of the labels: 30 labels over 1,200 rows" in text
+    assert "classify: 30 labels over 1,200 rows" in words_of(page(report, measured, answers))
+
+
+def test_what_got_worse_and_what_would_settle_it_stand_beside_the_verdict():
+    report, measured, answers = router()
+    lost = "It forgot 3.1 points of general questions."
+    known = Known(sides=(Side(candidate="tuned-smollm2", topic="forgetting", sentence=lost, standing="worse"),))
+    verdict = report.verdict.model_copy(
+        update={"known": known, "reasons": (*report.verdict.reasons, lost), "recommended": "tuned-smollm2", "settle": "About 380 more test rows."}
+    )
+    text = words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers))
+    assert text.count(lost) == 1
+    assert text.index("What got worse") < text.index(lost) < text.index("Rivals side by side")
+    assert "What would settle it. About 380 more test rows." in text
+    assert "To serve tuned-smollm2" in text
+    assert "What got worse" not in words_of(page(report, measured, answers))
+
+
+def test_how_far_the_judge_is_to_be_believed_is_said():
+    report, measured, answers = router()
+    bias = PositionBias(pairs=40, changed=proportion(8, 40), toward_first=7, toward_second=1, p_value=0.07)
+    trust = JudgeTrust(
+        judge="large", mode="pairwise", labels=40, agreement=None, position=bias, unread=0, is_evidence=False, reason="On 40 labels only."
+    )
+    verdict = report.verdict.model_copy(update={"known": Known(judge=trust)})
+    text = words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers))
+    assert "The judge. large: On 40 labels only. The order of two answers changed 20.0 % [10.5, 34.8] of its verdicts." in text
+    assert "The judge." not in words_of(page(report, measured, answers))
+
+
+def test_pilots_and_seeds_are_told_apart():
+    report, _, _ = router()
+    pilot = report.trials[-1].model_copy(update={"pilot": Pilot(share=0.25, rows=180, recipe=Recipe())})
+    again = report.finalists[0].model_copy(update={"seed": 1})
+    changed = report.model_copy(update={"trials": (pilot,), "finalists": (again,)})
+    assert page_tables.trials(changed).rows[0][0].small == "tuned-smollm2, on 180 training rows"
+    assert page_tables.rivals(changed, Measured(costs={}, machine={}, started="", finished="")).rows[0][0].small == "tuned-smollm2, seed 1"
+
+
+def test_the_page_speaks_first_of_what_is_to_be_served():
+    report, _, _ = router()
+    serve = report.verdict.model_copy(update={"recommended": "minilm-logistic", "winner": None})
+    changed = report.model_copy(update={"verdict": serve})
+    assert page_tables.subject(changed).candidate.name == "minilm-logistic"
+    assert [one.candidate.name for one in page_tables.looked_into(changed.model_copy(update={"finalists": report.finalists[1:]}))] == [
+        "minilm-logistic"
+    ]
+
+
+def test_of_two_seeds_the_one_that_dev_chose_is_shown():
+    report, _, _ = router()
+    first = report.finalists[0]
+    lucky = first.report.metrics | {"exact_match": first.report.metrics["exact_match"].model_copy(update={"value": 0.99})}
+    other = first.candidate.model_copy(update={"name": "tuned-seed-1"})
+    second = first.model_copy(update={"candidate": other, "seed": 1, "report": first.report.model_copy(update={"metrics": lucky})})
+    both = report.model_copy(update={"finalists": (first, second, *report.finalists[1:])})
+    assert page_tables.looked_into(both)[0].candidate.name == "tuned-smollm2"
+    assert page_tables.ranked(both)[0].candidate.name == "tuned-seed-1"
+
+
+def test_evidence_says_whom_it_is_about():
+    report, measured, answers = router()
+    suites = Suites.model_construct(
+        candidate=CANDIDATES["few-shot"], out_of_scope=None, hallucination=None, consistency=None, memorisation=None, calibration=None, slices=None,
+        left_out={"slices": "too few rows"}, asked=0, computed_tokens=0,
+    )  # fmt: skip
+    verdict = report.verdict.model_copy(update={"recommended": "minilm-logistic"})
+    text = words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers, examined=(suites, None)))
+    assert "About few-shot-8; to serve is minilm-logistic." in text
+    same = report.verdict.model_copy(update={"recommended": "few-shot-8"})
+    assert "About few-shot-8. " in words_of(page(report.model_copy(update={"verdict": same}), measured, answers, examined=(suites, None)))

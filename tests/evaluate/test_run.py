@@ -9,7 +9,7 @@ from tests.ears import Ears
 from tunesmith.answer.candidate import ModelAnswerer
 from tunesmith.answer.engine import Engine
 from tunesmith.evaluate.answers import ANSWERS
-from tunesmith.evaluate.run import Questions, evaluate
+from tunesmith.evaluate.run import How, Questions, evaluate
 from tunesmith.spec.candidate import Decoding, Prompted
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Dataset
@@ -27,7 +27,7 @@ def test_questions_that_fit_alone_but_not_behind_the_prompt_are_named_and_count_
         Prompted(name="prompt-long", model="m", prompt=prompt),
         ModelAnswerer(engine, prompt),
         questions,
-        Decoding(choices=("yes", "no")),
+        How(Decoding(choices=("yes", "no"))),
         tmp_path,
         ears,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,14 +110,4 @@ def place(tmp_path: Path) -> Iterator[Place]:
     store.close()
 
 
-def until(condition: Any, seconds: float = 60.0) -> None:
-    """Wait for something to come true."""
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come true")
-
-
-__all__ = ["Place", "chat", "lines", "pair", "put", "until"]
+__all__ = ["Place", "chat", "lines", "pair", "put"]

@@ -9,7 +9,8 @@ import signal
 
 import pytest
 
-from tests.finetune.conftest import SYSTEM, chat, lines, pair, until
+from tests.finetune.conftest import SYSTEM, chat, lines, pair
+from tests.waiting import until
 from tunesmith.finetune import run
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Dataset

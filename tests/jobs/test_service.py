@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
 from tunesmith.jobs.progress import events_since
 from tunesmith.jobs.service import is_supervised
 from tunesmith.spec.job import Note
@@ -25,15 +25,6 @@ sys.path.insert(0, ROOT)
 from tunesmith.jobs.service import main
 sys.exit(main(sys.argv[2:], (sys.executable, "-P", sys.argv[1])))
 """
-
-
-def until(condition, seconds=20.0):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come true")
 
 
 @pytest.fixture
@@ -62,7 +53,7 @@ def enqueue(queue, do, **more):
 
 def test_jobs_are_done_in_turn_and_it_ends_with_the_work(queue, start):
     jobs = [enqueue(queue, "answer") for _ in range(3)]
-    assert start().wait(30) == 0
+    assert start().wait(120) == 0
     found = [queue.get(job.id) for job in jobs]
     assert [job.status for job in found] == ["succeeded"] * 3
     assert [job.finished_at <= after.started_at for job, after in pairwise(found)] == [True, True]
@@ -72,7 +63,7 @@ def test_jobs_are_done_in_turn_and_it_ends_with_the_work(queue, start):
 def test_a_second_supervisor_leaves_the_work_to_the_first(queue, start):
     first = start(*stays())
     until(lambda: is_supervised(queue.store.home))
-    assert start().wait(20) == 0
+    assert start().wait(60) == 0
     assert first.poll() is None
 
 
@@ -90,7 +81,7 @@ def test_a_killed_supervisor_takes_its_worker_along_and_the_next_one_goes_on(que
     assert queue.get(other.id).attempts == 1
     queue.cancel(other.id)
     marks.unlink()
-    assert start().wait(30) == 0
+    assert start().wait(120) == 0
     assert queue.get(job.id).result == {"tries": 2}
 
 
@@ -99,7 +90,7 @@ def test_asked_to_end_it_lets_the_worker_save_and_the_job_waits_for_the_next(que
     service = start(*stays())
     until(lambda: events_since(queue, job.id, 0))
     service.send_signal(signal.SIGTERM)
-    assert service.wait(20) == 0
+    assert service.wait(60) == 0
     found = queue.get(job.id)
     assert (found.status, found.stop, found.attempts, found.error) == ("queued", None, 0, None)
 
@@ -121,12 +112,12 @@ def test_pause_saves_resume_goes_on_and_cancel_kills(queue, start):
 
 def test_a_worker_that_is_killed_is_started_again(queue, start):
     job = enqueue(queue, "killed once")
-    assert start().wait(30) == 0
+    assert start().wait(120) == 0
     assert queue.get(job.id).result == {"tries": 2}
 
 
 def test_the_same_thing_is_said_once_however_often_it_is_begun(queue, start):
     job = enqueue(queue, "steps")
-    assert start().wait(30) == 0
+    assert start().wait(120) == 0
     texts = [event.text for _, _, event in events_since(queue, job.id, 0)]
     assert texts == ["try 1", "try 2", "try 3"]

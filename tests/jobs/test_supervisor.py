@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tunesmith.errors import Alarm, DoesNotFit, Interrupted
+from tunesmith.jobs.nursery import Nursery
 from tunesmith.jobs.queue import Queue
 from tunesmith.jobs.supervisor import converse, follow, tail, trim
 from tunesmith.spec.job import Note
@@ -182,9 +183,10 @@ def test_a_worker_that_cannot_write_into_the_store_tells_its_supervisor(queue, w
     job = queue.enqueue("run", "answer", {"do": "answer"})
     queue.lease(job.id, "another-host:1")  # the worker will not get it
     log = (queue.store.home / "jobs" / "x.log").open("wb")
-    child = subprocess.run([*worker, str(store.home), job.id, "--parent", str(os.getpid())], stdout=log, stderr=log)
+    nursery = Nursery([*worker, str(store.home)], log, os.environ)
     log.close()
-    assert child.returncode == 1
+    assert nursery.start(job.id).wait() == 1
+    nursery.end()
     assert '"code": "busy"' in tail(queue.store.home / "jobs" / "x.log")
     assert Queue(store).get(job.id).holder == "another-host:1"
     store.close()

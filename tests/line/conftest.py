@@ -40,7 +40,7 @@ def contest(folder: Path) -> Contest:
     home = Home(folder.parent / "contested", folder)
     first = home.start("run", home.project(), "--json")
     wait_until(first, lambda: any((home.path / "work").glob(TRAINING)))
-    worker = psutil.Process(first.process.pid).children()[0]
+    worker = psutil.Process(first.process.pid).children()[0].children()[0]
     suspend_between_writes(worker, home)
     try:
         second = home.start("run", home.project(), "--json")

@@ -291,7 +291,7 @@ PROJECTS: dict[str, tuple[str, list[tuple[str, str, str, str]]]] = {
         [
             ("line 17", "3", "task.out_of_scope", "name the label"),
             ("line 18", "3", "task.out_of_scope", "name the label"),
-            ("line 35", "75", "between 0 and 1", "write at_least = 0.75"),
+            ("line 49", "75", "between 0 and 1", "write at_least = 0.75"),
         ],
     ),
 }

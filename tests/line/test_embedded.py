@@ -17,7 +17,7 @@ ROUTER = ROOT / "examples" / "router"
 LABELS = ("card_declined", "report_lost_card", "transfer", "balance", "out_of_scope")
 CUT = (
     "train.budget.max_steps=2", "rivals.few_shot=4", "task.prompts=[]", "questions=['my card got swallowed by the machine']",
-    "split={dev = 8, test = 12, dev_out_of_scope = 3, test_out_of_scope = 4}",
+    "probes={questions = 12, instructions = 3, passages = 2, task_prompts = 3, general_prompts = 3}", "split={dev = 8, test = 12, dev_out_of_scope = 3, test_out_of_scope = 4}",
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def test_the_router_goes_from_a_raw_file_to_an_answering_model(cut: Path) -> Non
     ran = home.run("run", home.project(), *(word for text in CUT for word in ("--set", text)), "--json")
     report = home.store().get("latest", "line").load(LineReport)
     assert {"fit the embedding classifier", "dev classifier", "test classifier"} < set(ran.done())
-    assert {"fine-tune", "prompt", "few-shot", "classifier", "majority"} == {finalist.remedy for finalist in report.finalists}
+    assert {"fine-tune", "prompt", "few-shot", "few-shot-retrieved", "classifier", "majority"} == {finalist.remedy for finalist in report.finalists}
     assert (report.checkpoint.steps, report.checkpoint.base, len(report.dataset.labels)) == (2, "smollm2-135m-instruct", 5)
     answer = home.run("chat", "bank-router", "--question", "where is my card", "--json").json()["answers"][0]
     assert answer["text"] in report.dataset.labels

@@ -22,7 +22,21 @@ from tunesmith.store.artifacts import Store
 TIMEOUT_S = 300
 ROOT = Path(tunesmith.__file__).parents[1]
 WORDS = {"card": ("card", "plastic", "chip"), "money": ("send", "pay", "wire"), "loan": ("loan", "borrow", "credit"), "other": ("dog", "sun", "sea")}
-PROJECT = """name = "tiny"
+SHORT = """[decide]
+pilots = []
+search = 0
+prompt_search = 0
+seeds = 1
+
+[probes]
+questions = 12
+instructions = 3
+passages = 2
+task_prompts = 3
+general_prompts = 3
+"""
+PROJECT = (
+    """name = "tiny"
 model = "base"
 questions = ["card a1 now"]
 
@@ -45,7 +59,11 @@ test_out_of_scope = 3
 [rivals]
 classifier = false
 few_shot = 2
+few_shot_retrieved = 0
 
+"""
+    + SHORT
+    + """
 [train]
 weights = { kind = "lora", r = 4, dropout = 0.05 }
 
@@ -57,7 +75,9 @@ dev_time_share = 1.0
 patience = 100
 checkpoint_seconds = 0
 """
-GENERATE = """name = "tiny-chat"
+)
+GENERATE = (
+    """name = "tiny-chat"
 model = "base"
 
 [[sources]]
@@ -77,13 +97,19 @@ test = 6
 [rivals]
 prompts = false
 few_shot = 0
+few_shot_retrieved = 0
 
+"""
+    + SHORT
+    + """
 [train]
 weights = { kind = "full" }
 budget.max_steps = 2
 budget.rows_per_step = 8
 """
-EXTRACT = """name = "tiny-json"
+)
+EXTRACT = (
+    """name = "tiny-json"
 model = "base"
 
 [[sources]]
@@ -102,11 +128,52 @@ test = 6
 [rivals]
 prompts = false
 few_shot = 0
+few_shot_retrieved = 0
 
+"""
+    + SHORT
+    + """
 [train.budget]
 max_steps = 2
 rows_per_step = 8
 """
+)
+
+READING = (
+    """name = "tiny-reader"
+model = "base"
+
+[[sources]]
+file = "hours.csv"
+input = "question"
+output = "answer"
+
+[[documents]]
+file = "docs"
+
+[task]
+kind = "generate"
+max_new_tokens = 8
+
+[split]
+dev = 6
+test = 6
+
+[rivals]
+prompts = false
+few_shot = 0
+few_shot_retrieved = 2
+rag = 2
+embedder = "encoder"
+
+"""
+    + SHORT
+    + """
+[train.budget]
+max_steps = 2
+rows_per_step = 8
+"""
+)
 
 
 def rows(count: int = 48, seed: int = 0) -> list[tuple[str, str]]:
@@ -125,14 +192,22 @@ def write_csv(path: Path, found: list[tuple[str, str]]) -> None:
 
 
 def make(folder: Path) -> Path:
-    """The folder with project.toml, chat.toml and extract.toml, their data, and their base model beside them."""
+    """The folder with project.toml, chat.toml, extract.toml and reading.toml, their data, and their models beside them."""
     tiny.save(folder / "base")
     write_csv(folder / "rows.csv", rows())
     turns = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": f"{label} it is"}]} for text, label in rows(30, 1)]
     (folder / "chat.jsonl").write_text("".join(json.dumps(turn) + "\n" for turn in turns))
     lines = [f'{text},"{{""topic"": ""{label}""}}"\n' for text, label in rows(30, 2)]
     (folder / "extract.csv").write_text("text,data\n" + "".join(lines))
-    for name, text in (("project", PROJECT), ("chat", GENERATE), ("extract", EXTRACT)):
+    tiny.save_encoder(folder / "encoder")
+    (folder / "docs").mkdir()
+    shops = [f"{first}{last}" for first in ("north", "south", "east", "west", "old", "new") for last in ("gate", "field", "bridge", "wick", "ham")]
+    for n, shop in enumerate(shops):
+        (folder / "docs" / f"{shop}.md").write_text(f"# {shop}\n\nThe shop in {shop} opens at {n % 9 + 4}.\n")
+    (folder / "docs" / "logo.png").write_bytes(b"\x89PNG")
+    asked = [f"when does the shop in {shop} open,at {n % 9 + 4}\n" for n, shop in enumerate(shops)]
+    (folder / "hours.csv").write_text("question,answer\n" + "".join(asked))
+    for name, text in (("project", PROJECT), ("chat", GENERATE), ("extract", EXTRACT), ("reading", READING)):
         (folder / f"{name}.toml").write_text(text)
     return folder
 
@@ -229,7 +304,7 @@ class Ran:
     def steps(self) -> dict[str, bool]:
         """Title of every step → True if it was really done, False if it was found in the store."""
         found = re.findall(r"^✓ (.+?)\s{2,}(from the store|[\d.]+ \w+)", self.err, re.MULTILINE)
-        return {("fine-tune" if title.startswith("fine-tune") else title): took != "from the store" for title, took in found}
+        return {(title.partition(" ")[0] if title.startswith("fine-tune") else title): took != "from the store" for title, took in found}
 
     def done(self) -> list[str]:
         """Titles of the steps that were really done, in their order."""

@@ -11,7 +11,7 @@ import pytest
 from tunesmith.measure.comparison import compare
 from tunesmith.measure.quantities import clusters_of, mean_of
 from tunesmith.measure.scorers import aggregate, metric_of
-from tunesmith.measure.statistics import effective_rows, mcnemar_exact, wilson
+from tunesmith.measure.statistics import effective_rows, mcnemar_mid_p, wilson
 from tunesmith.spec.report import Scored
 
 Row = Callable[..., Scored]
@@ -32,9 +32,9 @@ def test_clusters_of_one_row_each_change_no_number(scored: Row) -> None:
         assert compare("a", named, metric) == compare("a", alone, metric)
     assert aggregate(named["a"], "classify", confidence=0.95) == aggregate(alone["a"], "classify", confidence=0.95)
     (found,) = compare("a", named, "exact_match")
-    assert found.test == "mcnemar exact"
+    assert found.test == "mcnemar mid-p"
     assert found.difference.clusters is None
-    assert found.p_value == mcnemar_exact(*(sum(x > y for x, y in zip(right[i], right[1 - i], strict=True)) for i in (0, 1)))
+    assert found.p_value == mcnemar_mid_p(*(sum(x > y for x, y in zip(right[i], right[1 - i], strict=True)) for i in (0, 1)))
 
 
 def test_one_family_of_near_duplicates_proves_nothing(scored: Row) -> None:

@@ -9,10 +9,10 @@ import pytest
 from sklearn.metrics import precision_score, recall_score
 
 from tunesmith.errors import BadProject
-from tunesmith.measure.scorers import KIND_METRICS, aggregate, deciding_metric, metric_of, score
+from tunesmith.measure.scorers import aggregate, deciding_metric, metric_of, score
 from tunesmith.measure.statistics import wilson
 from tunesmith.spec.report import Scored
-from tunesmith.spec.task import Goal
+from tunesmith.spec.task import KINDS, Goal
 
 Row = Callable[..., Scored]
 
@@ -25,7 +25,7 @@ def test_a_label_is_exact_when_it_is_verbatim() -> None:
 
 def test_json_is_exact_when_its_value_is() -> None:
     found = score("extract", '{"b": 2, "a": 1}', '{"a":1,"b":2}', out_of_scope=None)
-    assert found == {"exact_match": 1.0, "json_valid": 1.0, "token_f1": pytest.approx(1.0)}
+    assert found == {"exact_match": 1.0, "json_valid": 1.0, "token_f1": pytest.approx(1.0), "field_f1": 1.0}
     assert score("extract", '{"name":"x y","n":1}', '{"name": "x z", "n": 1}', out_of_scope=None)["token_f1"] == pytest.approx(4 / 5)
     broken = score("extract", '{"a": 1', '{"a": 1}', out_of_scope=None)
     assert (broken["exact_match"], broken["json_valid"]) == (0.0, 0.0)
@@ -97,7 +97,7 @@ def test_generate_reports_every_metric_with_intervals(scored: Row) -> None:
     rows = [scored(k, text, text if k % 2 else text.replace("the", "your") + " ok", task="generate") for k, text in enumerate(questions * 4)]
     rows = [row.model_copy(update={"scores": row.scores | {"nll": 2.0 + k % 3, "tokens": 4.0}}) for k, row in enumerate(rows)]
     found = aggregate(rows, "generate", confidence=0.95)
-    assert set(found.metrics) == set(KIND_METRICS["generate"]) - {"out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate"}
+    assert set(found.metrics) == set(KINDS["generate"].metrics) | {"perplexity"}
     assert found.confusion == {}
     for name in ("token_f1", "rouge_l", "chrf", "bleu"):
         metric = found.metrics[name]
@@ -120,6 +120,6 @@ def test_the_deciding_metric() -> None:
     assert str(caught.value).splitlines() == [
         "bad_project · goal.metric: a task of kind `classify` has no such metric",
         "  got bleu",
-        "  expected one of exact_match, accuracy, macro_f1, out_of_scope_recall, out_of_scope_precision, false_refusal_rate, perplexity",
+        "  expected one of exact_match, accuracy, macro_f1, out_of_scope_recall, out_of_scope_precision, false_refusal_rate, own_score, judge_score, perplexity",
         "  fix: change it",
     ]

@@ -15,12 +15,16 @@ from tunesmith.measure import statistics
 from tunesmith.measure.quantities import Array, Quantity, difference_of, mean_of, ratio
 from tunesmith.measure.statistics import (
     bca,
+    expanded,
     holm,
+    independent,
     interval,
     mcnemar_exact,
+    mcnemar_mid_p,
     minimum_detectable,
     paired_difference,
     paired_permutation,
+    quantiles,
     resampled,
     rows_to_settle,
     variance_of,
@@ -81,6 +85,46 @@ def test_mcnemar_by_hand_and_by_scipy() -> None:
     assert mcnemar_exact(5, 5) == 1.0
     assert mcnemar_exact(12, 30) == pytest.approx(stats.binomtest(12, 42).pvalue)
     assert mcnemar_exact(60_000, 60_500) == pytest.approx(stats.binomtest(60_000, 120_500).pvalue)
+
+
+def test_mid_p_by_hand_and_never_above_the_exact_one() -> None:
+    assert mcnemar_mid_p(1, 7) == pytest.approx(2 * (1 + 8 / 2) / 256)
+    assert mcnemar_mid_p(0, 8) == pytest.approx(2 * (1 / 2) / 256)
+    assert (mcnemar_mid_p(0, 0), mcnemar_mid_p(5, 5)) == (1.0, 1.0)
+    assert all(mcnemar_mid_p(a, b) <= mcnemar_exact(a, b) for a in range(12) for b in range(12))
+
+
+def test_few_kinds_of_rows_are_drawn_by_their_number() -> None:
+    values = [1.0] * 300 + [0.0] * 100
+    found = resampled(mean_of(values), 3)
+    assert len(found) == statistics.RESAMPLES
+    assert found.mean() == pytest.approx(0.75, abs=0.001)
+    assert found.std() == pytest.approx(math.sqrt(0.75 * 0.25 / 400), rel=0.03)
+    mixed = interval(mean_of(np.random.default_rng(1).permutation(values)))
+    assert (mixed.low, mixed.high) == (interval(mean_of(values)).low, interval(mean_of(values)).high)  # whatever their order
+
+
+def test_quantiles_of_continuous_values_are_the_usual_ones() -> None:
+    values = np.random.default_rng(2).random(10_000)
+    assert quantiles(values, [0.025, 0.975]) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.001)
+
+
+def test_few_units_widen_the_interval_as_students_t_does() -> None:
+    assert expanded(0.95, 10) > expanded(0.95, 30) > expanded(0.95, 10_000) == pytest.approx(0.95, abs=0.0001)
+    assert independent(None, 7) == 7
+    assert independent("aabbcc", 3) == pytest.approx(3)
+    assert independent("aaaab", 2) == 2.0
+
+
+def test_an_interval_over_clusters_reaches_as_far_as_students_t_and_stays_where_values_can_be() -> None:
+    generator = np.random.default_rng(8)
+    groups = [str(k // 4) for k in range(120)]
+    values = np.clip(np.repeat(generator.beta(8, 0.3, 30), 4), 0, 1)
+    found = interval(mean_of(values), groups=groups)
+    means = values.reshape(30, 4).mean(axis=1)
+    half = stats.t.ppf(0.975, 29) * means.std(ddof=1) / math.sqrt(30)
+    assert found.low <= found.value - half + 1e-12
+    assert min(1.0, found.value + half) <= found.high <= 1.0
 
 
 def test_holm_by_hand() -> None:

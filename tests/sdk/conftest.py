@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -20,6 +20,7 @@ import pytest
 from openai import OpenAI
 
 from tests.finetune.conftest import chat, lines, pair, put
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = {"supervisor": "tunesmith.jobs.service", "engine": "tunesmith.serve.run", "worker": "tunesmith.jobs.worker"}
@@ -61,10 +62,11 @@ class Running:
         if name == "console":
             return self.process.pid
         with suppress(psutil.NoSuchProcess):
+            found = []
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                    if any(MARKS[name] in part for part in child.cmdline()):
-                        return child.pid
+                    found += [child.pid] if any(MARKS[name] in part for part in child.cmdline()) else []
+            return found[-1] if found else None  # a worker comes behind the process that it was forked from
         return None
 
     def kill(self, name: str) -> None:
@@ -91,14 +93,6 @@ class Running:
     def log(self) -> str:
         """Everything that it, its engine and its supervisor wrote."""
         return "".join(path.read_text("utf-8", "replace") for path in [self.home / "serve.log", *(self.home / "run").glob("*.log")])
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    """Wait for something to come true."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come true"
-        time.sleep(0.05)
 
 
 def upload(client: OpenAI, method: str = "supervised", rows: int = 12, name: str = "train.jsonl") -> str:

@@ -9,7 +9,8 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.sdk.conftest import ENDED, Running, block, follow, until, upload
+from tests.sdk.conftest import ENDED, Running, block, follow, upload
+from tests.waiting import until
 from tunesmith.jobs.queue import Queue
 from tunesmith.store.artifacts import Store
 

@@ -8,7 +8,8 @@ from io import StringIO
 import openai
 import pytest
 
-from tests.sdk.conftest import block, chat, follow, lines, until, upload
+from tests.sdk.conftest import block, chat, follow, lines, upload
+from tests.waiting import until
 
 QUESTION = [{"role": "user", "content": "apple 0"}]
 SUCCESS = "The job has successfully completed"

@@ -12,7 +12,8 @@ import pytest
 from openai import OpenAI
 
 from tests.finetune.conftest import chat, lines
-from tests.sdk.conftest import follow, serving, until
+from tests.sdk.conftest import follow, serving
+from tests.waiting import until
 
 
 @pytest.fixture

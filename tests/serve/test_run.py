@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,11 @@ import pytest
 from tests import tiny
 from tests.answer.living import Client, chat
 from tests.serve.conftest import BOOT, SYSTEM, TIMEOUT_S, Engine, text
+from tests.waiting import until
 
 
 def status(engine: Engine) -> dict[str, Any]:
     return engine.ask({"op": "status"})[0]
-
-
-def until(true: Any, seconds: float = 20.0) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.02)
 
 
 def test_an_answer_comes_in_pieces_and_is_that_of_the_live_engine(engine):
@@ -85,7 +77,7 @@ def test_who_leaves_frees_his_place_at_once(engine):
     with engine.connect(endless) as connection, connection.makefile("rb") as lines:
         assert "start" in json.loads(lines.readline())
         until(lambda: status(engine)["running"] == 8)
-    until(lambda: status(engine)["running"] == 0, 5.0)
+    until(lambda: status(engine)["running"] == 0)
     connection = engine.connect(json.dumps(endless).encode()[:40])  # in the middle of his request
     connection.close()
     assert "end" in engine.ask(engine.chat(engine.home.target, "hello"))[-1]
@@ -120,7 +112,7 @@ def test_a_deadline_says_whether_the_answer_had_begun(engine):
         until(lambda: status(engine)["running"] == 64)
         [waited] = engine.ask(engine.chat(engine.home.target, "b") | {"deadline_s": 0.05})
     assert (waited["error"]["code"], waited["error"]["has_begun"]) == ("timeout", False)
-    until(lambda: (status(engine)["running"], status(engine)["waiting"]) == (0, 0), 5.0)
+    until(lambda: (status(engine)["running"], status(engine)["waiting"]) == (0, 0))
 
 
 def test_raw_prompts_are_scored(engine):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tunesmith.errors import BadProject
 from tunesmith.spec.dataset import Cleaning, Source, SplitRule
+from tunesmith.spec.index import Document
 from tunesmith.spec.project import Project, Rivals, overridden, parse_project, to_toml, toml_value
 from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe, Schedule
 from tunesmith.spec.task import Goal, Task
@@ -53,7 +54,8 @@ projects = st.builds(
     goal=st.builds(Goal, metric=st.sampled_from([None, "exact_match"]), at_least=st.none() | st.floats(0, 1)),
     cleaning=st.builds(Cleaning, drop_near_duplicates=st.booleans(), max_characters=counts),
     split=st.builds(SplitRule, dev=shares | counts.map(float), test_out_of_scope=st.none() | shares),
-    rivals=st.builds(Rivals, few_shot=st.integers(0, 64), embedder=texts),
+    rivals=st.builds(Rivals, few_shot=st.integers(0, 64), few_shot_retrieved=st.none() | st.integers(0, 64), rag=st.integers(1, 16), embedder=texts),
+    documents=st.lists(st.builds(Document, file=texts.filter(bool)), max_size=2).map(tuple),
     train=recipes,
     questions=st.lists(texts, max_size=3).map(tuple),
 )
@@ -221,3 +223,24 @@ def test_a_bare_word_stands_for_itself(text: str, value: object) -> None:
 def test_never_stopping_early_can_be_written() -> None:
     project = parse_project(SMALL + "[train.budget]\npatience = 0\n", "p.toml")
     assert (project.train.budget.patience, Budget(patience=None).patience, Budget().patience) == (0, 0, 3)
+
+
+def test_documents_that_nobody_reads_are_told() -> None:
+    text = SMALL + '[[documents]]\nfile = "docs"\n[rivals]\nrag = 0\nfine_tune_rag = false\n'
+    (found,) = problems(text)
+    assert (found["message"], found["where"]) == ("`documents` that nobody reads", "p.toml line 7")
+    assert parse_project(text.replace("rag = 0", "rag = 2"), "p.toml").documents[0].file == "docs"
+
+
+def test_what_stands_around_a_nameless_document_is_told_too() -> None:
+    found = problems(SMALL + "[[documents]]\nfiel = 'docs'\n[rivals]\nrag = 17\n[goal]\nat_least = 75\n")
+    assert {problem["message"].partition(":")[0] for problem in found} == {
+        "unknown key `documents[0].fiel`",
+        "`documents[0].file` is missing",
+        "`rivals.rag`",
+        "`goal.at_least` is out of range",
+    }
+
+
+def test_how_many_passages_a_tuned_reader_is_shown() -> None:
+    assert (Rivals().passages_read(), Rivals(rag=5).passages_read(), Rivals(rag=0).passages_read()) == (3, 5, 3)

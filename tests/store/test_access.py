@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
+from sqlalchemy import insert
 
 from tunesmith.errors import BadProject, NotFound
-from tunesmith.store.access import SCOPES, Keys, Limits
+from tunesmith.store.access import SCOPES, Keys, Limits, digest
+from tunesmith.store.artifacts import Store
+from tunesmith.store.tables import ACCESS
 
 
 @pytest.fixture
@@ -43,12 +49,41 @@ def test_a_revoked_key_is_good_for_nothing(keys):
         keys.revoke("key_nothing")
 
 
-def test_names_are_good_enough_where_they_say_which(keys):
+def test_names_are_good_enough_where_they_say_which(keys, store):
     one, _ = keys.create("a")
     assert keys.get("a").id == one.id
-    keys.create("a")
+    with store.database.write() as connection:  # as earlier versions did
+        connection.execute(insert(ACCESS).values(id="key_older", name="a", digest=digest("sk-older"), scopes=["read"], limits={}, created_at=0.0))
     with pytest.raises(NotFound, match="could be any of several keys"):
         keys.get("a")
+
+
+def test_a_name_is_free_again_once_its_key_is_revoked(keys):
+    key, _ = keys.create("laptop")
+    with pytest.raises(BadProject, match="there is a key with this name"):
+        keys.create("laptop")
+    keys.revoke(key.id)
+    assert keys.create("laptop")[0].id != key.id
+
+
+def test_of_creators_at_the_same_moment_one_gets_the_name(store):
+    others = [Store.open(store.home) for _ in range(2)]  # each with its own connections, as processes have
+    ready = Barrier(len(others))
+
+    def create(mine, name):
+        ready.wait()
+        try:
+            return Keys(mine.database).create(name)[0].name
+        except BadProject as refused:
+            return refused.message
+
+    with ThreadPoolExecutor(len(others)) as pool:
+        for name in map(str, range(20)):
+            said = sorted(pool.map(create, others, [name] * len(others)))
+            assert said == [name, "there is a key with this name"]
+    assert sorted(key.name for key in Keys(store.database).list()) == sorted(map(str, range(20)))
+    for other in others:
+        other.close()
 
 
 @pytest.mark.parametrize("secret", ["short", "x" * 20 + "é", "x" * 20 + "\n", "x" * 20 + " y"])

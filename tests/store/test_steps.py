@@ -13,7 +13,7 @@ from tunesmith.errors import Busy, Interrupted
 from tunesmith.spec.job import StageFinished, StageStarted
 from tunesmith.spec.noun import Noun
 from tunesmith.store.artifacts import Store
-from tunesmith.store.steps import StageDone, Step, Steps, cost_of
+from tunesmith.store.steps import Finding, NotMade, StageDone, Step, Steps, cost_of
 from tunesmith.store.work import Work
 
 
@@ -121,3 +121,15 @@ def test_costs_are_kept_beside_the_artifact_by_title(store: Store) -> None:
     assert cost.rows_per_s == pytest.approx(10 / cost.seconds)
     assert cost.peak_memory_bytes > 10 << 20
     assert artifact.sidecar()["more"] == 7
+
+
+def test_whoever_only_looks_finds_what_was_done_and_does_nothing(store: Store) -> None:
+    ears = Ears()
+    do(Steps(store, Ears()), step(a=1), lambda work: Number(value=7))
+    look = Finding(store, ears)
+    assert do(look, step(a=1), never).value == 7
+    with pytest.raises(NotMade, match="count"):
+        do(look, step(a=2), never)
+    assert ears.heard == []
+    assert look.made == set()
+    assert store.find(step(a=2).key) is None

@@ -19,13 +19,16 @@ MOST_ROWS = 128
 
 
 class Target(Noun):
-    """Which model answers: a base, or a checkpoint of it."""
+    """Which model answers: a base, a checkpoint of it, or a candidate that won."""
 
     base: str
+    """Of the model that writes; empty for a candidate that no model of this machine writes for."""
     checkpoint: str | None = None
+    candidate: str | None = None
+    """Name of the artifact that says how `base` or `checkpoint` is asked, or what answers instead."""
 
     def __str__(self) -> str:
-        return self.checkpoint or self.base
+        return self.candidate or self.checkpoint or self.base
 
 
 class Text(Noun):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -12,7 +13,7 @@ from torch import Tensor
 from tunesmith.answer.choice import Node, forced, leaf, trie
 from tunesmith.answer.desk import Desk
 from tunesmith.answer.sample import cut_at_stop, pick, seeded
-from tunesmith.answer.session import Session, open_session
+from tunesmith.answer.session import LEAST_TRUNK, Session, open_session
 from tunesmith.errors import DoesNotFit
 from tunesmith.model.forest import shared_by_all
 from tunesmith.model.likelihood import score
@@ -138,7 +139,7 @@ class Engine:
         """For each prompt its choice and the probability: the trie of choices, all rows at once; a row leaves when one choice is left."""
         root = trie(spelt)
         session = open_session(self.model, shared)
-        hidden = session.add(prompts, room=max(len(tokens) for tokens in spelt))
+        hidden = session.add(prompts)
         start, node = forced(root)
         rows = list(range(len(prompts)))
         if start and node.choice is None:
@@ -194,13 +195,13 @@ class Engine:
         waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))[::-1]  # the last comes first
         while waiting or desk.going():
             going = desk.going()
-            most = self._most([own[r] + rooms[r] for r in (*(desk.rows[i].place for i in going), *waiting[-1:])])
+            most = self._most([own[r] + rooms[r] for r in (*(desk.rows[i].place for i in going), *reversed(waiting))])
             refill = bool(waiting) and len(going) <= most - max(1, most // REFILL)
             if not desk.rows or refill or len(desk.rows) - len(going) > len(desk.rows) // REFILL:
                 desk.clear(going)
             while refill and len(desk.rows) < most and waiting:
                 new = self._next(waiting, most - len(desk.rows), own)
-                desk.stand([rows[r] for r in new], desk.session.add([prompts[r] for r in new], max(rooms[r] for r in new)))
+                desk.stand([rows[r] for r in new], desk.session.add([prompts[r] for r in new]))
             desk.write(lambda ready, hidden: self._pick(ready, hidden, decoding))
             yield rows
             desk.read()
@@ -208,8 +209,13 @@ class Engine:
 
     def _pick(self, rows: list[Row], hidden: Tensor, decoding: Decoding) -> list[list[int]]:
         """The next token of each row, noted in the row."""
-        tokens, chances = pick(self.model.head.logits(hidden).cpu(), decoding.temperature, decoding.top_p, [row.generator for row in rows])
-        for row, token, chance in zip(rows, tokens.tolist(), chances.tolist(), strict=True):
+        tokens: list[int] = []
+        chances: list[float] = []
+        for logits in self.model.head.in_parts(hidden):
+            generators = [row.generator for row in rows[len(tokens) : len(tokens) + len(logits)]]
+            picked = pick(logits.cpu(), decoding.temperature, decoding.top_p, generators)
+            tokens, chances = tokens + picked[0].tolist(), chances + picked[1].tolist()
+        for row, token, chance in zip(rows, tokens, chances, strict=True):
             row.chances.append(chance)
             if token in self.model.template.stop_ids:
                 row.ended = True
@@ -217,15 +223,17 @@ class Engine:
                 row.tokens.append(token)
                 row.stopped = bool(decoding.stop) and cut_at_stop(self._text(row.tokens), decoding.stop)[1]
             row.finished = row.ended or row.stopped or len(row.chances) == row.room
-        return [[token] for token in tokens.tolist()]
+        return [[token] for token in tokens]
 
     def _shared(self, prompts: list[list[int]]) -> int:
-        return shared_by_all(prompts) if self.model.shares_prefixes and prompts else 0
+        """Tokens that all prompts begin with, where it is worth keeping them once."""
+        shared = shared_by_all(prompts) if self.model.shares_prefixes and prompts else 0
+        return shared if shared >= LEAST_TRUNK else 0
 
     def _most(self, lengths: list[int]) -> int:
-        """Rows that may be answered together, if they need `lengths` tokens in the cache: every row has as much room as the longest."""
-        per_token = self.model.shape.cached(self.model.placement.dtype)
-        return max(1, min(ROWS_AT_ONCE, CACHE_BYTES // (per_token * max(lengths, default=1))))
+        """How many of these rows, which need `lengths` tokens in the cache, may be answered together; at least one."""
+        tokens = CACHE_BYTES // self.model.shape.cached(self.model.placement.dtype)
+        return max(1, sum(total <= tokens for total in itertools.accumulate(lengths[:ROWS_AT_ONCE])))
 
     def _next(self, waiting: list[int], most: int, lengths: list[int]) -> list[int]:
         """Rows to read together, taken off `waiting`: at most so many and 4,096 tokens of their own, but at least one."""

@@ -24,7 +24,7 @@ import torch
 from tunesmith.answer.asked import Target
 from tunesmith.answer.prefixes import Prefixes
 from tunesmith.answer.residents import Residents
-from tunesmith.answer.shelves import capacity
+from tunesmith.answer.shelves import rounded
 from tunesmith.answer.table import Table
 from tunesmith.answer.ticket import LiveRow, Ticket
 from tunesmith.errors import Busy, Overloaded, TunesmithError
@@ -48,7 +48,7 @@ class Limits:
     rows: int = 64
     """Answers that are being written."""
     cache_bytes: int = 3 * 2**28
-    """Of their keys and values."""
+    """Of their keys and values; the grids in which these stand may take a quarter more."""
     prefix_bytes: int = 2**28
     """Of prompts that were read and may come again."""
 
@@ -247,11 +247,13 @@ class Live:
         model = self.residents.there[row.ticket.target].house.model if row.ticket.target in self.residents.there else None
         if model is None or running >= self.limits.rows:
             return False
-        need = capacity(len(row.feed) + 1) * model.shape.cached(model.placement.dtype)
-        return self._cached() + need <= self.limits.cache_bytes
+        table, need = self.tables.get(row.ticket.target), len(row.feed) + 1
+        if table is None:
+            return self._cached() + rounded(need) * model.shape.cached(model.placement.dtype) <= self.limits.cache_bytes
+        return self._cached() - table.session.bytes() + table.session.bytes(need) <= self.limits.cache_bytes
 
     def _cached(self) -> int:
-        return sum(table.session.bytes for table in self.tables.values())
+        return sum(table.session.bytes() for table in self.tables.values())
 
     def _enter(self, ticket: Ticket, row: LiveRow) -> bool:
         """Give the row a place; False if its model was unloaded meanwhile."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, assert_never
 from weakref import WeakKeyDictionary
 
 from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
+from tunesmith.answer.as_measured import no_threshold, refuse_impossible, sources_of
 from tunesmith.answer.asked import JsonObject, JsonSchema, Sampling, Target, Text, conversation
 from tunesmith.answer.grammar import Choosing, Grammar, calls, calls_or_answer, checked_schema, json_schema
 from tunesmith.answer.residents import Resident
@@ -21,7 +23,9 @@ from tunesmith.answer.tools import may_call
 from tunesmith.errors import BadProject, DoesNotFit, Unsupported
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.tool_words import CallForm
+from tunesmith.spec.candidate import Decoding
 from tunesmith.spec.chat import Conversation
+from tunesmith.spec.elected import Elected
 from tunesmith.spec.noun import Noun
 
 MOST_LOGPROBS = 5
@@ -29,12 +33,24 @@ MOST_LOGPROBS = 5
 
 SCHEMA = "response_format.json_schema.schema"
 _LONGEST: WeakKeyDictionary[PreTrainedTokenizerBase, int] = WeakKeyDictionary()
+SystemPrompt = Literal["applied", "own", "none"]
 
 
 class Named(Noun):
     """The one tool that has to be called."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """A conversation as a model sees it."""
+
+    conversation: Conversation
+    system_prompt: SystemPrompt
+    """Whose system message it has."""
+    sources: list[dict[str, str]] | None
+    """What was looked up and stands before the question, as a client is told; None where nothing is looked up."""
 
 
 class Chat(Noun):
@@ -50,16 +66,42 @@ class Chat(Noun):
     """The closed set of answers; empty: free text."""
     no_prompt: bool = False
     """Leave out the prompt that the model was tuned with."""
+    decline: bool = False
+    """Say what the candidate says instead where it is less sure than its threshold."""
 
     def prepare(self, ticket: Ticket, resident: Resident) -> Prepared:
         """The rows.
 
         Raises: DoesNotFit if the conversation leaves no room for an answer; BadData, BadProject, Unsupported.
         """
+        if resident.elected is None:
+            if self.decline:
+                raise no_threshold(str(resident.target))
+            return self._prepared(ticket, resident)
+        found = self.as_measured(resident.elected)._prepared(ticket, resident)
+        for row in found.rows:
+            row.chances = []
+        return replace(found, threshold=resident.elected.threshold if self.decline else None)
+
+    def as_measured(self, elected: Elected) -> Chat:
+        """The request with what the candidate was measured with, wherever this one says nothing.
+
+        Raises: Unsupported for what the candidate cannot do: nothing is left out in silence.
+        """
+        refuse_impossible(elected, self.sampling, [name for name in ("tools", "choices", "no_prompt", "decline") if getattr(self, name)])
+        given, measured = self.sampling, elected.decoding
+        filled = {
+            "max_tokens": None if elected.is_fixed else measured.max_new_tokens if given.max_tokens is None else given.max_tokens,
+            "stop": given.stop or measured.stop,
+            "seed": measured.seed if given.seed is None else given.seed,
+        }
+        return self.model_copy(update={"choices": measured.choices or self.choices, "sampling": given.model_copy(update=filled)})
+
+    def _prepared(self, ticket: Ticket, resident: Resident) -> Prepared:
         model = resident.house.model
-        said, system_prompt = self.conversation(resident)
-        prompt = _prompt(model, said)
-        calling, grammar = self._calling(resident, said)
+        asked = self.said(resident)
+        prompt = _prompt(model, asked.conversation)
+        calling, grammar = self._calling(resident, asked.conversation)
         if calling is not None and calling.forced:
             prompt = prompt + model.template.guard.encode(calling.forced)
         choosing = Choosing(self.choices, model) if self.choices else None
@@ -78,18 +120,25 @@ class Chat(Noun):
             if calling is not None:
                 telling.give(calling.forced)
             rows.append(row)
-        return Prepared(rows, [prompt], system_prompt)
+        return Prepared(rows, [prompt], asked.system_prompt, sources=asked.sources)
 
-    def conversation(self, resident: Resident) -> tuple[Conversation, Literal["applied", "own", "none"]]:
-        """The conversation as the model sees it, and whose system message that has."""
+    def said(self, resident: Resident) -> Said:
+        """The conversation as the model sees it: what is looked up for it, and the prompt, stand in front."""
         shown = self.tools if self.tool_choice != "none" else None
         if shown is None and self.tool_choice not in ("auto", "none"):
             raise BadProject("there is no tool to call", where="tool_choice", fix="give tools, or leave tool_choice out")
         asked = conversation(self.messages, shown)
         own = any(m.role in ("system", "developer") for m in asked.messages[:1])
+        sources = None
+        if resident.finder is not None:
+            _refuse_endless(resident.house.model, asked)
+            tokens = self.sampling.max_tokens or resident.finder.decoding.max_new_tokens
+            resident.finder.decoding = Decoding(choices=self.choices, max_new_tokens=tokens)
+            [grounded] = resident.finder.ground([asked])
+            asked, sources = grounded.conversation, sources_of(resident.finder.retriever, grounded.shown)
         applied = asked if self.no_prompt else resident.prompt.apply(asked)
-        whose: Literal["applied", "own", "none"] = "own" if own else "applied" if applied is not asked and resident.prompt.system else "none"
-        return applied, whose
+        whose: SystemPrompt = "own" if own else "applied" if applied is not asked and resident.prompt.system else "none"
+        return Said(applied, whose, sources)
 
     def _calling(self, resident: Resident, said: Conversation) -> tuple[Calling | None, Grammar | None]:
         """(how tools may be called, the grammar that the answer has to follow)."""
@@ -141,6 +190,8 @@ class Complete(Noun):
 
         Raises: DoesNotFit, BadProject, Unsupported.
         """
+        if resident.elected is not None:
+            raise Unsupported("a candidate answers conversations", where="model", fix="ask it for a chat completion")
         model, sampling = resident.house.model, self.sampling
         self._check(sampling)
         _check_bias(model, sampling)
@@ -177,8 +228,8 @@ def count(chat: Chat, resident: Resident) -> int:
 
     Raises: BadData.
     """
-    said, _ = chat.conversation(resident)
-    return len(_prompt(resident.house.model, said))
+    asked = chat if resident.elected is None else chat.as_measured(resident.elected)
+    return len(_prompt(resident.house.model, asked.said(resident).conversation))
 
 
 def _holding(calling: Calling | None) -> Any:
@@ -190,11 +241,16 @@ def _prompt(model: LoadedModel, said: Conversation) -> list[int]:
 
     Raises: DoesNotFit, without counting them, for what is hopelessly long.
     """
+    _refuse_endless(model, said)
+    return model.template.prompt(said)
+
+
+def _refuse_endless(model: LoadedModel, said: Conversation) -> None:
+    """Refuse a conversation that cannot fit, without looking at its tokens."""
     characters = sum(len(m.content or "") + sum(len(call.function.arguments) for call in m.tool_calls or ()) for m in said.messages)
     _refuse_hopeless(model, characters + len(json.dumps(said.tools or ())))
     if 2 * len(said.messages) > model.context:  # each has a beginning and an end
         raise _too_long(model, f"{len(said.messages)} messages")
-    return model.template.prompt(said)
 
 
 def _refuse_hopeless(model: LoadedModel, characters: int) -> None:

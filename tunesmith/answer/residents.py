@@ -13,7 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tunesmith.answer.asked import Target
-from tunesmith.answer.candidate import checkpoint_files
+from tunesmith.answer.candidate import Bench, ModelAnswerer, RetrievalAnswerer, checkpoint_files, open_retriever
+from tunesmith.answer.engine import Engine
+from tunesmith.answer.retrieve import Retriever
 from tunesmith.answer.tools import call_form
 from tunesmith.catalogue.read import local, verify
 from tunesmith.errors import BadProject, DoesNotFit, NotFound
@@ -22,8 +24,10 @@ from tunesmith.model.load import LoadedModel, load
 from tunesmith.model.memory import gigabytes
 from tunesmith.model.switch import Adapter, Wardrobe, read_adapter
 from tunesmith.model.tool_words import CallForm
+from tunesmith.spec.candidate import Retrieval
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.elected import Elected
 from tunesmith.spec.model import LocalModel
 from tunesmith.store.artifacts import Store
 
@@ -53,14 +57,20 @@ class Resident:
     house: House
     adapter: str | None
     prompt: Prompt
-    """What it was tuned with."""
+    """What it was tuned with, or was measured with as a candidate."""
     last_used: float = 0.0
     public: list[int] = field(default_factory=list)
     """Tokens with which every conversation begins that brings no system message: the template's and the prompt's, nobody's secret."""
+    elected: Elected | None = None
+    """How a candidate that won is asked; None for models themselves."""
+    finder: RetrievalAnswerer | None = None
+    """What puts passages or examples before its questions, as it does in evaluation."""
 
     @property
     def bytes(self) -> int:
-        """Memory that would be free without it: an adapter's own, or a network's."""
+        """Memory that would be free without it: an adapter's own, a network's, or that of an index."""
+        if self.adapter is None and self.elected is not None:
+            return self.finder.retriever.index.vectors.nbytes if self.finder is not None else 0
         return self.house.wardrobe.adapters[self.adapter].bytes if self.adapter is not None else self.house.bytes
 
     def wear(self) -> None:
@@ -77,6 +87,8 @@ class Found:
     adapter: Adapter | None
     prompt: Prompt
     form: CallForm | None
+    elected: Elected | None = None
+    retriever: Retriever | None = None
 
 
 class Residents:
@@ -84,6 +96,8 @@ class Residents:
 
     def __init__(self, store: Store, placement: Placement, limit: int, changed: Callable[[], None] = lambda: None) -> None:
         self.store, self.placement, self.limit, self.changed = store, placement, limit, changed
+        self.bench = Bench(store, placement)
+        """Indexes and their encoders; used by the thread that loads."""
         self.houses: dict[str, House] = {}
         self.there: dict[Target, Resident] = {}
         self.loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
@@ -129,14 +143,15 @@ class Residents:
                     self.failed[target] = (time.monotonic(), error)
 
     def unload(self, target: Target) -> None:
-        """Forget a target: an adapter alone, or a network with all its adapters."""
+        """Forget a target: a candidate or an adapter alone, or a network with all that answers by it."""
         resident = self.there[target]
-        if resident.adapter is None:
+        if resident.adapter is None and resident.elected is None:
             self._abandon(resident.house)
             return
-        LOG.info("unloads %s", target)
-        del self.there[target]
-        resident.house.wardrobe.take_out(resident.adapter)
+        self._forget(resident)
+        is_shared = any(other.house is resident.house and other.adapter == resident.adapter for other in self.there.values())
+        if resident.adapter is not None and not is_shared:
+            resident.house.wardrobe.take_out(resident.adapter)
 
     def close(self) -> None:
         """End the loading thread."""
@@ -192,10 +207,15 @@ class Residents:
 
     def _abandon(self, house: House) -> None:
         """Forget a network with everything that answers by it."""
-        for target in [target for target, resident in self.there.items() if resident.house is house]:
-            LOG.info("unloads %s", target)
-            del self.there[target]
+        for resident in [resident for resident in self.there.values() if resident.house is house]:
+            self._forget(resident)
         del self.houses[house.name]
+
+    def _forget(self, resident: Resident) -> None:
+        LOG.info("unloads %s", resident.target)
+        del self.there[resident.target]
+        if resident.elected is not None and isinstance(resident.elected.candidate, Retrieval):
+            self.bench.retrievers.pop(resident.elected.candidate.index, None)
 
     def _load(self, target: Target, checkpoint: Checkpoint | None, is_base_there: bool) -> Found:
         """In the loading thread: everything that takes long."""
@@ -204,7 +224,15 @@ class Residents:
         model = None if is_base_there else load(base, self.placement, weights=weights)
         adapter = None if adapter_folder is None else read_adapter(adapter_folder)
         form = None if model is None else call_form(model.template)
-        return Found(model, adapter, checkpoint.prompt if checkpoint else Prompt(name="none"), form)
+        if target.candidate is None:
+            return Found(model, adapter, checkpoint.prompt if checkpoint else Prompt(name="none"), form)
+        elected = elected_of(target, self.store)
+        if elected.reader is None or getattr(elected.reader, "checkpoint", None) != target.checkpoint:
+            raise BadProject("is not answered by this model", where=target.candidate, got=target.checkpoint or target.base, fix="name its own")
+        retriever = None
+        if isinstance(elected.candidate, Retrieval):
+            retriever = open_retriever(elected.candidate, self.bench)
+        return Found(model, adapter, elected.reader.prompt, form, elected, retriever)
 
     def _enter(self, target: Target, found: Found) -> None:
         """Make what was loaded answer, unless its base was unloaded meanwhile."""
@@ -216,12 +244,26 @@ class Residents:
         house = self.houses.get(name)
         if house is None:
             return
-        if found.adapter is not None and target.checkpoint is not None:
+        if found.adapter is not None and target.checkpoint is not None and target.checkpoint not in house.wardrobe.adapters:
             house.wardrobe.put(target.checkpoint, found.adapter, target.checkpoint)
         adapter = target.checkpoint if found.adapter is not None else None
         resident = self.there[target] = Resident(target, house, adapter, found.prompt, time.time(), _public(house.model, found.prompt))
+        resident.elected = found.elected
+        if found.retriever is not None and found.elected is not None and isinstance(found.elected.candidate, Retrieval):
+            reader = ModelAnswerer(Engine(house.model), found.prompt)
+            resident.finder = RetrievalAnswerer(reader, found.retriever, found.elected.candidate.count)
         house.last_used = resident.last_used
         LOG.info("loaded %s", target)
+
+
+def elected_of(target: Target, store: Store) -> Elected:
+    """What a target's candidate is, its manifest compared with its hash.
+
+    Raises: NotFound, DamagedWeights.
+    """
+    artifact = store.get(target.candidate or "", "candidate")
+    artifact.verify()
+    return artifact.load(Elected)
 
 
 def _public(model: LoadedModel, prompt: Prompt) -> list[int]:

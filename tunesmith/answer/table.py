@@ -10,7 +10,7 @@ from tunesmith.answer.grammar import Choosing, vocabulary
 from tunesmith.answer.prefixes import Prefixes
 from tunesmith.answer.residents import Resident
 from tunesmith.answer.sample import draw, likeliest, steer
-from tunesmith.answer.shelves import LiveSession, open_live
+from tunesmith.answer.session import Session, open_session
 from tunesmith.answer.telling import Heard, Piece
 from tunesmith.answer.ticket import LiveRow
 
@@ -29,7 +29,7 @@ class Table:
         self.resident = resident
         self.prefixes = prefixes
         self.model = resident.house.model
-        self.session: LiveSession = open_live(self.model)
+        self.session: Session = open_session(self.model)
         self.desk: Desk[LiveRow] = Desk(self.session)
 
     @property
@@ -42,7 +42,7 @@ class Table:
         kept = None
         if row.scored is None and self.session.reads_pieces:
             kept = self.prefixes.find(str(self.resident.target), row.ticket.owner, row.feed)
-        self.session.enter([kept])
+        self.session.enter([kept], [len(row.feed) + 1])
         device, width = self.model.placement.device, self.model.head.weight.shape[1]
         self.desk.stand([row], torch.zeros(1, width, dtype=self.model.head.weight.dtype, device=device))
         if kept is not None:
@@ -69,7 +69,7 @@ class Table:
         for place, tokens in enumerate(fed):
             row = self.desk.rows[place]
             if tokens and row.scored is not None and not row.is_read:
-                self._score(row, self.session.states[place])
+                self._score(row, self.session.states(place))
             if tokens and not row.feed and not row.is_read:
                 self._was_read(row, place)
 
@@ -154,6 +154,8 @@ class Table:
         logprobs = logits.log_softmax(-1) if row.hears or row.ticket.wants_best else None
         if logprobs is not None:
             row.logprob += float(logprobs[token])
+        if row.chances is not None:
+            row.chances.append(float(logits.softmax(-1)[token]))
         row.said.append(token)
         if token in self.model.template.stop_ids and not isinstance(row.constraint, Choosing):
             self._finish(row, "stop")

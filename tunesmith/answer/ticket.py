@@ -19,6 +19,7 @@ from tunesmith.answer.telling import Heard, Piece, Telling
 from tunesmith.answer.tools import read_calls
 from tunesmith.errors import TunesmithError
 from tunesmith.model.tool_words import CallForm
+from tunesmith.spec.suite import Threshold
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,26 @@ class LiveRow:
     """Sum over what it said."""
     confidence: float = 1.0
     """Of a choice."""
+    chances: list[float] | None = None
+    """Probability of each token that it said, where somebody wants to know how sure it is."""
     is_read: bool = False
     """Whether its prompt was read once."""
     finished: bool = False
     reason: str = ""
     pieces: list[Piece] = field(default_factory=list)
-    """What was not sent, because the best of several is wanted."""
+    """What was not sent, because the best of several is wanted, or because it may not be sure enough."""
 
     @property
     def hears(self) -> bool:
         """Whether log-probabilities are asked for."""
         return self.sampling.logprobs
+
+    @property
+    def certainty(self) -> float | None:
+        """As evaluation has it: a choice's probability, or the mean probability of a free answer's tokens; None where nobody asked."""
+        if isinstance(self.constraint, Choosing):
+            return self.confidence
+        return sum(self.chances) / len(self.chances) if self.chances else None
 
     def restart(self) -> None:
         """Read everything again: its place was given to another."""
@@ -86,6 +96,10 @@ class Prepared:
     system_prompt: str = "none"
     best_of: int = 0
     """Rows per prompt of which the best `n` are told; 0: all are."""
+    sources: list[dict[str, str]] | None = None
+    """What stands before the question, where something was looked up."""
+    threshold: Threshold | None = None
+    """An answer is told at its end, and only if this lets it pass; None: told as it comes."""
 
 
 @dataclass(eq=False)
@@ -142,7 +156,8 @@ class Ticket:
             return
         self.is_started, self.cached = True, cached
         facts = {"prompt_tokens": self.prompt_tokens, "cached_tokens": cached, "system_prompt": self.prepared.system_prompt}
-        self.line({"start": facts | {"model": str(resident.target)}})
+        looked_up = {} if self.prepared.sources is None else {"sources": self.prepared.sources}
+        self.line({"start": facts | {"model": str(resident.target)} | looked_up})
 
     @property
     def prompt_tokens(self) -> int:
@@ -154,11 +169,16 @@ class Ticket:
         """Whether only the best of several answers are told."""
         return self.prepared is not None and self.prepared.best_of > 0
 
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is told of an answer before its end."""
+        return self.prepared is not None and (self.prepared.best_of > 0 or self.prepared.threshold is not None)
+
     def show(self, row: LiveRow, piece: Piece | None, tokenizer: LLTokenizer | None) -> None:
         """Tell a piece of a row, or keep it until the best rows are known."""
         if piece is None:
             return
-        if self.wants_best:
+        if self.holds:
             row.pieces.append(piece)
         else:
             self.line(_delta(row.index, piece, tokenizer if row.hears else None))
@@ -181,12 +201,25 @@ class Ticket:
         self.show(row, row.telling.rest(), tokenizer)
         assert self.prepared is not None
         if not self.prepared.best_of:
-            if calls is not None:
-                self.line({"tool_calls": {"index": row.index, "calls": calls}})
-            finish = {"index": row.index, "reason": "tool_calls" if calls else row.reason}
-            self.line({"finish": finish | ({"confidence": row.confidence} if isinstance(row.constraint, Choosing) else {})})
+            self._tell(row, calls, self.prepared.threshold, tokenizer)
         if all(other.finished for other in self.prepared.rows):
             self._close(self.prepared, tokenizer)
+
+    def _tell(self, row: LiveRow, calls: list[dict[str, Any]] | None, threshold: Threshold | None, tokenizer: LLTokenizer | None) -> None:
+        """What was held back of a row, unless it is declined; its calls, and why it ended."""
+        sure = row.certainty
+        finish: dict[str, Any] = {"index": row.index, "reason": "tool_calls" if calls else row.reason}
+        if sure is not None:
+            finish["confidence"] = sure
+        if threshold is not None:
+            finish["declined"] = threshold.declines(sure)
+        if finish.get("declined") and threshold is not None:
+            finish["reason"], calls, row.pieces = "stop", None, [Piece(threshold.instead or "")]
+        for piece in row.pieces:
+            self.line(_delta(row.index, piece, tokenizer))
+        if calls is not None:
+            self.line({"tool_calls": {"index": row.index, "calls": calls}})
+        self.line({"finish": finish})
 
     def _close(self, prepared: Prepared, tokenizer: LLTokenizer | None) -> None:
         if prepared.best_of:

@@ -65,6 +65,17 @@ class Footing:
         return base
 
     @cached_property
+    def bases(self) -> tuple[LocalModel, ...]:
+        """Every base model that competes, each once, the project's own first.
+
+        Raises: as `base`, for each of them.
+        """
+        found: dict[str, LocalModel] = {}
+        for base in (self.base, *(self._sound(name) for name in self.project.decide.bases)):
+            found.setdefault(base.digest, base)
+        return tuple(found.values())
+
+    @cached_property
     def embedder(self) -> LocalModel:
         """The embedding model of the classifier.
 
@@ -143,12 +154,12 @@ def is_base(name: str, models: Path) -> bool:
 
 
 def refuse_unsound(name: str, store: Store) -> None:
-    """Nothing, if `name` is a tuned or a base model on this machine and its files are sound: told before anything heavy is loaded.
+    """Nothing, if `name` is a candidate that won, a tuned or a base model on this machine, and sound: told before anything heavy is loaded.
 
     Raises: NotFound, naming tuned models that are called nearly so; DamagedWeights.
     """
     try:
-        tuned = store.get(name, "checkpoint")
+        tuned = _kept(name, store)
     except NotFound:
         near = get_close_matches(name, list(store.registered()), n=3, cutoff=0.6)
         try:
@@ -159,6 +170,17 @@ def refuse_unsound(name: str, store: Store) -> None:
             raise NotFound(first.message, where=first.where, expected=f"a tuned model, {first.expected}", fix=fix) from None
     else:
         tuned.verify()
+
+
+def _kept(name: str, store: Store) -> Artifact:
+    """The candidate that won, or the checkpoint, that `name` means.
+
+    Raises: NotFound.
+    """
+    try:
+        return store.get(name, "candidate")
+    except NotFound:
+        return store.get(name, "checkpoint")
 
 
 def refuse_other_base(name: str, checkpoint: Checkpoint, base: LocalModel) -> None:

@@ -2,10 +2,10 @@
 
 A child process holds the model; we talk to it in JSON lines:
 
-    we    {"model": NAME, "system": TEXT or null, "max_new_tokens": …, "temperature": …, "top_p": …, "seed": …}      once, first
+    we    {"model": NAME, "system": TEXT or null, "decline": …, "temperature": …, "top_p": …, "seed": …}              once, first; "max_new_tokens" if given
     child {"ready": {"model": …, "note": …, "choices": how many answers it may give, 0 for free text}}                once, when it is loaded
     we    {"messages": [{"role": "user", "content": …}, …]}                                                           the conversation so far
-    child {"piece": TEXT} any number of times, then {"answer": Answer as JSON}
+    child {"piece": TEXT} any number of times, then {"answer": Answer as JSON}, with `decline` "declined" beside it and no pieces before
 """
 
 from __future__ import annotations
@@ -52,14 +52,18 @@ def chat(
     temperature: Annotated[float, typer.Option("--temperature", min=0, max=2, help="0 always takes the likeliest token.")] = 0.0,
     top_p: Annotated[float, typer.Option("--top-p", min=0.01, max=1, help="Sample from the likeliest tokens that make up this share.")] = 1.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the sampling.")] = 0,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, max=8192, help="The longest answer.")] = 256,
+    max_new_tokens: Annotated[
+        int | None, typer.Option("--max-new-tokens", min=1, max=8192, help="The longest answer; default: as a candidate was measured, else 256.")
+    ] = None,
+    decline: Annotated[bool, typer.Option("--decline", help="A candidate that won declines below the threshold that its report proposed.")] = False,
     json: Json = False,
 ) -> None:
     """Talk to a model, tuned or not, by the same code that evaluates it."""
     screen = open_screen(json)
     store = open_store()
     name = model or newest(store)
-    payload = {"model": name, "system": system, "max_new_tokens": max_new_tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
+    payload = {"model": name, "system": system, "decline": decline, "temperature": temperature, "top_p": top_p, "seed": seed}
+    payload |= {"max_new_tokens": max_new_tokens} if max_new_tokens is not None else {}
     typed = not question and not json and sys.stdin.isatty()
     questions = question or ([] if typed else piped())
     with our_bugs(), converse(store.home, payload) as talk:
@@ -68,7 +72,10 @@ def chat(
             session.greet(name)
             session.converse()
         else:
-            answers = [{"question": text, **session.alone(text).model_dump(mode="json")} for text in questions]
+            answers = []
+            for text in questions:
+                answer = session.alone(text)
+                answers.append({"question": text, **answer.model_dump(mode="json"), **({"declined": session.declined} if decline else {})})
             screen.result({"model": name, "answers": answers})
 
 
@@ -118,6 +125,8 @@ class Session:
     talk: Talk
     ready: dict[str, Any]
     messages: list[dict[str, str]] = field(default_factory=list)
+    declined: bool = False
+    """The last answer was not sure enough, and another one stands for it."""
 
     def greet(self, name: str) -> None:
         """Say who is there and how to leave."""
@@ -146,7 +155,8 @@ class Session:
         answer = self.ask(self.messages)
         self.messages.append({"role": "assistant", "content": answer.text})
         sure = "" if answer.confidence is None or not self.ready.get("choices") else f"  {100 * answer.confidence:.0f} % sure"
-        self.screen.say(sure + ("  (cut: --max-new-tokens)" if answer.finish == "length" else ""), "dim")
+        notes = {"  (declined: not sure enough)": self.declined, "  (cut: --max-new-tokens)": answer.finish == "length" and not self.declined}
+        self.screen.say(sure + "".join(note for note, is_so in notes.items() if is_so), "dim")
 
     def alone(self, text: str) -> Answer:
         """The answer to one question without a conversation before it."""
@@ -164,7 +174,7 @@ class Session:
                 self.write(str(line["piece"]))
                 shown = True
             if "answer" in line:
-                answer = Answer.model_validate(line["answer"])
+                answer, self.declined = Answer.model_validate(line["answer"]), bool(line.get("declined"))
                 if not shown and not self.screen.machine:
                     self.write(answer.text)
                 return answer

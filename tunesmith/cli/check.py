@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import sys
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,14 +18,14 @@ from tunesmith.cli.follow import Order, carry_out, open_store
 from tunesmith.cli.listing import listing
 from tunesmith.cli.options import Detach, Json
 from tunesmith.cli.project_file import read_project
-from tunesmith.cli.screen import open_screen
+from tunesmith.cli.screen import Screen, clean, open_screen
 from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.checkup import Checkup, Mending
 from tunesmith.spec.dataset import FormatName, Source
 from tunesmith.spec.finding import Examination
 from tunesmith.spec.mending import Decisions, Version
 from tunesmith.store.artifacts import Artifact
-from tunesmith.store.disk import disk_faults, file_digest
+from tunesmith.store.disk import copy_whole, disk_faults, file_digest
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="Files with rows (JSONL, JSON, CSV, TSV, Parquet), or one project file (TOML) for its sources.")
@@ -88,13 +88,8 @@ def check(
         update={"meaning": meaning, "base": base, "seed": seed, "review": review, "report": report}
     )
     store = open_store()
-    named = (
-        *files,
-        *(word for file in against or () for word in ("--against", file)),
-        *columns.words(),
-        *(("--out-of-scope", out_of_scope) if out_of_scope else ()),
-    )
-    words = ("tunesmith", "data", "check", *named)
+    named = (*files, *said(against=against, **columns.given, **of_checkup(checkup, out_of_scope)))
+    words = ("tunesmith", "data", "check", *named, *said(review=review, report=report, strict=strict))
     order = Order("check", f"examine {', '.join(files)}", checkup.model_dump(mode="json"), words, detach=detach)
     result = carry_out(screen, store, order)
     artifact = store.get(str(result["examination"]), "examination")
@@ -109,7 +104,7 @@ def check(
             }
         )
     else:
-        show_examination(screen.console, artifact, found, shlex.join(named))
+        show_examination(screen.console, artifact, found, shlex.join(named), result.get("report"))
     if strict and found.fitness != "fit":
         raise typer.Exit(1)
 
@@ -150,7 +145,7 @@ def fix(
     out: Annotated[
         str | None, typer.Option("--out", metavar="FOLDER", help="Where the mended files go; left out: beside each file, as NAME.mended.SUFFIX.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files there that are no version of these data.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over files there that other decisions made, or somebody else.")] = False,
     forget: Annotated[
         bool,
         typer.Option(
@@ -169,22 +164,44 @@ def fix(
     checkup = a_checkup(files, against, columns, out_of_scope=out_of_scope).model_copy(update={"meaning": meaning, "base": base, "seed": seed})
     decisions = Decisions(personal=personal, contradictions=contradictions, drop=tuple(drop or ()), skip=tuple(skip or ()))
     mending = Mending(checkup=checkup, decisions=decisions, reviewed=review, out=out, force=force, forget=forget)
+    named = said(against=against, **columns.given, **of_checkup(checkup, out_of_scope))
+    usual = Decisions()
+    chosen = {name: getattr(decisions, name) for name in ("personal", "contradictions") if getattr(decisions, name) != getattr(usual, name)}
+    decided = said(**chosen, drop=drop, skip=skip, review=review, out=out, force=force, forget=forget, yes=yes)
+    words = ("tunesmith", "data", "fix", *files, *named, *decided)
+    make_version(screen, Order("mend", f"mend {', '.join(files)}", mending.model_dump(mode="json"), words))
+
+
+def make_version(screen: Screen, order: Order) -> None:
+    """Carry out an order that ends with a version of the data, and print what became of them."""
     store = open_store()
-    words = ("tunesmith", "data", "fix", *files)
-    result = carry_out(screen, store, Order("mend", f"mend {', '.join(files)}", mending.model_dump(mode="json"), words))
+    result = carry_out(screen, store, order)
     artifact = store.get(str(result["version"]), "version")
     version = artifact.load(Version)
     screen.result({**result, "path": str(artifact.path), "manifest": version.model_dump(mode="json")})
-    if not json:
+    if not screen.machine:
         show_mending(screen.console, artifact, version, result)
 
 
 def versions(json: Json = False) -> None:
     """List the versions of mended data, newest first, each with its parent: to undo a fix, export the parent."""
     screen = open_screen(json)
-    found = [(artifact, artifact.load(Version)) for artifact in open_store().artifacts("version")]
+    every = open_store().artifacts("version", erased=True)
+    found = [(artifact, artifact.load(Version)) for artifact in every if artifact.erased_at is None]
+    gone = {artifact.name for artifact in every if artifact.erased_at is not None}
     screen.result(
-        {"versions": [{"name": a.name, "created_at": a.created_at, "parents": list(a.parents), **v.model_dump(mode="json")} for a, v in found]}
+        {
+            "versions": [
+                {
+                    "name": a.name,
+                    "created_at": a.created_at,
+                    "parents": list(a.parents),
+                    "erased_parents": [parent for parent in a.parents if parent in gone],
+                    **v.model_dump(mode="json"),
+                }
+                for a, v in found
+            ]
+        }
     )
     if not json:
         rows = [
@@ -194,7 +211,7 @@ def versions(json: Json = False) -> None:
                 v.title,
                 str(v.number),
                 whole(sum(f.rows_written for f in v.files.values())),
-                ", ".join(a.parents) or "as they came",
+                ", ".join(f"{parent} (erased)" if parent in gone else parent for parent in a.parents) or "as they came",
             )
             for a, v in found
         ]
@@ -213,20 +230,20 @@ def export(
     artifact = open_store().get(name, "version")
     artifact.verify()
     targets = targets_of(artifact, out)
-    taken = [path for path, stored in targets.items() if path.exists() and file_digest(path) != file_digest(stored)]
-    if taken and not force:
-        raise BadProject(
-            problems=[Problem("is there already, and is another file", str(path), fix="name another folder, or add --force") for path in taken]
-        )
+    no_place = [path for path in targets if path.is_dir()] if out.is_dir() or not out.exists() else [out]
+    problems = [Problem("is no place for a file to be written in", str(path), fix="name another folder with --out") for path in no_place]
+    taken = [path for path, stored in targets.items() if not force and path.is_file() and file_digest(path) != file_digest(stored)]
+    problems += [Problem("is there already, and is another file", str(path), fix="name another folder, or add --force") for path in taken]
+    if problems:
+        raise BadProject(problems=problems)
     with disk_faults(out):
         out.mkdir(parents=True, exist_ok=True)
         for path, stored in targets.items():
-            shutil.copyfile(stored, path)
-            path.chmod(0o644)
+            copy_whole(stored, path)
     screen.result({"version": artifact.name, "files": [str(path) for path in targets]})
     if not json:
         for path in targets:
-            screen.console.print(Text.assemble(("✓ ", "green"), str(path)), soft_wrap=True)
+            screen.console.print(Text.assemble(("✓ ", "green"), clean(str(path))), soft_wrap=True)
 
 
 def targets_of(artifact: Artifact, out: Path) -> dict[Path, Path]:
@@ -250,13 +267,32 @@ class Columns:
         given = {"format": format_, "input": input_, "output": output, "label": label, "encoding": encoding, "delimiter": delimiter}
         self.given: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
 
-    def words(self) -> tuple[str, ...]:
-        """The options again, as words of a command line."""
-        return tuple(word for name, value in self.given.items() for word in (f"--{name}", str(value)))
-
     def source(self, file: str) -> Source:
         """The source that `file` is."""
         return Source(file=file, **self.given)
+
+
+def said(**options: Any) -> tuple[str, ...]:
+    """Options again, as words of a command line; what was left out is left out.
+
+    >>> said(drop=["near_leak", "misfit"], out_of_scope="oos", force=True, seed=None)
+    ('--drop', 'near_leak', '--drop', 'misfit', '--out-of-scope', 'oos', '--force')
+    """
+    words: list[str] = []
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is not None and value is not False:
+            words += [word for one in (value if isinstance(value, list) else [value]) for word in (option, str(one))]
+    return tuple(words)
+
+
+def of_checkup(checkup: Checkup, out_of_scope: str | None) -> dict[str, Any]:
+    """The options that an examination hangs on, as they were given: another command has to name them to act upon the same findings."""
+    usual = Checkup.model_fields
+    given = {name: getattr(checkup, name) for name in ("meaning", "base", "seed") if getattr(checkup, name) != usual[name].default}
+    return {"out_of_scope": out_of_scope, **given}
 
 
 def a_checkup(files: list[str], against: list[str] | None, columns: Columns, *, out_of_scope: str | None) -> Checkup:
@@ -286,7 +322,8 @@ def a_checkup(files: list[str], against: list[str] | None, columns: Columns, *, 
             out_of_scope=project.project.task.out_of_scope,
         )
     every = [*files, *(against or ())]
-    twice = sorted({file for file in every if every.count(file) > 1})
+    places = [realpath(file) for file in every]
+    twice = sorted({file for file, place in zip(every, places, strict=True) if places.count(place) > 1})
     if twice:
         raise BadProject(problems=[Problem("is named twice", file, fix="name it once") for file in twice])
     return Checkup(
@@ -302,7 +339,9 @@ def confirm_forget(machine: bool) -> None:
     if machine or not sys.stdin.isatty():
         raise BadProject("nobody can be asked here", where="tunesmith data fix --forget", fix="add --yes if you are sure")
     if not typer.confirm(
-        "The originals of redacted and dropped rows will be erased from the store and from all that was made of them. Go on?", err=True
+        "The originals of redacted and dropped rows will be erased from the store, with every version that still holds one of them, and from all that "
+        "was made of them; what was made of an erased version cannot be undone any more. Go on?",
+        err=True,
     ):
         raise typer.Exit(1)
 

@@ -24,20 +24,23 @@ MARKS: dict[Severity, tuple[str, str]] = {"block": ("decide", "red"), "mend": ("
 FARTHEST_SHOWN = 3
 
 
-def show_examination(console: Console, artifact: Artifact, found: Examination, named: str) -> None:
-    """Print the verdict and the findings, each on one line, and the next command; `named`: the files and options of this one."""
+def show_examination(console: Console, artifact: Artifact, found: Examination, named: str, report: str | None = None) -> None:
+    """Print the verdict and the findings, each on one line, and the next command; `named`: the files and options of this one; `report`: where it was
+    asked for."""
     words, style = VERDICTS[found.fitness]
     counts = ", ".join(f"{file}: {whole(n)} rows" for file, n in found.rows.items())
     console.print(Text.assemble((words, style), "  ", clean(counts)), soft_wrap=True)
     if found.fitness == "not_fit":
         for reason in found.reasons:
             console.print(clean(f"  {reason}", "red"), soft_wrap=True)
+    for file, how in found.taken.items():
+        console.print(clean(f"  {file}: {how}", "dim"), soft_wrap=True)
     if found.findings:
         console.print(table(found.findings, several=len(found.rows) > 1))
     for part, why in found.skipped.items():
         console.print(clean(f"not examined: {part}: {why}", "dim"), soft_wrap=True)
     console.print()
-    console.print(clean(f"report   {artifact.path / 'report.html'}"), soft_wrap=True)
+    console.print(clean(f"report   {report or artifact.path / 'report.html'}"), soft_wrap=True)
     for line in advice(found, named):
         console.print(clean(line), soft_wrap=True)
 
@@ -101,14 +104,21 @@ def show_mending(console: Console, artifact: Artifact, version: Version, result:
     console.print(clean(f"version  {artifact.name}, made of {result['parent']}; every change: {artifact.path / 'diff.jsonl'}"), soft_wrap=True)
     forgotten = result.get("forgotten")
     if forgotten:
-        console.print(
-            clean(
-                f"forgotten  {whole(forgotten['rows'])} rows; erased: {', '.join(forgotten['erased']) or 'nothing'}; delete them in your own files yourself"
-            ),
-            soft_wrap=True,
-        )
-    else:
+        show_forgotten(console, forgotten)
+    if not forgotten or not forgotten["rows"]:
         console.print(clean(f"undo     tunesmith data export {result['parent']} --out before", "dim"), soft_wrap=True)
+
+
+def show_forgotten(console: Console, forgotten: Mapping[str, Any]) -> None:
+    """Print what was erased, and which versions have lost their parent by it."""
+    if not forgotten["rows"]:
+        console.print(clean("forgotten  nothing: no row was redacted or dropped", "yellow"), soft_wrap=True)
+        return
+    erased = ", ".join(forgotten["erased"]) or "nothing"
+    console.print(clean(f"forgotten  {whole(forgotten['rows'])} rows; erased: {erased}; delete them in your own files yourself"), soft_wrap=True)
+    if forgotten["without_undo"]:
+        names = ", ".join(forgotten["without_undo"])
+        console.print(clean(f"  cannot be undone any more, since what they were made of is erased: {names}", "yellow"), soft_wrap=True)
 
 
 def show_given_up(console: Console, found: GaveUp) -> None:
@@ -122,3 +132,6 @@ def show_given_up(console: Console, found: GaveUp) -> None:
     for one in found.farthest[:FARTHEST_SHOWN]:
         console.print(clean(f"  far from all that is kept: {one.file} line {one.line}: {one_line(one.text, 100)}", "dim"), soft_wrap=True)
     console.print(clean(f"  {found.worth}", "dim"), soft_wrap=True)
+    if found.personal:
+        kinds = ", ".join(f"{kind} in {whole(n)} rows" for kind, n in found.personal.items())
+        console.print(clean(f"  personal data or secrets stay in what is kept: {kinds}; tunesmith data fix mends that", "red"), soft_wrap=True)

@@ -10,23 +10,36 @@ from tunesmith.spec.task import MetricName
 
 PLAIN_NUMBERS: frozenset[MetricName] = frozenset({"perplexity"})
 """Metrics that are not shares of 1."""
-TITLES: dict[str, str] = {
+TITLES: dict[MetricName, str] = {
     "exact_match": "exact match",
+    "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "out_of_scope_recall": "out-of-scope recall",
     "out_of_scope_precision": "out-of-scope precision",
     "false_refusal_rate": "false refusals",
     "token_f1": "token F1",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
     "rouge_l": "ROUGE-L",
     "chrf": "chrF",
     "bleu": "BLEU",
     "json_valid": "valid JSON",
+    "schema_valid": "JSON that fits the schema",
+    "field_f1": "field F1",
+    "unsupported_rate": "unsupported numbers or names",
+    "supported_share": "support by the source",
+    "execution_accuracy": "execution accuracy",
+    "query_runs": "queries that run",
+    "tests_passed": "tests passed",
+    "own_score": "own score",
+    "judge_score": "judge's score",
+    "perplexity": "perplexity",
 }
 
 
-def title(metric: str) -> str:
+def title(metric: MetricName) -> str:
     """A metric's name in words."""
-    return TITLES.get(metric, metric.replace("_", " "))
+    return TITLES[metric]
 
 
 def number(value: float, metric: str) -> str:

@@ -13,7 +13,6 @@ from tunesmith.cli.follow import open_store
 from tunesmith.cli.listing import listing
 from tunesmith.cli.options import Json
 from tunesmith.cli.screen import open_screen
-from tunesmith.errors import BadProject
 from tunesmith.store.access import SCOPES, Key, Keys, Limits
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Create, list and revoke keys of the server.")
@@ -45,10 +44,7 @@ def create(
     """Make a key. It is printed this once and stored nowhere."""
     screen = open_screen(json)
     limits = Limits(requests_per_minute, tokens_per_minute, body_bytes, own_only, personal_data_blocks, stored_bytes, active_jobs)
-    keys = Keys(open_store().database)
-    if any(key.name == name and key.revoked_at is None for key in keys.list()):
-        raise BadProject("there is a key with this name", where=name, fix="choose another name, or revoke the old key first: tunesmith keys revoke")
-    key, secret = keys.create(name, scope or SCOPES, limits)
+    key, secret = Keys(open_store().database).create(name, scope or SCOPES, limits)
     screen.result({"key": {**shown(key), "secret": secret}})
     if not json:
         print(secret)

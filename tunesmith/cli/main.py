@@ -34,6 +34,8 @@ COMMANDS: dict[str, Entry] = {
     "init": Entry("init", "Look at a data file and write the project file for it.", FIRST),
     "run": Entry("run", "The whole line: prepare, compare, fine-tune, judge, report.", FIRST),
     "report": Entry("report", "Show what a run found: on the screen, as JSON or as HTML.", FIRST),
+    "certificate": Entry("certificate", "Show a certificate: what was proved, and by which hashes.", FIRST),
+    "verify": Entry("verify", "Does a certificate hold? Hashes compared, all measured again.", FIRST),
     "chat": Entry("chat", "Talk to a model, tuned or not.", FIRST),
     "data": Entry("data", "Prepare, show, list and forget data.", STAGES),
     "train": Entry("train", "Fine-tune on a project's data, from its base or a checkpoint.", STAGES),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.text import Text
 
-from tunesmith.cli.check import Columns, Delimiter, Encoding, Format, Input, Label, Output
+from tunesmith.cli.check import Columns, Delimiter, Encoding, Format, Input, Label, Output, said
 from tunesmith.cli.examples import examples
 from tunesmith.cli.figures import whole
 from tunesmith.cli.follow import Order, carry_out, open_store
@@ -22,6 +23,24 @@ from tunesmith.spec.making_teacher import Estimate, LocalTeacher, OutsideWishes,
 from tunesmith.spec.noun import Noun
 from tunesmith.store.artifacts import Store
 
+COMMANDS = {"teacher": "questions", "threads": "conversations"}
+"""Kind of making → its command, where that is called otherwise."""
+OF_ROWS = ("outside", "paraphrases")
+UNSPOKEN = ("file", "kind", "kinds")
+SPOKEN = {
+    ("questions", "from_topics"): "topics",
+    ("corpus", "chunk_tokens"): "tokens",
+    ("corpus", "with_headings"): "headings",
+    ("threads", "agents"): "agent",
+    ("threads", "customers"): "customer",
+    ("threads", "bots"): "bot",
+    ("outside", "own_names"): "own-name",
+    ("outside", "not_topics"): "not-topic",
+    ("", "base_url"): "teacher-url",
+    ("", "model"): "teacher-model",
+    ("", "key_variable"): "teacher-key",
+}
+"""(Kind, field) → the option that sets it, where that is called otherwise."""
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make rows out of documents, logs and rows; each says where it comes from.")
 Documents = Annotated[list[str], typer.Argument(metavar="FILE...", help="PDF, DOCX, HTML, Markdown, reStructuredText or text; or folders of them.")]
 Rows = Annotated[list[str], typer.Argument(metavar="FILE...", help="Your rows: JSONL, JSON, CSV, TSV, Parquet.")]
@@ -227,7 +246,7 @@ def a_teacher(url: str | None, model: str | None, key: str | None, local: str | 
 
     Raises: BadProject where they contradict one another.
     """
-    given = {name: value for name, value in more.items() if value}
+    given = {name: value for name, value in more.items() if value is not None and value is not False}
     if local is not None:
         if url or model or key or given:
             raise BadProject("a model of this machine has no address, key or price", where="--teacher-local", fix="give --teacher-local alone")
@@ -242,13 +261,20 @@ def a_teacher(url: str | None, model: str | None, key: str | None, local: str | 
         return None
     if url is None or model is None:
         raise BadProject("a teacher has an address and a model", where="--teacher-url, --teacher-model", got=url or model or "", fix="give both")
+    if "budget" in given and not (given["budget"] and {"prompt_price", "answer_price"} <= given.keys()):
+        raise BadProject(
+            "a budget holds only where it is more than nothing and tokens have a price",
+            where="--budget",
+            got=f"{given['budget']:g}",
+            fix="give --prompt-price and --answer-price as well, or leave it out",
+        )
     return RemoteTeacher(base_url=url, model=model, key_variable=key, **given)
 
 
 def carry(order: MakeOrder, files: list[str], *, json: bool, detach: bool, yes: bool = True) -> None:
     """Have it made, and show what came of it."""
     screen, store = open_screen(json), open_store()
-    words = ("tunesmith", "data", "make", order.kind, *files)
+    words = ("tunesmith", "data", "make", COMMANDS.get(order.kind, order.kind), *files, *spoken(order, yes=yes))
     title = f"make {order.kind} of {', '.join(files)}"[:100]
     if order.teacher is not None:
         told = carry_out(
@@ -259,9 +285,34 @@ def carry(order: MakeOrder, files: list[str], *, json: bool, detach: bool, yes: 
             screen.result(told)
             screen.say(estimate.words())
             return
-        agree(screen, estimate, json=json, yes=yes)
+        agree(screen, estimate, json=json, yes=yes or is_free(order.teacher, estimate))
     result = carry_out(screen, store, Order("make", title, order.model_dump(mode="json"), words, detach=detach))
     show(screen, store, result)
+
+
+def spoken(order: MakeOrder, *, yes: bool) -> tuple[str, ...]:
+    """The options of an order again, as words of a command line."""
+    wishes = (order.questions, order.threads, order.corpus, order.taught, order.outside, order.paraphrases)
+    given: dict[str, Any] = {}
+    for one in (*wishes, order.teacher, *(order.sources[:1] if order.kind in OF_ROWS else ())):
+        for name, field in type(one).model_fields.items() if one is not None else ():
+            value = getattr(one, name)
+            if name not in UNSPOKEN and value != field.default:
+                name = SPOKEN.get((order.kind, name), SPOKEN.get(("", name), name))
+                given[f"no_{name}" if value is False else name] = True if value is False else list(value) if isinstance(value, tuple) else value
+    if isinstance(order.teacher, LocalTeacher):
+        given["teacher-local"] = given.pop("teacher-model")
+    rows = [source.file for source in order.sources] if order.kind == "teacher" else None
+    return said(
+        out=order.out, rows=rows, encoder=order.encoder, only_made=order.only_made, force=order.force, yes=yes and order.teacher is not None, **given
+    )
+
+
+def is_free(teacher: Teacher, estimate: Estimate) -> bool:
+    """True if asking the teacher costs nothing as far as can be known: it has that price, or none and stands on this machine."""
+    if estimate.cost is not None or isinstance(teacher, LocalTeacher):
+        return not estimate.cost
+    return urlsplit(teacher.base_url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def agree(screen: Screen, estimate: Estimate, *, json: bool, yes: bool) -> None:
@@ -270,7 +321,7 @@ def agree(screen: Screen, estimate: Estimate, *, json: bool, yes: bool) -> None:
     Raises: BadProject where nobody can be asked; Interrupted if the answer is no.
     """
     screen.say(estimate.words())
-    if yes or not estimate.cost:
+    if yes:
         return
     if json:
         raise BadProject("nobody can be asked here whether to spend it", where="--json", got=estimate.words(), fix="add --yes if you are sure")
@@ -297,7 +348,8 @@ def show(screen: Screen, store: Store, result: dict[str, Any]) -> None:
         console.print(clean(f"  {reason}", "dim"), soft_wrap=True)
     for one in making.first[:5]:
         console.print(clean(f"  {one.spot.words()}: {one.message}" + (f"; {one.fix}" if one.fix else ""), "dim"), soft_wrap=True)
-    console.print(clean(f"  what was left out stands in {artifact.path / 'skipped.jsonl'}", "dim"), soft_wrap=True)
+    if making.problems or making.passed_over or making.left:
+        console.print(clean(f"  what was left out stands in {artifact.path / 'skipped.jsonl'}", "dim"), soft_wrap=True)
 
 
 def dumped(noun: Noun) -> dict[str, Any]:

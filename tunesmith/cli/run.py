@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json as parser
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from tunesmith.cli.examples import examples
 from tunesmith.cli.findings import read_finding
@@ -13,13 +16,23 @@ from tunesmith.cli.options import Detach, Json, NoWait, ProjectPath, Sets
 from tunesmith.cli.project_file import read_project
 from tunesmith.cli.screen import open_screen
 from tunesmith.cli.verdict import show_verdict
+from tunesmith.errors import BadProject
+from tunesmith.spec.plan import Plan, overrides_of
 
 app = typer.Typer(add_completion=False)
+Budget = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="WISH", help='Time for everything (20m, 1h30m), or a target ("at least 90 % macro_f1, at most 200 ms").'),
+]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", metavar="FILE", help="Carry out the plan in this certificate or plan (JSON) as it stands, to replay a run.")
+]
 
 
 @app.command(
     epilog=examples(
         ("tunesmith run project.toml", "the whole line; finished steps are taken from the store"),
+        ("tunesmith run project.toml --budget 20m", "with a plan that fits into the time"),
         ("tunesmith run project.toml --set train.budget.epochs=1", "with one value changed"),
         ("tunesmith run project.toml --json > result.json", "for machines"),
         more=("Ctrl-C stops after the step that runs and saves; the same command goes on from there. Ctrl-C twice kills it.",),
@@ -28,20 +41,40 @@ app = typer.Typer(add_completion=False)
 def run(
     project: ProjectPath,
     sets: Sets = None,
+    budget: Budget = None,
+    plan: PlanFile = None,
     no_wait: NoWait = False,
     name: Annotated[str | None, typer.Option("--name", help="Register the tuned model under this name instead of the project's.")] = None,
     detach: Detach = False,
     json: Json = False,
 ) -> None:
-    """Prepare the data, measure the untuned rivals, fine-tune, judge on the locked test split, and report."""
+    """Plan, prepare the data, measure the untuned rivals, fine-tune, judge on the locked test split, and report."""
     screen = open_screen(json)
-    file = read_project(project, sets)
+    file = read_project(project, [*(sets or ()), *(overrides_of(budget) if budget is not None else ())])
     store = open_store()
-    payload = file.payload() | ({"name": name} if name else {})
-    words = ("tunesmith", "run", *file.arguments(), *(("--name", name) if name else ()))
+    payload: dict[str, Any] = file.payload() | ({"name": name} if name else {}) | ({"plan": read_plan(plan)} if plan else {})
+    words = ("tunesmith", "run", *file.arguments(), *(("--plan", str(plan)) if plan else ()), *(("--name", name) if name else ()))
     result = carry_out(screen, store, Order("run", f"run {file.project.name}", payload, words, detach), wait=not no_wait)
     finding = read_finding(store, str(result["line"]))
     if json:
         screen.result({"line": result["line"], **finding.to_json()})
     else:
         show_verdict(screen.console, finding)
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """The plan in a file: a certificate's, or a plan by itself.
+
+    Raises: BadProject if there is none.
+    """
+    try:
+        found: Any = parser.loads(path.read_text(encoding="utf-8"))
+        for key in ("proof", "plan", "frozen"):  # a certificate holds it deep inside
+            found = found[key] if isinstance(found, dict) and key in found else found
+        return Plan.model_validate(found).model_dump(mode="json")
+    except OSError as error:
+        raise BadProject(f"cannot be read: {error.strerror}", where=str(path), fix="give another file for --plan") from None
+    except (ValueError, ValidationError) as error:
+        first = str(error).partition("\n")[0]
+        fix = "write one: tunesmith certificate latest --write FILE"
+        raise BadProject("holds no plan", where=str(path), got=first[:120], expected="a certificate, or a plan, as JSON", fix=fix) from None

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from tunesmith.cli.check import Columns, Delimiter, Encoding, Files, Format, Input, Label, Output, Seed, a_checkup
-from tunesmith.cli.check_screen import show_mending
+from tunesmith.cli.check import Columns, Delimiter, Encoding, Files, Format, Input, Label, Output, Seed, a_checkup, make_version, said
 from tunesmith.cli.examples import examples
-from tunesmith.cli.follow import Order, carry_out, open_store
+from tunesmith.cli.follow import Order
 from tunesmith.cli.options import Detach, Json
 from tunesmith.cli.screen import open_screen
 from tunesmith.spec.checkup import Mending
-from tunesmith.spec.mending import Version
 
 
 def select(
@@ -33,7 +31,7 @@ def select(
     out: Annotated[
         str | None, typer.Option("--out", metavar="FOLDER", help="Where the files go; left out: beside each file, as NAME.selected.SUFFIX.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files there that are no version of these data.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over files there that another selection made, or somebody else.")] = False,
     detach: Detach = False,
     json: Json = False,
 ) -> None:
@@ -41,15 +39,9 @@ def select(
     screen = open_screen(json)
     columns = Columns(format, input, output, label, encoding, delimiter)
     checkup = a_checkup(files, None, columns, out_of_scope=None).model_copy(update={"against": (), "meaning": "on", "base": base, "seed": seed})
-    order = Mending(checkup=checkup, select=rows, out=out, force=force)
-    store = open_store()
-    words = ("tunesmith", "data", "select", *files, "--rows", str(rows), *(("--base", base) if base else ()), *columns.words())
-    result = carry_out(screen, store, Order("mend", f"select {rows} rows of {', '.join(files)}", order.model_dump(mode="json"), words, detach))
-    artifact = store.get(str(result["version"]), "version")
-    version = artifact.load(Version)
-    screen.result({**result, "path": str(artifact.path), "manifest": version.model_dump(mode="json")})
-    if not json:
-        show_mending(screen.console, artifact, version, result)
+    mending = Mending(checkup=checkup, select=rows, out=out, force=force)
+    words = ("tunesmith", "data", "select", *files, *said(rows=rows, base=base, **columns.given, seed=seed or None, out=out, force=force))
+    make_version(screen, Order("mend", f"select {rows} rows of {', '.join(files)}", mending.model_dump(mode="json"), words, detach))
 
 
 def register(app: typer.Typer) -> None:

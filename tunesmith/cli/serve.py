@@ -36,6 +36,9 @@ def serve(
     allow_private_webhooks: Annotated[
         bool, typer.Option("--allow-private-webhooks", help="Webhooks may lead into a private network, and be plain HTTP.")
     ] = False,
+    decline: Annotated[
+        bool, typer.Option("--decline", help="Candidates decline below the threshold that their report proposed. Requests can say otherwise.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Serve OpenAI's API: files, fine-tuning, models, chat. Two more processes train and answer; none can take the others down."""
@@ -50,6 +53,7 @@ def serve(
     arguments += [part for pair in alias or [] for part in ("--alias", pair)]
     arguments += [part for url in webhook or [] for part in ("--webhook", url)]
     arguments += ["--allow-private-webhooks"] if allow_private_webhooks else []
+    arguments += ["--decline"] if decline else []
     arguments += ["--json"] if json else []
     # This process becomes the server: it has nothing left to do, and signals reach the one that they are meant for.
     os.execv(CONSOLE[0], [*CONSOLE, *arguments])

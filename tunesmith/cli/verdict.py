@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tunesmith.cli.figures import chance, difference, interval, number, title, whole
+from tunesmith.cli.figures import chance, difference, interval, number, seconds, title, whole
 from tunesmith.cli.screen import clean, hanging, one_line
 from tunesmith.spec.report import Comparison, Metric
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
@@ -32,7 +32,7 @@ class Finding:
     report: LineReport
     measured: Measured
     questions: tuple[dict[str, Any], ...]
-    """`question`, `answer` and `confidence` of the finished model's answers; empty if none were asked."""
+    """`question`, `answer` and `confidence` of the answers of whoever leads; empty if none were asked."""
     page: Path | None
     """The HTML report."""
 
@@ -53,6 +53,8 @@ def show_verdict(console: Console, finding: Finding) -> None:
     console.print(finalists(finding, console.width))
     for comparison in report.verdict.comparisons:
         console.print(hanging(compared(comparison), 2, width))
+    if costs := cost_words(finding):
+        console.print(hanging(Text.assemble("· ", clean(costs)), 2, width))
     console.print(goal(report))
     if finding.questions:
         console.print()
@@ -149,6 +151,30 @@ def plural_rows(metric: Metric) -> str:
     return f"{whole(metric.n)} row{'' if metric.n == 1 else 's'}{inside}"
 
 
+def cost_words(finding: Finding) -> str:
+    """What the candidate to serve costs, in tokens, in money where tokens have a price, and by the clock; empty where that is not known."""
+    verdict = finding.report.verdict
+    name = verdict.recommended or verdict.winner
+    bill = next((one for one in verdict.bills if one.candidate == name), None)
+    pace = next((one for one in finding.measured.paces if one.candidate == name), None)
+    if bill is None:
+        return ""
+    money = verdict.known.prices.currency
+    said = [f"{bill.candidate} costs {bill.prompt_tokens + bill.answer_tokens:.0f} tokens an answer ({bill.computed_tokens:.0f} computed)"]
+    if bill.per_1000_answers is not None:
+        said.append(f"{money}{bill.per_1000_answers:.2f} for 1,000 answers")
+    if pace is not None:
+        said.append(f"{1000 * pace.latency_s:.0f} ms each in a batch")
+    if bill.training_tokens:
+        took = f" in {seconds(pace.training_s)}" if pace is not None and pace.training_s else ""
+        said.append(f"{whole(bill.training_tokens)} tokens of training{took}")
+    if bill.break_even is not None:
+        said.append(f"pays for itself after {whole(bill.break_even)} answers instead of {bill.instead_of}")
+    elif pace is not None and pace.break_even is not None:
+        said.append(f"wins its training's time back after {whole(pace.break_even)} answers instead of {pace.instead_of}")
+    return ", ".join(said)
+
+
 def goal(report: LineReport) -> Text:
     """Whether the goal was reached."""
     wanted, metric = report.goal.at_least, report.verdict.metric
@@ -165,7 +191,7 @@ def goal(report: LineReport) -> Text:
 
 
 def answers(questions: Sequence[dict[str, Any]], width: int) -> Table:
-    """What the finished model said to the project's questions."""
+    """What was said to the project's questions."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for entry in questions:
         sure = entry.get("confidence")

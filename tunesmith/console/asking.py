@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from fastapi import Request
@@ -22,6 +22,8 @@ from tunesmith.console.names import Target, resolve
 from tunesmith.console.state import Console
 from tunesmith.errors import TunesmithError
 from tunesmith.spec.noun import digest
+from tunesmith.spec.wire import Body
+from tunesmith.spec.wire_chat import Extensions
 
 DEADLINE_S = 600.0
 """As long as OpenAI's clients wait for an answer; nobody reads a later one."""
@@ -41,6 +43,8 @@ FITTING: dict[Route, frozenset[str]] = {
 }
 READ: dict[Route, str] = {"chat/completions": "messages", "completions": "prompt", "embeddings": "input", "responses": "input"}
 """The parameter that holds what the model reads."""
+DRAWN = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "max_output_tokens")
+"""Parameters without effect where a question has one answer."""
 INSTEAD: dict[str, Route] = {"embed": "embeddings", "chat": "chat/completions", "text": "completions"}
 T = TypeVar("T")
 
@@ -60,7 +64,23 @@ class Asked:
     @property
     def engine_target(self) -> dict[str, str | None]:
         """The model, for the engine."""
-        return {"base": self.target.base, "checkpoint": self.target.checkpoint}
+        candidate = {} if self.target.candidate is None else {"candidate": self.target.candidate}
+        return {"base": self.target.base, "checkpoint": self.target.checkpoint} | candidate
+
+    def declines(self, own: Extensions | None) -> bool:
+        """Whether the candidate's threshold is to be applied: where the request says so, or the server, and the candidate has one."""
+        elected = self.target.elected
+        if own is not None and own.decline is not None:
+            return own.decline
+        return self.console.configuration.decline and elected is not None and elected.threshold is not None
+
+    def marked(self, body: Body, systems: Sequence[str]) -> Asked:
+        """The same, naming as ignored what changes nothing: how to draw where nothing is drawn, and `systems`, the system messages, where none is read."""
+        elected = self.target.elected
+        if elected is None:
+            return self
+        drawn = [name for name in DRAWN if getattr(body, name, None) is not None] if elected.is_fixed else []
+        return replace(self, ignored=(*self.ignored, *drawn, *(() if elected.reads_all else systems)))
 
     def request(self, op: str, deadline_s: float | None = DEADLINE_S) -> dict[str, Any]:
         """The beginning of a request to the engine."""
@@ -96,15 +116,18 @@ async def asked(console: Console, caller: Caller, name: str, route: Route, ignor
     if use not in FITTING[route]:
         message = f"The model `{found.target.name}` is not supported in the v1/{route} endpoint. Did you mean to use v1/{INSTEAD[use]}?"
         raise ApiError(404, message, param="model", code="model_not_supported")
+    if route == "completions" and found.target.elected is not None:
+        message = f"The model `{found.target.name}` answers questions; it continues no text. Did you mean to use v1/chat/completions?"
+        raise ApiError(404, message, param="model", code="model_not_supported")
     found.admit()
     return found
 
 
 def _found(console: Console, caller: Caller, name: str, route: Route, ignored: tuple[str, ...]) -> Asked:
     target = resolve(console, name, caller)
-    base = local(console.store.models, target.base)
-    fingerprint = digest({"base": base.digest, "checkpoint": target.checkpoint})[:10]
-    return Asked(console, caller, target, f"fp_{fingerprint}", About(target.name, base.context, READ[route]), ignored)
+    base = local(console.store.models, target.base) if target.base else None
+    made_of = {"base": base.digest if base else None, "checkpoint": target.checkpoint} | ({"candidate": target.candidate} if target.candidate else {})
+    return Asked(console, caller, target, f"fp_{digest(made_of)[:10]}", About(target.name, base.context if base else None, READ[route]), ignored)
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T:

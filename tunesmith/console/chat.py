@@ -23,14 +23,15 @@ async def create(console: Console, caller: Caller, parsed: Parsed[ChatRequest], 
     Raises: ApiError.
     """
     chat = parsed.body
-    one = await asked(console, caller, chat.model, "chat/completions", parsed.ignored)
+    systems = [f"messages[{i}]" for i, message in enumerate(chat.messages) if message.role in ("system", "developer")]
+    one = (await asked(console, caller, chat.model, "chat/completions", parsed.ignored)).marked(chat, systems)
     lines = await ask(console.engine_socket, engine_request(chat, one), one.about)
     try:
         start = (await lines.first())["start"]
         account = Account(one, start["prompt_tokens"])
         head = heading(one)
         if chat.stream:
-            stream = ChatStream(chat, head, keep=lambda body: keep_completion(one, body, chat, engine_messages(chat.messages), request_id))
+            stream = ChatStream(chat, head, start, keep=lambda body: keep_completion(one, body, chat, engine_messages(chat.messages), request_id))
             return EventStream(stream.frames(account.follow(lines)), lines, one.headers(start))
         whole = await gather(start, account.follow(lines), chat.n or 1)
     except BaseException:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tunesmith.console.asking import Asked
-from tunesmith.console.engine_client import Choice, Gathered, Line
+from tunesmith.console.engine_client import Choice, Gathered, Line, as_extension, sources
 from tunesmith.console.ids import new_id
 from tunesmith.spec.wire_chat import ChatRequest
 
@@ -30,10 +30,12 @@ def completion(chat: ChatRequest, head: Mapping[str, Any], whole: Gathered) -> d
             "message": message_of(choice, chat.functions is not None),
             "logprobs": token_logprobs(choice.logprobs) if chat.logprobs else None,
             "finish_reason": finish_reason(choice.reason, chat.functions is not None),
+            **as_extension(choice.own),
         }
         for choice in whole.choices
     ]
-    return {**head, "object": "chat.completion", "choices": choices, "usage": usage_of(whole.usage), "service_tier": "default"}
+    found = {**head, "object": "chat.completion", "choices": choices, "usage": usage_of(whole.usage), "service_tier": "default"}
+    return found | as_extension(sources(whole.start))
 
 
 def message_of(choice: Choice, is_old: bool) -> dict[str, Any]:

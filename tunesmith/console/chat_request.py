@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 from tunesmith.console.asking import DEADLINE_S, STREAM_DEADLINE_S, Asked
+from tunesmith.spec.elected import Elected
 from tunesmith.spec.wire_chat import AllowedTools, ChatMessage, ChatRequest, Extensions, Function, Named, NamedTool, ResponseFormat
 from tunesmith.spec.wire_completion import CompletionRequest
+from tunesmith.spec.wire_responses import ResponseRequest
 
 
 def engine_request(chat: ChatRequest, one: Asked) -> dict[str, Any]:
@@ -20,21 +22,22 @@ def engine_request(chat: ChatRequest, one: Asked) -> dict[str, Any]:
         "tools": tools,
         "tool_choice": choice,
         "parallel_tool_calls": chat.functions is None and chat.parallel_tool_calls is not False,
-        "sampling": chat_sampling(chat),
+        "sampling": chat_sampling(chat, one.target.elected),
     }
-    return request | engine_extensions(chat.tunesmith)
+    return request | engine_extensions(chat.tunesmith, one)
 
 
-def engine_extensions(own: Extensions | None) -> dict[str, Any]:
-    """What `tunesmith` in `extra_body` adds."""
+def engine_extensions(own: Extensions | None, one: Asked) -> dict[str, Any]:
+    """What `tunesmith` in `extra_body` adds, and the server's own settings where it says nothing."""
+    found: dict[str, Any] = {"decline": True} if one.declines(own) else {}
     if own is None:
-        return {}
-    return ({"choices": list(own.choices)} if own.choices is not None else {}) | ({"no_prompt": True} if own.no_prompt else {})
+        return found
+    return found | ({"choices": list(own.choices)} if own.choices is not None else {}) | ({"no_prompt": True} if own.no_prompt else {})
 
 
-def chat_sampling(chat: ChatRequest) -> dict[str, Any]:
+def chat_sampling(chat: ChatRequest, elected: Elected | None = None) -> dict[str, Any]:
     """How tokens are chosen."""
-    return common_sampling(chat) | {
+    return common_sampling(chat, elected) | {
         "max_tokens": chat.max_completion_tokens if chat.max_completion_tokens is not None else chat.max_tokens,
         "logprobs": bool(chat.logprobs),
         "top_logprobs": chat.top_logprobs or 0,
@@ -42,11 +45,19 @@ def chat_sampling(chat: ChatRequest) -> dict[str, Any]:
     }
 
 
-def common_sampling(asked: ChatRequest | CompletionRequest) -> dict[str, Any]:
-    """The settings that chats and completions have in common, with the API's defaults."""
+def drawing(asked: ChatRequest | CompletionRequest | ResponseRequest, elected: Elected | None) -> dict[str, Any]:
+    """How tokens are drawn: with the API's defaults, but a candidate that won answers as it was measured."""
+    temperature, top_p = (1.0, 1.0) if elected is None else (elected.decoding.temperature, elected.decoding.top_p)
     return {
-        "temperature": 1.0 if asked.temperature is None else asked.temperature,
-        "top_p": 1.0 if asked.top_p is None else asked.top_p,
+        "temperature": temperature if asked.temperature is None else asked.temperature,
+        "top_p": top_p if asked.top_p is None else asked.top_p,
+    }
+
+
+def common_sampling(asked: ChatRequest | CompletionRequest, elected: Elected | None = None) -> dict[str, Any]:
+    """The settings that chats and completions have in common, with their defaults."""
+    return {
+        **drawing(asked, elected),
         "n": asked.n or 1,
         "stop": stops(asked.stop),
         "seed": asked.seed,

@@ -11,7 +11,7 @@ from typing import Any
 
 from tunesmith.console.asking import frame_of, told, with_pings
 from tunesmith.console.chat_reply import completion, finish_reason, token_logprobs, usage_of
-from tunesmith.console.engine_client import Choice, Gathered, Line
+from tunesmith.console.engine_client import Choice, Gathered, Line, as_extension, sources
 from tunesmith.console.failures import ApiError
 from tunesmith.spec.wire_chat import ChatRequest, StreamOptions
 
@@ -24,10 +24,11 @@ Keep = Callable[[dict[str, Any]], Awaitable[None]]
 class ChatStream:
     """The chunks of one request."""
 
-    def __init__(self, chat: ChatRequest, head: Mapping[str, Any], keep: Keep) -> None:
+    def __init__(self, chat: ChatRequest, head: Mapping[str, Any], start: Line, keep: Keep) -> None:
         options = chat.stream_options or StreamOptions()
         self.chat = chat
         self.head = head
+        self.start = start
         self.keep = keep
         self.is_old = chat.functions is not None
         self.has_usage = bool(options.include_usage)
@@ -43,7 +44,8 @@ class ChatStream:
         usage: dict[str, int] = {}
         try:
             for choice in self.choices:
-                yield self._chunk(choice.index, {"role": "assistant", "content": "", "refusal": None})
+                own = as_extension(sources(self.start)) if choice.index == 0 else {}
+                yield self._chunk(choice.index, {"role": "assistant", "content": "", "refusal": None}, own=own)
             async for line in lines:
                 for frame in self._of_line(line):
                     yield frame
@@ -52,7 +54,7 @@ class ChatStream:
         finally:
             await lines.aclose()
         if self.chat.store:
-            await self.keep(completion(self.chat, self.head, Gathered({}, self.choices, usage)))
+            await self.keep(completion(self.chat, self.head, Gathered(self.start, self.choices, usage)))
         if self.has_usage:
             yield frame_of({**self._common(), "choices": [], "usage": usage_of(usage)})
         yield DONE
@@ -64,8 +66,8 @@ class ChatStream:
             return self._calls(called["index"], called["calls"])
         if finish := line.get("finish"):
             choice = self.choices[finish["index"]]
-            choice.reason = finish["reason"]
-            return [self._chunk(choice.index, {}, finish=finish_reason(choice.reason, self.is_old))]
+            choice.finish(finish)
+            return [self._chunk(choice.index, {}, finish=finish_reason(choice.reason, self.is_old), own=as_extension(choice.own))]
         return []
 
     def _piece(self, delta: Line) -> list[str]:
@@ -93,8 +95,12 @@ class ChatStream:
     def _common(self) -> dict[str, Any]:
         return {**self.head, "object": "chat.completion.chunk", "service_tier": "default"}
 
-    def _chunk(self, index: int, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None, finish: str | None = None) -> str:
-        chunk = self._common() | {"choices": [{"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]}
+    def _chunk(self, index: int, delta: Line, *, logprobs: Line | None = None, finish: str | None = None, own: Line | None = None) -> str:
+        """One event. `own` stands in the choice where that ends, else in the chunk."""
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        if finish is not None:
+            choice |= own or {}
+        chunk = self._common() | {"choices": [choice]} | ((own or {}) if finish is None else {})
         if self.has_usage:
             chunk["usage"] = None
         if self.is_padded:

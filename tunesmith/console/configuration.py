@@ -17,7 +17,7 @@ class Configuration:
     hosts: tuple[str, ...] = LOOPBACK
     """Names by which it may be called (the `Host` header without its port)."""
     aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """A name that scripts use → the base model on this machine that is meant."""
+    """A name that scripts use → the base model on this machine, or the name that `tunesmith run` registered, that is meant."""
     organization: str = "org-tunesmith"
     """Owner of everything in this store, as clients see it."""
     requests_per_minute: int = 60_000
@@ -41,5 +41,7 @@ class Configuration:
     """URLs that are told when a job ends."""
     private_webhooks: bool = False
     """They may lead into a private network, and be plain HTTP."""
+    decline: bool = False
+    """Candidates with a threshold decline below it, unless a request says otherwise."""
     preset_key: str | None = None
     """A key that is valid from the start."""

@@ -21,7 +21,7 @@ LOG = structlog.get_logger("tunesmith.console")
 HEAD_S = 30.0
 """The head of a request, and what is left of a body after its answer, may take so long."""
 LINGER_S = 5.0
-"""Whoever was refused may go on talking for so long."""
+"""Whoever was refused, here or by a route that does not want the rest of a body (`gate.py`), may go on talking for so long."""
 TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 

@@ -30,7 +30,13 @@ RESTART_S = 2
 """What a client is told to wait while the engine starts."""
 BUSY_S = 1
 NUMBER = re.compile(r"\d[\d,_]*")
-RENAMED = {"prompts": "prompt", "inputs": "input", "choices": "tunesmith.choices", "no_prompt": "tunesmith.no_prompt"}
+RENAMED = {
+    "prompts": "prompt",
+    "inputs": "input",
+    "choices": "tunesmith.choices",
+    "no_prompt": "tunesmith.no_prompt",
+    "decline": "tunesmith.decline",
+}
 """Fields of the engine's requests → those of the API."""
 INNER = frozenset({"engine", "memory", "request"})
 """Places that are no parameters."""
@@ -225,6 +231,23 @@ class Choice:
     logprobs: list[Line] = field(default_factory=list)
     calls: list[Line] = field(default_factory=list)
     reason: str = "stop"
+    own: Line = field(default_factory=dict)
+    """What only this server tells of an answer: `confidence`, and whether it was `declined`."""
+
+    def finish(self, told: Line) -> None:
+        """Take what is told at its end."""
+        self.reason = told["reason"]
+        self.own = {name: told[name] for name in ("confidence", "declined") if name in told}
+
+
+def sources(start: Line) -> Line:
+    """What stood before the question, where something was looked up."""
+    return {"sources": start["sources"]} if "sources" in start else {}
+
+
+def as_extension(own: Line) -> Line:
+    """What only this server tells, as a field of a reply; nothing where there is nothing to tell."""
+    return {"tunesmith": own} if own else {}
 
 
 @dataclass
@@ -247,7 +270,7 @@ async def gather(start: Line, lines: AsyncIterator[Line], count: int) -> Gathere
         elif called := line.get("tool_calls"):
             whole.choices[called["index"]].calls += called["calls"]
         elif finish := line.get("finish"):
-            whole.choices[finish["index"]].reason = finish["reason"]
+            whole.choices[finish["index"]].finish(finish)
         elif end := line.get("end"):
             whole.usage = dict(end["usage"])
     for choice, said in zip(whole.choices, pieces, strict=True):

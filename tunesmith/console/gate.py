@@ -23,6 +23,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tunesmith.console.access import NO_KEY, Caller, caller_of, wrong_key
+from tunesmith.console.connection import LINGER_S
 from tunesmith.console.failures import ApiError, bug, from_framework, from_ours, reply, too_large
 from tunesmith.console.ids import new_id
 from tunesmith.console.state import Console
@@ -33,8 +34,8 @@ VERSION = "2020-10-01"
 SLASHES = re.compile(r"/{2,}")
 STREAMED = re.compile(r"POST /v1/(files|uploads/[^/]+/parts)")
 """Requests whose body goes to the disk as it comes: their own limits hold there."""
-LINGER_S, LINGER_BYTES = 5.0, 32 << 20
-"""What is left of a body that nobody wants is listened to so long: a connection that is closed before breaks down, and takes the answer with it."""
+LINGER_BYTES = 32 << 20
+"""What is left of a body that nobody wants is listened to so far: a connection that is closed before breaks down, and takes the answer with it."""
 GONE = "the client went away"
 FORM_BYTES = 1 << 20
 """What the fields and borders of a form may add to its file."""

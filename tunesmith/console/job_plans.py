@@ -87,7 +87,7 @@ def _copy(source: Path, target: Path) -> None:
 def _start(console: Console, caller: Caller, name: str) -> Target:
     """Where training starts. Raises: ApiError 400 `model_not_available`, naming the bases of this server."""
     target = find(console, name, caller)
-    if target is not None and target.use != "embed":
+    if target is not None and target.is_trainable:
         return target
     there = ", ".join(model.id for model in bases(console) if model.use != "embed") or "none"
     message = (

@@ -6,6 +6,7 @@ Only the beginning of a large file is read here, so that an upload is answered q
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from tunesmith.console.failures import ApiError
@@ -27,8 +28,8 @@ def check(path: Path) -> None:
             line = raw.removeprefix(BOM) if number == 1 else raw
             if len(raw) > LOOKED_AT_BYTES and line.lstrip().startswith(b"{"):  # too long to look at, and it begins well
                 return
-            if line.strip() and not _is_object(line):
-                raise _refused(number, line)
+            if line.strip() and (refused := _refused(number, line)):
+                raise refused
             has_any = has_any or bool(line.strip())
             seen += len(raw)
             if seen > LOOKED_AT_BYTES:
@@ -37,19 +38,16 @@ def check(path: Path) -> None:
         raise ApiError(400, "File is empty.", param="file")
 
 
-def _is_object(line: bytes) -> bool:
+def _refused(number: int, line: bytes) -> ApiError | None:
+    """Why a line is refused; None for a JSON object."""
     try:
-        return isinstance(json.loads(line.decode("utf-8")), dict)
-    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        return False
-
-
-def _refused(number: int, line: bytes) -> ApiError:
-    try:
-        line.decode("utf-8")
+        text = line.decode("utf-8")
     except UnicodeDecodeError as fault:
         return ApiError(
             400, f"{EXPECTED} Line {number} is not in UTF-8 (byte {fault.start + 1}): save the file in UTF-8 and upload it again.", param="file"
         )
-    start = line.decode("utf-8", "replace").strip()[:HINT_CHARACTERS]
+    with suppress(ValueError, RecursionError):  # a JSONDecodeError is a ValueError
+        if isinstance(json.loads(text), dict):
+            return None
+    start = text.strip()[:HINT_CHARACTERS]
     return ApiError(400, f'{EXPECTED} Line {number} is not a dictionary (HINT: line starts with: "{start}...").', param="file")

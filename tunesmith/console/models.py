@@ -10,7 +10,7 @@ from starlette.responses import Response
 from tunesmith.catalogue.folder import MANIFEST
 from tunesmith.console.access import Asker, Caller, Trainer
 from tunesmith.console.failures import ApiError, Reply
-from tunesmith.console.names import bases, find, may_use, unknown
+from tunesmith.console.names import bases, find, may_use, registered, unknown
 from tunesmith.console.state import Console
 from tunesmith.errors import NotFound
 from tunesmith.spec.openai import Deleted, Listing, ModelObject
@@ -22,7 +22,7 @@ OURS = "tunesmith"
 
 @router.get("", response_model=Listing[ModelObject])
 def list_(request: Request, caller: Asker) -> Response:
-    """Everything that can be asked: bases, fine-tuned models and their checkpoints, models that `tunesmith run` registered."""
+    """Everything that can be asked: bases, fine-tuned models and their checkpoints, models and candidates that `tunesmith run` registered."""
     console: Console = request.app.state.console
     tuned = console.objects.page("model", where=lambda one: may_use(console, one, caller)).items
     every = [*_bases(console), *(_tuned(console, one) for one in tuned), *_registered(console, caller)]
@@ -71,8 +71,4 @@ def _tuned(console: Console, stored: Stored) -> ModelObject:
 
 
 def _registered(console: Console, caller: Caller) -> list[ModelObject]:
-    if caller.limits.own_only:
-        return []
-    checkpoints = {artifact.name for artifact in console.store.artifacts("checkpoint")}
-    newest = [versions[-1] for versions in console.store.registered().values()]
-    return [ModelObject(id=one.model, created=int(one.at), owned_by=OURS) for one in newest if one.artifact in checkpoints]
+    return [ModelObject(id=one.model, created=int(one.at), owned_by=OURS) for one in registered(console, caller)]

@@ -2,24 +2,28 @@
 
 In this order: a base model on this machine, by its id or its name on the hub; a fine-tuned model or one of its checkpoints (`ft:…`); a name
 that `tunesmith run` registered; an alias of the configuration, so that a script that says `gpt-4o-mini-2024-07-18` runs as it is. What is
-there goes before an alias: nothing that exists can be hidden by one.
+there goes before an alias: nothing that exists can be hidden by one. What was registered is a tuned model, or a candidate that won: a model
+with a prompt, a reader of what an index finds, a classifier, a constant, or a model elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tunesmith.catalogue.folder import MANIFEST
 from tunesmith.catalogue.manifest import read_manifest
-from tunesmith.catalogue.read import entries, installed
+from tunesmith.catalogue.read import entries, installed, local
 from tunesmith.console.access import Caller
 from tunesmith.console.failures import ApiError
 from tunesmith.console.ids import SAFE_MODEL
 from tunesmith.console.state import Console
 from tunesmith.errors import NotFound
+from tunesmith.spec.candidate import Prompted, Remote, Tuned
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.elected import Elected
 from tunesmith.spec.model import LocalModel
+from tunesmith.store.artifacts import Artifact, Version
 from tunesmith.store.objects import Stored
 
 NOTE_HEADER = "x-tunesmith-note"
@@ -32,7 +36,7 @@ class Target:
     """One model that can answer or be trained further."""
 
     base: str
-    """Id of the base model in the store."""
+    """Id of the base model in the store; empty for a candidate that no model of this machine writes for."""
     checkpoint: str | None
     """Name of the checkpoint artifact on it; None: the base itself."""
     name: str
@@ -41,6 +45,15 @@ class Target:
     """What the client should know about this choice; goes into the header `x-tunesmith-note`."""
     use: Literal["chat", "text", "embed"] = "chat"
     """What the base was made for."""
+    candidate: str | None = None
+    """Name of the artifact of a candidate that won; None: the model itself is meant."""
+    elected: Elected | None = None
+    """What that candidate is."""
+
+    @property
+    def is_trainable(self) -> bool:
+        """Whether training can go on from it."""
+        return self.use != "embed" and (self.elected is None or isinstance(self.elected.candidate, Tuned))
 
     def headers(self) -> dict[str, str]:
         """The note as a header, where there is one. Headers are ASCII, an alias need not be."""
@@ -67,7 +80,7 @@ def find(console: Console, name: str, caller: Caller | None = None) -> Target | 
     real = _base(console, meant) or _tuned(console, meant, caller) or _registered(console, meant, caller)
     if real is None:
         return None
-    return Target(real.base, real.checkpoint, real.name, f"{name} stands for {real.name} on this server", real.use)
+    return replace(real, note="; ".join([f"{name} stands for {real.name} on this server", *([real.note] if real.note else [])]))
 
 
 def bases(console: Console) -> list[LocalModel]:
@@ -87,8 +100,16 @@ def unknown(console: Console, name: str, caller: Caller | None = None) -> ApiErr
 def listed(console: Console, caller: Caller | None = None) -> str:
     """The names that would have been understood, in a sentence."""
     tuned = [stored.id for stored in console.objects.page("model", limit=NAMED, where=lambda stored: may_use(console, stored, caller)).items]
-    names = [*(model.id for model in bases(console)), *console.configuration.aliases, *tuned]
+    names = [*(model.id for model in bases(console)), *console.configuration.aliases, *tuned, *(one.model for one in registered(console, caller))]
     return ", ".join(names[:NAMED]) + (" …" if len(names) > NAMED else "") if names else "none yet"
+
+
+def registered(console: Console, caller: Caller | None = None) -> list[Version]:
+    """The newest version of each name that `tunesmith run` registered and that can be asked; none for a key that is confined to its own things."""
+    if caller is not None and caller.limits.own_only:
+        return []
+    askable = {artifact.name for kind in ("checkpoint", "candidate") for artifact in console.store.artifacts(kind)}
+    return [versions[-1] for versions in console.store.registered().values() if versions[-1].artifact in askable]
 
 
 def may_use(console: Console, stored: Stored, caller: Caller | None) -> bool:
@@ -132,10 +153,26 @@ def _registered(console: Console, name: str, caller: Caller | None) -> Target | 
     if not versions:
         return None
     artifact = console.store.get(versions[-1].artifact)
+    if artifact.kind == "candidate":
+        return _elected(console, name, artifact)
     if artifact.kind != "checkpoint":
         return None
     base = artifact.load(Checkpoint).base
     return Target(base, artifact.name, name, use=_use(console, base))
+
+
+def _elected(console: Console, name: str, artifact: Artifact) -> Target:
+    """A candidate that won, with the model that writes its answers, if one of this machine does."""
+    elected = artifact.load(Elected)
+    base, checkpoint, note = "", None, None
+    match elected.reader:
+        case Prompted() as prompted:
+            base = local(console.store.models, prompted.model).id
+        case Tuned() as tuned:
+            base, checkpoint = console.store.get(tuned.checkpoint, "checkpoint").load(Checkpoint).base, tuned.checkpoint
+    if isinstance(elected.candidate, Remote):
+        note = f"{name} is {elected.candidate.model} at {elected.candidate.url}: what it is asked leaves this machine"
+    return Target(base, checkpoint, name, note, candidate=artifact.name, elected=elected)
 
 
 def _use(console: Console, base: str) -> Literal["chat", "text", "embed"]:

@@ -86,11 +86,14 @@ BOUNDS = {
     "less_than_equal": ("le", "above_max", "above maximum", "<="),
 }
 LENGTHS = {
-    "string_too_long": ("string", "above_max", "too long", "maximum length {max_length}"),
-    "string_too_short": ("string", "below_min", "too short", "minimum length {min_length}"),
-    "too_long": ("array", "above_max", "too long", "maximum length {max_length}"),
-    "too_short": ("array", "below_min", "too short", "minimum length {min_length}"),
-}
+    "string_too_long": ("string too long", "a string with", "maximum length {max_length}", "length {actual_length}", "string_above_max_length"),
+    "string_too_short": ("string too short", "a string with", "minimum length {min_length}", "length {actual_length}", "string_below_min_length"),
+    "too_long": ("array too long", "an array with", "maximum length {max_length}", "length {actual_length}", "array_above_max_length"),
+    "too_short": ("array too short", "an array with", "minimum length {min_length}", "length {actual_length}", "array_below_min_length"),
+    "too_long Dictionary": (
+        "too many properties", "an object with", "at most {max_length} properties", "{actual_length} properties", "object_above_max_properties",
+    ),
+}  # fmt: skip
 
 
 def _out_of_range(kind: str, context: Mapping[str, Any], got: Any, name: str, param: str | None) -> Refusal:
@@ -102,17 +105,9 @@ def _out_of_range(kind: str, context: Mapping[str, Any], got: Any, name: str, pa
 
 
 def _wrong_length(kind: str, context: Mapping[str, Any], name: str, param: str | None) -> Refusal:
-    noun, side, words, bound = LENGTHS[kind]
-    had = context.get("actual_length")
-    if context.get("field_type") == "Dictionary":
-        most = context["max_length"]
-        got = f", but got an object with {had} properties instead" if had is not None else ""
-        message = f"Invalid {name}: too many properties. Expected an object with at most {most} properties{got}."
-        return Refusal(message, param, "object_above_max_properties")
-    got = f", but got {'a string' if noun == 'string' else 'an array'} with length {had} instead" if had is not None else ""
-    article = "a string" if noun == "string" else "an array"
-    message = f"Invalid {name}: {noun} {words}. Expected {article} with {bound.format(**context)}{got}."
-    return Refusal(message, param, f"{noun}_{side}_length")
+    fault, thing, bound, had, code = LENGTHS.get(f"{kind} {context.get('field_type')}", LENGTHS[kind])
+    got = f", but got {thing} {had.format(**context)} instead" if context.get("actual_length") is not None else ""
+    return Refusal(f"Invalid {name}: {fault}. Expected {thing} {bound.format(**context)}{got}.", param, code)
 
 
 def what(value: Any) -> str:

@@ -8,8 +8,8 @@ from typing import Any, assert_never
 
 from tunesmith.console.asking import DEADLINE_S, STREAM_DEADLINE_S, Asked
 from tunesmith.console.chat_reply import token_logprobs
-from tunesmith.console.chat_request import engine_extensions
-from tunesmith.console.engine_client import Choice, Line
+from tunesmith.console.chat_request import drawing, engine_extensions
+from tunesmith.console.engine_client import Choice, Line, as_extension
 from tunesmith.console.failures import ApiError
 from tunesmith.console.ids import new_id
 from tunesmith.spec.wire_responses import FlatAllowed, FlatNamed, FlatTool, Item, ResponseRequest, Turn, text_of
@@ -28,8 +28,7 @@ def engine_request(wanted: ResponseRequest, one: Asked, items: Sequence[Item]) -
         "parallel_tool_calls": wanted.parallel_tool_calls is not False,
         "sampling": {
             "max_tokens": wanted.max_output_tokens,
-            "temperature": 1.0 if wanted.temperature is None else wanted.temperature,
-            "top_p": 1.0 if wanted.top_p is None else wanted.top_p,
+            **drawing(wanted, one.target.elected),
             "n": 1,
             "stop": [],
             "seed": None,
@@ -41,7 +40,7 @@ def engine_request(wanted: ResponseRequest, one: Asked, items: Sequence[Item]) -
             "format": {"kind": "text"} if shape is None else {"kind": shape.type} | ({"schema": shape.schema_} if shape.schema_ is not None else {}),
         },
     }
-    return request | engine_extensions(wanted.tunesmith)
+    return request | engine_extensions(wanted.tunesmith, one)
 
 
 def engine_tools(wanted: Turn) -> tuple[list[dict[str, Any]] | None, str | dict[str, str]]:
@@ -106,7 +105,7 @@ def without_oldest(items: Sequence[Item]) -> list[Item] | None:
 
 def skeleton(wanted: ResponseRequest, one: Asked) -> dict[str, Any]:
     """The response before it has an output: everything that the request settles."""
-    plain = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
+    plain, drawn = wanted.model_dump(mode="json", by_alias=True, exclude_none=True), drawing(wanted, one.target.elected)
     shape = plain.get("text", {}).get("format", {"type": "text"})
     tools = [{"description": None, "parameters": None, "strict": None, **tool} for tool in plain.get("tools", [])]
     return {
@@ -115,18 +114,19 @@ def skeleton(wanted: ResponseRequest, one: Asked) -> dict[str, Any]:
         "max_output_tokens": wanted.max_output_tokens, "max_tool_calls": None, "model": one.target.name, "output": [],
         "parallel_tool_calls": wanted.parallel_tool_calls is not False, "previous_response_id": wanted.previous_response_id, "prompt_cache_key": None,
         "reasoning": {"effort": None, "summary": None}, "safety_identifier": None, "service_tier": "default", "store": wanted.store is not False,
-        "temperature": 1.0 if wanted.temperature is None else wanted.temperature, "text": {"format": shape},
+        "temperature": drawn["temperature"], "text": {"format": shape},
         "tool_choice": plain.get("tool_choice", "auto"), "tools": tools, "top_logprobs": wanted.top_logprobs or 0,
-        "top_p": 1.0 if wanted.top_p is None else wanted.top_p, "truncation": wanted.truncation or "disabled", "usage": None, "user": None,
+        "top_p": drawn["top_p"], "truncation": wanted.truncation or "disabled", "usage": None, "user": None,
         "metadata": dict(wanted.metadata or {}),
     }  # fmt: skip
 
 
-def finished(response: Mapping[str, Any], output: list[dict[str, Any]], reason: str, usage: Mapping[str, int]) -> dict[str, Any]:
-    """The response with all it says."""
+def finished(response: Mapping[str, Any], output: list[dict[str, Any]], reason: str, usage: Mapping[str, int], own: Line) -> dict[str, Any]:
+    """The response with all it says; `own` is what only this server tells."""
     is_cut = reason == "length"
     return {
         **response,
+        **as_extension(own),
         "status": "incomplete" if is_cut else "completed",
         "completed_at": None if is_cut else int(time.time()),
         "incomplete_details": {"reason": "max_output_tokens"} if is_cut else None,

@@ -14,8 +14,7 @@ from starlette.responses import Response
 
 from tunesmith.console.access import Caller, Server
 from tunesmith.console.asking import Account, Asked, EventStream, asked
-from tunesmith.console.chat_request import engine_extensions
-from tunesmith.console.engine_client import Line, Lines, ask, gather, single
+from tunesmith.console.engine_client import Line, Lines, ask, gather, single, sources
 from tunesmith.console.failures import ApiError, Reply, bug
 from tunesmith.console.paging import After, Order, cut
 from tunesmith.console.parsing import Parsed
@@ -54,6 +53,8 @@ async def create(console: Console, caller: Caller, parsed: Parsed[ResponseReques
     wanted = parsed.body
     one = await asked(console, caller, wanted.model, "responses", parsed.ignored)
     items = await run_in_threadpool(conversation, console, caller, wanted)
+    systems = [f"input[{i}]" for i, item in enumerate(wanted.items) if item.role in ("system", "developer")]
+    one = one.marked(wanted, [*(["instructions"] if wanted.instructions is not None else []), *systems])
     engine_messages(items, wanted.instructions)  # whatever is wrong with them is told before anything is stored
     response = skeleton(wanted, one)
     if wanted.background:
@@ -66,7 +67,7 @@ async def create(console: Console, caller: Caller, parsed: Parsed[ResponseReques
     try:
         account = Account(one, start["prompt_tokens"])
         if wanted.stream:
-            stream = ResponseStream(wanted, response, keep=lambda done: keep(one, done, items))
+            stream = ResponseStream(wanted, response, start, keep=lambda done: keep(one, done, items))
             return EventStream(stream.frames(account.follow(lines)), lines, one.headers(start))
         body = await _whole(wanted, response, start, lines, account)
     finally:
@@ -103,7 +104,7 @@ def in_words_of_responses(error: ApiError) -> ApiError:
 async def _whole(wanted: ResponseRequest, response: Mapping[str, Any], start: Line, lines: Lines, account: Account) -> dict[str, Any]:
     whole = await gather(start, account.follow(lines), 1)
     choice = whole.choices[0]
-    return finished(response, output_of(choice, wanted.wants_logprobs), choice.reason, whole.usage)
+    return finished(response, output_of(choice, wanted.wants_logprobs), choice.reason, whole.usage, sources(start) | choice.own)
 
 
 async def _behind(wanted: ResponseRequest, one: Asked, items: Sequence[Item], response: dict[str, Any]) -> None:
@@ -167,7 +168,7 @@ async def count(console: Console, caller: Caller, parsed: Parsed[TokenCountReque
         "tools": engine_tools(wanted)[0],
     }
     if wanted.tunesmith is not None and wanted.tunesmith.no_prompt:
-        request |= engine_extensions(wanted.tunesmith.model_copy(update={"choices": None}))
+        request["no_prompt"] = True
     line = await single(console.engine_socket, request, "prompt_tokens", one.about)
     return Reply({"object": "response.input_tokens", "input_tokens": line["prompt_tokens"]}, headers=one.headers())
 

@@ -8,7 +8,7 @@ from typing import Any
 from tunesmith.console.asking import frame_of, with_pings
 from tunesmith.console.chat_reply import token_logprobs
 from tunesmith.console.chat_stream import padding
-from tunesmith.console.engine_client import Line
+from tunesmith.console.engine_client import Choice, Line, sources
 from tunesmith.console.failures import ApiError, bug
 from tunesmith.console.ids import new_id
 from tunesmith.console.response_object import call_item, failed, finished, message_item, text_part
@@ -21,9 +21,11 @@ Keep = Callable[[dict[str, Any]], Awaitable[None]]
 class ResponseStream:
     """The events of one response."""
 
-    def __init__(self, wanted: ResponseRequest, response: Mapping[str, Any], keep: Keep) -> None:
+    def __init__(self, wanted: ResponseRequest, response: Mapping[str, Any], start: Line, keep: Keep) -> None:
         self.wanted = wanted
         self.response = dict(response)
+        self.own = sources(start)
+        """What only this server tells."""
         self.keep = keep
         self.is_padded = bool((wanted.stream_options or ResponseStreamOptions()).include_obfuscation)
         self.sent = 0
@@ -52,7 +54,7 @@ class ResponseStream:
                     usage = line["end"]["usage"]
             for frame in self._message_done(at_end=True):
                 yield frame
-            done = finished(self.response, self.output, self.reason, usage)
+            done = finished(self.response, self.output, self.reason, usage, self.own)
             if self.wanted.store is not False:
                 await self.keep(done)
             yield self._event("response.incomplete" if self.reason == "length" else "response.completed", response=done)
@@ -76,7 +78,9 @@ class ResponseStream:
             for call in called["calls"]:
                 yield from self._call(call)
         elif finish := line.get("finish"):
-            self.reason = finish["reason"]
+            ended = Choice(0)
+            ended.finish(finish)
+            self.reason, self.own = ended.reason, self.own | ended.own
 
     def _piece(self, delta: Line) -> Iterator[str]:
         tokens = (delta.get("logprobs") or []) if self.wanted.wants_logprobs else []

@@ -146,13 +146,13 @@ def hosts_of(host: str, allowed: Sequence[str]) -> tuple[str, ...]:
 
 
 def refuse_empty_aliases(console: Console) -> None:
-    """Return if every alias stands for a base on this machine. Raises: BadProject."""
-    there = {model.id for model in installed(console.store.models)}
-    for name, base in console.configuration.aliases.items():
-        if base not in there:
+    """Return if every alias stands for a base on this machine, or for what `tunesmith run` registered. Raises: BadProject."""
+    there = {model.id for model in installed(console.store.models)} | set(console.store.registered())
+    for name, model in console.configuration.aliases.items():
+        if model not in there:
             expected = ", ".join(sorted(there)) or "a pulled model"
             raise BadProject(
-                "stands for a model that is not there", where=f"--alias {name}={base}", expected=expected, fix=f"tunesmith models pull {base}"
+                "stands for a model that is not there", where=f"--alias {name}={model}", expected=expected, fix=f"tunesmith models pull {model}"
             )
 
 
@@ -193,6 +193,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--alias", action="append", default=[])
     parser.add_argument("--webhook", action="append", default=[])
     parser.add_argument("--allow-private-webhooks", action="store_true")
+    parser.add_argument("--decline", action="store_true")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(argv)
     aliases = dict(pair.split("=", 1) for pair in asked.alias)
@@ -201,6 +202,7 @@ def main(argv: Sequence[str]) -> int:
         aliases=aliases,
         webhooks=tuple(dict.fromkeys(asked.webhook)),
         private_webhooks=asked.allow_private_webhooks,
+        decline=asked.decline,
         preset_key=settings().api_key,
     )
     # Before there is anything to end, SIGTERM is what Ctrl-C is.

@@ -1,7 +1,8 @@
 """A record as it was read → the record mended, or the reason why it cannot be used. Pure rules; each change is counted by its name.
 
-Rules, in order: `mojibake` (ftfy: text that was decoded with the wrong encoding, and HTML entities), `control_characters` (terminal
-escapes, NUL …; newline and tab stay, CRLF becomes newline; marks of writing direction stay, since Arabic and Hebrew need them), `unicode_nfc`, and `outer_space` (white space around a text; a first
+Rules, in order: `mojibake` (ftfy: text that was decoded with the wrong encoding, and HTML entities, unless tags would come out of them),
+`control_characters` (terminal escapes, NUL …; between two words a space takes their place; newline and tab stay, CRLF becomes newline; marks of
+writing direction stay, since Arabic and Hebrew need them), `unicode_nfc`, and `outer_space` (white space around a text; a first
 indent stays where the text has several lines, since it may be code). ASCII text without an odd character, most text by far, takes
 none of these paths.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from html import unescape
 
 import ftfy
 
@@ -32,8 +34,16 @@ _FTFY = ftfy.TextFixerConfig(
     normalization=None,
     explain=False,
 )
+_AS_THEY_ARE = _FTFY._replace(unescape_html=False)
+TAG = re.compile(
+    r"</?(?:br|p|div|span|b|i|u|em|strong|a|ul|ol|li|td|tr|th|table|tbody|thead|font|h[1-6]|img|hr|sup|sub|center|blockquote|section|article|iframe|script|style|label|small)(?:\s+[a-zA-Z-]+\s?=[^<>]{0,300})?\s?/?>",
+    re.IGNORECASE,
+)
+"""A tag of page layout."""
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u206a-\u206f\ufeff\ufff9-\ufffb]")
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_]{2})[\x00-\x08\x0b-\x1f\x7f-\x9f]+(?=[^\W\d_])|(?<=[^\W\d_])[\x00-\x08\x0b-\x1f\x7f-\x9f]+(?=[^\W\d_]{2})")
+"""Single letters with NUL between them are text in UTF-16 that was read as something else: there nothing stood between."""
 _ODD = re.compile(r"[&\x00-\x08\x0b-\x1f\x7f-\U0010ffff]")
 
 
@@ -46,17 +56,26 @@ def repair(text: str) -> tuple[str, tuple[str, ...]]:
     if not _ODD.search(text):
         return text, ()
     changed = []
-    fixed = ftfy.fix_text(text, _FTFY) if not text.isascii() or "&" in text else text
+    fixed = ftfy.fix_text(text, _AS_THEY_ARE if hides_tags(text) else _FTFY) if not text.isascii() or "&" in text else text
     if fixed != text:
         changed.append("mojibake")
     plain = fixed.replace("\r\n", "\n").replace("\r", "\n") if "\r" in fixed else fixed
-    plain = _CONTROLS.sub("", _ESCAPES.sub("", plain))
+    plain = _CONTROLS.sub("", _BETWEEN_WORDS.sub(" ", _ESCAPES.sub("", plain)))
     if plain != fixed:
         changed.append("control_characters")
     if not unicodedata.is_normalized("NFC", plain):
         plain = unicodedata.normalize("NFC", plain)
         changed.append("unicode_nfc")
     return plain, tuple(changed)
+
+
+def hides_tags(text: str) -> bool:
+    """True if there is a tag of page layout among the HTML entities of a text: whether it is meant, only a person can say.
+
+    >>> hides_tags("&lt;p&gt;Hi"), hides_tags("5 &lt; 6 &amp; more")
+    (True, False)
+    """
+    return "&" in text and "<" not in text and TAG.search(unescape(unescape(text))) is not None
 
 
 def trim(text: str) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tunesmith.data.sources.fault import excerpt
-from tunesmith.errors import BadData, Problem
+from tunesmith.errors import BadData, Problem, excerpt
 
 FileRole = Literal["training_file", "validation_file"]
 Method = Literal["supervised", "dpo"]

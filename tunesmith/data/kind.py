@@ -8,23 +8,24 @@ from tunesmith.data.spool import Facts, Names
 from tunesmith.errors import BadData, BadProject, Problem
 from tunesmith.spec.dataset import Source
 from tunesmith.spec.project import Project
-from tunesmith.spec.task import TaskKind
+from tunesmith.spec.task import Form, form_of
 
 LABEL_SHARE = 0.02
 FEW_ANSWERS = 20
 ROWS_PER_ANSWER = 5
 
 
-def task_kind(project: Project, sources: list[Source], facts: Facts, answers: Names) -> tuple[TaskKind, str]:
-    """(kind, why): what the project says, else what the rows look like.
+def task_kind(project: Project, sources: list[Source], facts: Facts, answers: Names) -> tuple[Form, str]:
+    """(form, why): what the project says, else what the rows look like.
 
     Raises: BadProject, BadData if the project says `classify` and the rows cannot be that.
     """
     labelled = [s for s in sources if s.label is not None]
-    if project.task.kind is not None:
-        if project.task.kind == "classify":
+    if (given := project.task.kind_given()) is not None:
+        form = form_of(given[0])
+        if form == "classify":
             check_classify(labelled, facts)
-        return project.task.kind, "as `task.kind` says"
+        return form, given[1]
     if labelled and all(s.output is None and s.format == "table" for s in labelled) and len(labelled) == len(sources):
         if (facts.short_answer >= 0).all() and not answers.is_full:
             return "classify", f"the answer is the column `{labelled[0].label}`"

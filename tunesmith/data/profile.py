@@ -156,4 +156,23 @@ def named(labels: Sequence[str], one: str, many: str) -> str:
 
 def some(names: Sequence[str], n: int = 5) -> str:
     """The first few names, and how many more there are."""
-    return ", ".join(f"`{name}`" for name in names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
+    return listed([quoted(name) for name in names], n)
+
+
+def listed(parts: Sequence[str], n: int = 5) -> str:
+    """The first few of some words, and how many more there are."""
+    return ", ".join(parts[:n]) + (f" and {len(parts) - n} more" if len(parts) > n else "")
+
+
+def quoted(name: str) -> str:
+    """A name between marks that do not stand in it.
+
+    >>> quoted("card_lost"), quoted("```json")
+    ('`card_lost`', '"```json"')
+    """
+    return f'"{name}"' if "`" in name else f"`{name}`"
+
+
+def renaming(old: str, new: str) -> str:
+    """Which name becomes which."""
+    return f"{quoted(old)} → {quoted(new)}"

@@ -14,14 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from tunesmith.data.ancestry import Ancestor, Known, seen_before
+from tunesmith.data.examine.findings import gravest_first
+from tunesmith.data.examine.header import lost_headers
 from tunesmith.data.examine.mechanical import Sides
 from tunesmith.data.examine.noticed import Noticed
 from tunesmith.data.examine.rows import Rows as Examined
+from tunesmith.data.examine.tongue import language_of
 from tunesmith.data.intake import Intake, Removed, look, plans, refuse_if_too_few, take_in
 from tunesmith.data.kind import task_kind
 from tunesmith.data.labels import MAX_CONFLICTS, no_such_answer, ordered
 from tunesmith.data.leak import Leaks, find_leaks
 from tunesmith.data.profile import Lengths, Seen, spread, warnings
+from tunesmith.data.purpose import advice, looked_at, purpose_of
 from tunesmith.data.room import Room
 from tunesmith.data.selection import Selection, leaked, select
 from tunesmith.data.sources.lines import check_file
@@ -38,7 +42,7 @@ from tunesmith.spec.task import TaskKind
 
 __all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
 
-VERSION = 6
+VERSION = 7
 AT_LEAST_ROWS = 10
 MAX_ROUNDS = 20
 
@@ -103,24 +107,39 @@ def prepare(
         seen = seen_before(spool, facts, kept.rows, ancestors, similarity, folder / "seen", monitor) if ancestors else None
         division, proof = scene.divide(kept, kind, seen)
         noticed.finish()
-        found = told(Examined.of(spool, facts, texts, noticed, into.read), kept.near.roots(), scene.sides(), outside, monitor)
+        noted = told(Examined.of(spool, facts, texts, noticed, into.read), kept.near.roots(), scene.sides(), outside, monitor)
+        found = tuple(gravest_first([*noted, *lost_headers(settled)]))
         written = scene.write(kept, division, folder, kind, Lengths.of(tokenizer))
         scene.leave_out(kept, division)
         if seen is not None:
             monitor.emit(Note(text=seen.note(proof.kept_in_train)))
         profile = scene.profile(kept, division, written, "words" if tokenizer is None else f"tokens of {project.start or project.base()}")
     assert into.rows == sum(written.rows.values()) + sum(removed.counts.values()), "a row was lost or counted twice"
+    label = next((one.source.label for one in settled if one.source.label), None)
+    purpose, purpose_why = purpose_of(
+        project.task,
+        kind,
+        why,
+        looked_at(folder),
+        has_documents=bool(project.documents),
+        label=label,
+        language=lambda text: language_of(text) or "und",
+    )
+    told_apart = advice(purpose, has_groups=any(one.source.group for one in settled))
+    monitor.emit(Note(text=f"task: {purpose}, {purpose_why}"))
     return Dataset(
         project=project.name,
         task=kind,
         task_reason=why,
+        purpose=purpose,
+        purpose_reason=purpose_why,
         labels=ordered((label for counts in written.labels.values() for label in counts), outside) if kind == "classify" else (),
         out_of_scope=outside,
         rows=written.rows,
         files={name: sha256(folder / name) for name in (*(f"{s}.jsonl" for s in SPLITS), "rejected.jsonl")},
         sources=digests,
         formats={one.source.file: one.reason for one in settled},
-        profile=profile,
+        profile=profile.model_copy(update={"warnings": (*profile.warnings, *told_apart)}),
         findings=found,
         leak_proof=proof,
     )

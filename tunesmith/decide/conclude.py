@@ -1,119 +1,204 @@
-"""Evidence from the test split → the verdict, with the reasons in plain words. A win on one metric and a loss on the other is always said."""
+"""Evidence from the test split → the verdict, with the reasons in plain words. A win on one metric and a loss on the other is always said.
+
+    nothing is better than the majority answer                      nothing helps (cannot tell, where the rows would not show it)
+    the cheapest arm that is as good as the leader and as all dearer ones     it: a classifier, a prompt, RAG, fine-tuning, both
+    a cheaper arm may be as good, or a dearer one better            cannot tell, and what would settle it
+    what was trained had too few rows, or the curve says so         get more rows; until then, what the line above says
+    undecided, and no goal can be judged with so few test rows      the goal cannot be judged
+
+So a dear remedy is decided for only if it is ahead beyond doubt of everything cheaper, and a cheap one only if it loses no more than the margin.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 
-from tunesmith.decide.evidence import PROMPTING, Evidence, pairs_of, weigh, worst_loss
-from tunesmith.decide.wording import (
-    SUBJECTS,
-    achieves,
-    capital,
-    cluster_words,
-    comparison_words,
-    counted,
-    gap,
-    goal_words,
-    looks_words,
-    rows_words,
-    shown,
-    standing_words,
-)
-from tunesmith.measure.comparison import compare, correct
-from tunesmith.measure.quantities import clusters_of, rows_of
+from tunesmith.decide.economy import bills
+from tunesmith.decide.evidence import BLIND, PROMPTING, TRAINED, Evidence, beats, weigh
+from tunesmith.decide.headline import headline
+from tunesmith.decide.outcome import Outcome
+from tunesmith.decide.reasons import reasons, settling
+from tunesmith.measure.statistics import MOST_ROWS
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Metric, Scored
-from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
-from tunesmith.spec.trial import Remedy
-from tunesmith.spec.verdict import Decision, Finalist, Verdict
+from tunesmith.spec.task import LOWER_IS_BETTER, UNBOUNDED, Goal, MetricName
+from tunesmith.spec.verdict import Decision, Finalist, Known, Verdict
 
-BLIND = 0.15
-"""Where only a gain above this could be seen over the majority answer, "nothing helps" would claim too much."""
+TIER_SAYS: tuple[Decision, ...] = (
+    "nothing helps",
+    "a classifier does it",
+    "prompting is enough",
+    "use RAG",
+    "fine-tune",
+    "fine-tune with RAG",
+    "use the remote model",
+)
+"""What is decided when the arm that is chosen stands in this tier (`evidence.TIERS`)."""
+SCARCE = 50
+"""Fewer training rows than these teach a form at most: evidence.md §7."""
+SCARCE_PER_LABEL = 5
+ENOUGH = 200
+"""So many rows, and so many of each label, are advised where no learning curve says better."""
+ENOUGH_PER_LABEL = 20
+CEILING = 0.95
+"""Where the interval of the leader reaches this, more rows have no room to help."""
 
-CROWDED = 0.2
-"""A cluster with a larger share of the test rows is warned of."""
 
+def conclude(
+    finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], project: Project, dataset: Dataset, looks: int, known: Known | None = None
+) -> Verdict:
+    """The verdict over the finalists, from their rows on the test split (`scored`, by candidate name).
 
-def conclude(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], project: Project, dataset: Dataset, looks: int) -> Verdict:
-    """The verdict over the finalists, from their rows on the test split (`scored`, by candidate name; one finalist is the tuned model).
-
+    `known` is what else is known: the learning curve, what suites found, prices, tokens of training.
     Raises: BadProject if the goal's metric does not fit the task; BadData if the candidates answered different rows; NotEnoughData if
     no row shows the deciding metric.
     """
-    evidence = weigh(finalists, scored, project.goal, dataset)
-    decision = decide(evidence)
-    chosen = recommended(evidence, decision)
-    met = goal_met(evidence.goal, evidence.metric, evidence.metrics[chosen])
+    known = known or Known()
+    evidence = weigh(finalists, scored, project.goal, dataset, known, project.given())
+    outcome = decide(evidence, dataset, known)
     return Verdict(
-        decision=decision,
-        headline=headline(evidence, decision, chosen),
-        reasons=tuple(reasons(evidence, chosen, met, looks)),
+        decision=outcome.decision,
+        headline=headline(evidence, outcome),
+        reasons=tuple(reasons(evidence, outcome, known, looks)),
         metric=evidence.metric,
-        winner=winner(evidence, decision),
-        goal_met=met,
-        comparisons=(*evidence.primary.values(), *evidence.secondary.values()),
+        winner=winner(evidence),
+        goal_met=outcome.goal_met,
+        comparisons=tuple(evidence.found.values()),
         looks=looks,
+        recommended=outcome.chosen if evidence.arms[outcome.chosen].is_open_to_choice else None,
+        settle=settling(evidence, outcome),
+        bills=bills(finalists, known, evidence),
+        known=known,
     )
 
 
-def decide(evidence: Evidence) -> Decision:
-    """The decision, by the first rule that applies."""
-    prompting, classifiers = evidence.rivals(PROMPTING), evidence.rivals(frozenset({"classifier"}))
-    control = control_says(evidence)
-    if control is not None:
-        return control
-    if any(evidence.standing(name) != "ahead" and suffices(evidence, name) for name in classifiers):
-        return "a classifier does it"
-    if evidence.primary and all(evidence.standing(name) == "ahead" for name in evidence.primary):
-        return "fine-tune"
-    if any(evidence.is_as_good(name) for name in prompting):
-        return "prompting is enough"
-    return "cannot tell"
+def spoken_for(
+    finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, dataset: Dataset, given: Sequence[str] = ()
+) -> str | None:
+    """The finalist that these answers speak for while nothing else is known: what would be recommended, else the winner; None where there is neither.
+
+    Raises: as `conclude`.
+    """
+    evidence = weigh(finalists, scored, goal, dataset, Known(), given)
+    chosen = choose(evidence).chosen
+    return chosen if evidence.arms[chosen].is_open_to_choice else winner(evidence)
+
+
+def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
+    """The decision: by what was compared, then by what more rows would change."""
+    found = choose(evidence)
+    found = found.but(goal_met=goal_met(evidence.goal, evidence.metric, evidence.metrics[found.chosen]))
+    wanted = rows_wanted(evidence, found, dataset, known)
+    if wanted is not None:
+        labels = known.outlook.labels if known.outlook else ()
+        return found.but(decision="get more rows", beneath=found.decision, more=wanted, rows=dataset.rows["train"], labels=labels)
+    if found.decision == "cannot tell" and found.goal_met is None and evidence.goal.at_least is not None and is_blind_to_goal(evidence, found.chosen):
+        more = rows_to_judge(evidence.metrics[found.chosen], evidence.goal.at_least)
+        return found.but(decision="the goal cannot be judged", beneath="cannot tell", more=more)
+    return found
+
+
+def choose(evidence: Evidence) -> Outcome:
+    """The decision that follows from the comparisons alone, by the first rule that applies."""
+    said = control_says(evidence)
+    if said is not None:
+        return Outcome(said, evidence.leader if said == "nothing helps" else fallback(evidence), pair=open_pair(evidence, evidence.leader))
+    leader, choices = evidence.leader, evidence.choices
+    if not choices or not evidence.found:
+        return Outcome("cannot tell", leader)
+    chosen = next(name for name in choices if name == leader or evidence.is_as_good(name, leader))
+    if chosen == leader and (pair := open_pair(evidence, leader)) is not None:
+        return Outcome("cannot tell", fallback(evidence), pair=pair)
+    control = evidence.control
+    if control is not None and not beats(evidence, chosen, control):
+        return Outcome("cannot tell", fallback(evidence), pair=(chosen, control))
+    tier = evidence.arms[chosen].tier
+    maybe_better = [name for name in choices if evidence.arms[name].tier > tier and not evidence.is_as_good(chosen, name)]
+    if maybe_better:
+        return Outcome("cannot tell", fallback(evidence), pair=(min(maybe_better, key=evidence.badness), chosen))
+    return Outcome(TIER_SAYS[tier], chosen)
 
 
 def control_says(evidence: Evidence) -> Decision | None:
-    """What follows if no candidate is better than the majority answer; None where one is, or there is no such control."""
-    controls = evidence.rivals(frozenset({"majority"}))
-    others = [name for name in evidence.answers if name not in controls]
-    if not controls or evidence.primary[controls[0]].outcome == "better":
+    """What follows if no arm is better than the majority answer; None where one is, or there is no such control."""
+    control = evidence.control
+    if control is None or len(evidence.arms) == 1:
         return None
-    tests = [pair for name in others for pair in pairs_of(evidence, name, controls[0])]
-    judged = correct(tests, confidence=evidence.goal.confidence)
-    if any(found.outcome == "better" for found in judged):
+    against = [found for name in evidence.arms if name != control and (found := evidence.between(name, control, evidence.metric)) is not None]
+    if any(found.outcome == "better" for found in against):
         return None
-    blind = evidence.metric != "perplexity" and max(found.minimum_detectable for found in judged) > BLIND
+    blind = evidence.metric not in UNBOUNDED and max(found.minimum_detectable for found in against) > BLIND
     return "cannot tell" if blind else "nothing helps"
 
 
-def suffices(evidence: Evidence, name: str) -> bool:
-    """True if `name` is better than the majority answer (where that was measured) and no prompting rival is better than `name`."""
-    confidence = evidence.goal.confidence
-    over = [pair for other in evidence.rivals(frozenset({"majority"})) for pair in pairs_of(evidence, name, other)]
-    under = [pair for other in evidence.rivals(PROMPTING) for pair in pairs_of(evidence, other, name)]
-    if any(pair.outcome != "better" for pair in correct(over, confidence=confidence)):
-        return False
-    return all(pair.outcome != "better" for pair in correct(under, confidence=confidence))
+def open_pair(evidence: Evidence, leader: str) -> tuple[str, str] | None:
+    """(the leader, an arm of a cheaper tier that it is not shown to be ahead of): prompting first, then the best; None where there is none."""
+    tier = evidence.arms[leader].tier
+    below = [name for name in evidence.choices if evidence.arms[name].tier < tier and evidence.standing(leader, name) == "open"]
+    order = sorted(below, key=lambda name: (evidence.arms[name].remedy not in PROMPTING, evidence.badness(name)))
+    return (leader, order[0]) if order else None
 
 
-def recommended(evidence: Evidence, decision: Decision) -> str:
-    """The candidate that the decision speaks for; the tuned model where it speaks for none."""
-    if decision == "a classifier does it":
-        return evidence.rivals(frozenset({"classifier"}))[0]
-    if decision == "prompting is enough":
-        return next(name for name in evidence.rivals(PROMPTING) if evidence.is_as_good(name))
-    return evidence.tuned
+def fallback(evidence: Evidence) -> str:
+    """What to serve while the decision is open: the best that needs no training and that the leader is not ahead of, else the leader."""
+    able = [name for name in evidence.choices if evidence.arms[name].remedy not in TRAINED and evidence.standing(evidence.leader, name) != "ahead"]
+    return min(able, key=evidence.badness, default=evidence.leader)
 
 
-def winner(evidence: Evidence, decision: Decision) -> str | None:
-    """The tuned model where the decision is to fine-tune; else the candidate that is better than every other one; None if there is none."""
-    if decision == "fine-tune":
-        return evidence.tuned
-    sign = 1 if evidence.metric in LOWER_IS_BETTER else -1
-    best = min(evidence.metrics, key=lambda name: sign * evidence.metrics[name].value)
-    against = compare(best, evidence.answers, evidence.metric, confidence=evidence.goal.confidence)
-    return best if against and all(found.outcome == "better" for found in against) else None
+def rows_wanted(evidence: Evidence, found: Outcome, dataset: Dataset, known: Known) -> int | None:
+    """How many training rows more are worth more than what was decided; None where none are."""
+    outlook, best = known.outlook, evidence.metrics[evidence.leader]
+    learns = [arm for arm in evidence.arms.values() if arm.remedy in TRAINED or arm.remedy == "classifier"]
+    if not learns or found.goal_met is True:
+        return None
+    if found.goal_met is None and evidence.metric not in UNBOUNDED and is_at_ceiling(evidence.metric, best):
+        return None
+    undecided = found.decision in ("cannot tell", "nothing helps")
+    if (undecided or evidence.arms[found.chosen] in learns) and is_scarce(dataset):
+        labels = [label for label in dataset.labels if label != dataset.out_of_scope]
+        return outlook.more if outlook and outlook.more else max(ENOUGH, ENOUGH_PER_LABEL * len(labels)) - dataset.rows["train"]
+    if outlook is None or outlook.more is None or outlook.low is None or outlook.high is None or outlook.expected is None:
+        return None
+    sign = -1 if evidence.metric in LOWER_IS_BETTER else 1
+    if evidence.goal.at_least is not None and found.goal_met is False:
+        return outlook.more if sign * outlook.expected >= sign * evidence.goal.at_least else None
+    sure = sign * (outlook.low if sign > 0 else outlook.high)
+    untrained = evidence.arms[found.chosen] not in learns
+    return outlook.more if (undecided or untrained) and sure > sign * best.value + evidence.margin(evidence.leader) else None
+
+
+def is_scarce(dataset: Dataset) -> bool:
+    """True if there are fewer training rows than anything could be learnt from."""
+    labels = [label for label in dataset.labels if label != dataset.out_of_scope]
+    return dataset.rows["train"] < max(SCARCE, SCARCE_PER_LABEL * len(labels))
+
+
+def is_at_ceiling(metric: MetricName, found: Metric) -> bool:
+    """True if the interval reaches the best values that a share can have."""
+    return found.low <= 1 - CEILING if metric in LOWER_IS_BETTER else found.high >= CEILING
+
+
+def is_blind_to_goal(evidence: Evidence, name: str) -> bool:
+    """True if the interval is so wide that hardly any goal could be judged by it."""
+    found = evidence.metrics[name]
+    return evidence.metric not in UNBOUNDED and (found.high - found.low) / 2 > BLIND
+
+
+def rows_to_judge(found: Metric, goal: float) -> int | None:
+    """How many test rows more would put the goal outside the interval, were the value to stay; None where no realistic number would."""
+    half, gap = (found.high - found.low) / 2, abs(found.value - goal)
+    if not gap:
+        return None
+    needed = math.ceil(found.n * ((half / gap) ** 2 - 1))
+    return max(1, needed) if needed <= MOST_ROWS else None
+
+
+def winner(evidence: Evidence) -> str | None:
+    """The leader, if it is ahead beyond doubt of every other arm; None if it is not, or there is no other."""
+    others = [name for name in evidence.arms if name != evidence.leader]
+    return evidence.leader if others and all(evidence.standing(evidence.leader, name) == "ahead" for name in others) else None
 
 
 def goal_met(goal: Goal, metric: MetricName, found: Metric) -> bool | None:
@@ -123,124 +208,3 @@ def goal_met(goal: Goal, metric: MetricName, found: Metric) -> bool | None:
     if metric in LOWER_IS_BETTER:
         return True if found.high <= goal.at_least else False if found.low > goal.at_least else None
     return True if found.low >= goal.at_least else False if found.high < goal.at_least else None
-
-
-def headline(evidence: Evidence, decision: Decision, chosen: str) -> str:
-    """One sentence (two where a win here is a loss there) that needs no statistics to be understood."""
-    prompting = evidence.rivals(PROMPTING)
-    tuned = does(evidence, evidence.tuned)
-    match decision:
-        case "fine-tune":
-            rival = prompting[0] if prompting else next(iter(evidence.primary))
-            chance = ", and chance does not explain that" if evidence.primary[rival].outcome == "better" else ""
-            first = f"Fine-tune: the tuned model {tuned}; {SUBJECTS[evidence.remedies[rival]]} {does(evidence, rival)}{chance}."
-        case "a classifier does it":
-            mine, theirs = value(evidence, evidence.tuned), value(evidence, chosen)
-            if evidence.standing(chosen) == "behind":
-                first = f"A classifier does it: it {does(evidence, chosen)}, better than the tuned model ({mine}), and costs far less to run."
-            else:
-                known = standing_words(evidence.primary[chosen], theirs, mine)
-                first = f"A classifier does it: it {does(evidence, chosen)} and costs far less to run; {known}."
-        case "prompting is enough":
-            subject = SUBJECTS[evidence.remedies[chosen]]
-            first = f"Prompting is enough: {subject} {does(evidence, chosen)}; the tuned model ({value(evidence, evidence.tuned)}) adds nothing that matters."
-        case "nothing helps":
-            control = evidence.rivals(frozenset({"majority"}))[0]
-            first = f"Nothing helps: the tuned model {tuned}, and nothing tried is clearly better than {SUBJECTS['majority']} ({value(evidence, control)})."
-        case "cannot tell":
-            first = open_question(evidence)
-    named = [name for name in evidence.primary if chosen in (name, evidence.tuned) and evidence.remedies[name] != "majority"]
-    mixed = [sentence for name in named if (sentence := trade(evidence, name))]
-    return " ".join([first, *mixed])
-
-
-def does(evidence: Evidence, name: str) -> str:
-    """What a candidate achieves on test."""
-    return achieves(evidence.metric, evidence.metrics[name].value, evidence.second is not None)
-
-
-def value(evidence: Evidence, name: str) -> str:
-    """The deciding metric of a candidate, as people read it."""
-    return shown(evidence.metric, evidence.metrics[name].value)
-
-
-def open_question(evidence: Evidence) -> str:
-    """The headline where the rows do not decide."""
-    tuned = f"the tuned model {does(evidence, evidence.tuned)}"
-    unsettled = [name for name in (*evidence.rivals(PROMPTING), *evidence.primary) if evidence.standing(name) == "open"]
-    if not evidence.primary:
-        return f"Cannot tell: {tuned}, but nothing else was measured that it could be compared with."
-    if not unsettled:
-        name = next((name for name in evidence.primary if evidence.standing(name) == "behind"), next(iter(evidence.primary)))
-        return f"Cannot tell: {tuned}; {SUBJECTS[evidence.remedies[name]]} ({value(evidence, name)}) leaves open whether fine-tuning pays."
-    name = unsettled[0]
-    found = evidence.primary[name]
-    return (
-        f"Cannot tell: {tuned}, {SUBJECTS[evidence.remedies[name]]} {value(evidence, name)}, and {counted(found.difference)} {'is' if found.difference.n == 1 else 'are'} too few to say "
-        f"whether that is more than chance; {rows_words(found.rows_to_settle)}."
-    )
-
-
-def trade(evidence: Evidence, rival: str) -> str | None:
-    """The sentence that names a win on one metric and a loss on the other, or a choice that the second metric made; None for neither."""
-    first, second = evidence.primary[rival], evidence.secondary.get(rival)
-    if second is None or second.outcome in ("cannot tell", first.outcome):
-        return None
-    mine, theirs = (shown(second.metric, evidence.seconds[name].value) for name in (evidence.tuned, rival))
-    if first.outcome == "cannot tell":
-        ahead, count = ("ahead of", "more") if second.outcome == "better" else ("behind", "fewer")
-        return (
-            f"The tuned model is {ahead} {SUBJECTS[evidence.remedies[rival]]} because it declines {count} of the questions that are out of scope: "
-            f"{mine} against {theirs}; on the others ({value(evidence, evidence.tuned)} against {value(evidence, rival)}) there is no clear difference."
-        )
-    less = "fewer" if second.outcome == "worse" else "more"
-    return f"But the tuned model declines {less} of the questions that are out of scope: {mine} against {theirs} for {SUBJECTS[evidence.remedies[rival]]}."
-
-
-def reasons(evidence: Evidence, chosen: str, met: bool | None, looks: int) -> list[str]:
-    """What the decision rests on, as sentences with numbers: the strongest rival of each kind; the verdict's comparisons hold them all."""
-    confidence, family = evidence.goal.confidence, len(evidence.primary) + len(evidence.secondary)
-    found: list[str] = []
-    if evidence.goal.at_least is not None:
-        found.append(goal_words(evidence.goal, evidence.metric, evidence.metrics[chosen], SUBJECTS[evidence.remedies[chosen]], met))
-    kinds: tuple[Remedy, ...] = ("classifier", "prompt", "few-shot", "majority")
-    for kind in kinds:
-        for rival in evidence.rivals(frozenset({kind}))[:1]:
-            first, second = evidence.primary[rival], evidence.secondary.get(rival)
-            if kind == "majority" and first.outcome == "better":
-                continue  # it goes without saying
-            found.append(comparison_words(first, evidence.remedies, confidence, family))
-            found += (
-                [comparison_words(second, evidence.remedies, confidence, family)] if second is not None and second.outcome != first.outcome else []
-            )
-            found += [sentence] if (sentence := trade(evidence, rival)) else []
-    return (
-        found
-        + [sentence for sentence in (crowding(evidence), margin_words(evidence, chosen), *missing_words(evidence)) if sentence]
-        + ([looks_words(looks)] if looks > 1 else [])
-    )
-
-
-def crowding(evidence: Evidence) -> str | None:
-    """The warning that one cluster holds a large part of the rows that decide; None where none does."""
-    _, rows = rows_of(evidence.metric, evidence.answers[evidence.tuned])
-    clusters = Counter(clusters_of(rows) or ())
-    largest = max(clusters.values(), default=0)
-    return cluster_words(largest, len(rows), len(clusters)) if largest > CROWDED * len(rows) else None
-
-
-def margin_words(evidence: Evidence, chosen: str) -> str | None:
-    """How little the chosen prompt can lose at most; None where no prompt was chosen."""
-    if evidence.remedies[chosen] not in PROMPTING or evidence.standing(chosen) != "open":
-        return None
-    loss = gap(evidence.metric, max(0.0, worst_loss(evidence.primary[chosen]))).removeprefix("+")
-    margin = gap(evidence.metric, evidence.margin()).removeprefix("+")
-    return f"{capital(SUBJECTS[evidence.remedies[chosen]])} loses at most {loss} against the tuned model; up to {margin} counts as no loss."
-
-
-def missing_words(evidence: Evidence) -> list[str]:
-    """What could not be compared, and why that matters."""
-    found = [f"{name} was left out of the comparison: {evidence.metric} cannot be measured on its answers." for name in evidence.unmeasured]
-    if not evidence.rivals(PROMPTING):
-        found.append("No prompt of the untuned model was measured, so nothing is said about fine-tuning against prompting.")
-    return found

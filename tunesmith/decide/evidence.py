@@ -1,110 +1,253 @@
-"""The finalists' answers on the test split → what they show: metrics of each, and the tuned model against every rival.
+"""The finalists' answers on the test split → what they show: each arm's metrics, and the paired comparisons that the rules need.
 
-How the tuned model stands to a rival: the deciding metric decides; where it cannot tell, out-of-scope recall does (if the task has it).
-Holm's correction runs over all rivals and both metrics together.
+An arm is a remedy as it was made: one candidate, or one training with several seeds. No arm is special. The leader is the one that was best on dev (rows
+that it is not tested on; where dev says nothing: the dearest), and is compared with every other arm; if one of those is ahead of it beyond
+doubt, that one leads and is compared with all of them too. Comparing all pairs instead would cost a third of the power at seven arms.
+Holm's correction runs over everything that was compared, both metrics together.
+
+How two arms stand: the deciding metric decides; where it cannot tell, out-of-scope recall does (if the task has it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tunesmith.errors import NotEnoughData
-from tunesmith.measure.comparison import correct, pairs
+from tunesmith.measure.comparison import correct
 from tunesmith.measure.quantities import measurable, rows_of
-from tunesmith.measure.scorers import deciding_metric, metric_of
+from tunesmith.measure.scorers import deciding_metric
+from tunesmith.measure.seeds import Runs, compared, holds, metric_over
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.report import Comparison, Metric, Scored
-from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
+from tunesmith.spec.task import LOWER_IS_BETTER, UNBOUNDED, Goal, MetricName
 from tunesmith.spec.trial import Remedy
-from tunesmith.spec.verdict import Finalist
+from tunesmith.spec.verdict import Finalist, Known
 
 MARGIN = 0.02
-"""A rival that loses at most so much (of 1; of the value for perplexity) is as good: evidence.md's non-inferiority margin."""
-PROMPTING: frozenset[Remedy] = frozenset({"prompt", "few-shot"})
+"""An arm that loses at most so much (of 1; of the value for a metric without bounds) is as good: evidence.md's non-inferiority margin."""
+BLIND = 0.15
+"""Where only a gain above this could be seen over the majority answer, "nothing helps" would claim too much; and so would a tie."""
+
+CONTROL: Remedy = "majority"
+PROMPTING: frozenset[Remedy] = frozenset({"prompt", "few-shot", "few-shot-retrieved"})
+TRAINED: frozenset[Remedy] = frozenset({"fine-tune", "fine-tune-rag"})
+COST: tuple[Remedy, ...] = (
+    "majority",
+    "classifier",
+    "prompt",
+    "few-shot",
+    "few-shot-retrieved",
+    "rag",
+    "fine-tune",
+    "fine-tune-rag",
+    "remote",
+)
+"""From cheap to dear, making and running together; a model elsewhere is dearest: what it is asked leaves the machine."""
+TIERS: tuple[frozenset[Remedy], ...] = (
+    frozenset({CONTROL}),
+    frozenset({"classifier"}),
+    PROMPTING,
+    frozenset({"rag"}),
+    frozenset({"fine-tune"}),
+    frozenset({"fine-tune-rag"}),
+    frozenset({"remote"}),
+)
+"""Remedies that a verdict calls by one name, from cheap to dear."""
 
 Standing = Literal["ahead", "behind", "open"]
+Pair = tuple[str, str, MetricName]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to do the task, as it was made."""
+
+    name: str
+    """Of the candidate that stands for it: of several seeds the one that is best on dev."""
+    remedy: Remedy
+    runs: Runs
+    """Its rows on test, once per seed."""
+    seeds: tuple[int | None, ...]
+    on_dev: float | None
+    is_open_to_choice: bool
+    """It may be recommended: it is no control, no yardstick, and nothing that was found out about it forbids it."""
+
+    @property
+    def cost(self) -> int:
+        """Its place in the order of cost."""
+        return COST.index(self.remedy)
+
+    @property
+    def tier(self) -> int:
+        """Its place among the remedies that a verdict calls by one name."""
+        return next(k for k, tier in enumerate(TIERS) if self.remedy in tier)
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What was found on test, ready to be weighed."""
 
-    tuned: str
-    remedies: Mapping[str, Remedy]
-    """Candidate → remedy, of the candidates that the deciding metric can be measured on."""
+    arms: Mapping[str, Arm]
+    """As the finalists stand, without those that the deciding metric cannot be measured on."""
     unmeasured: tuple[str, ...]
     """Candidates it cannot be measured on (perplexity of a classifier)."""
-    answers: Mapping[str, Sequence[Scored]]
+    leader: str
     metric: MetricName
     second: MetricName | None
     """Out-of-scope recall, where the task has it and it does not decide already."""
     metrics: Mapping[str, Metric]
-    """Candidate → deciding metric."""
+    """Arm → deciding metric."""
     seconds: Mapping[str, Metric]
-    """Candidate → second metric; empty where there is none."""
-    primary: Mapping[str, Comparison]
-    """Rival → the tuned model against it on the deciding metric."""
-    secondary: Mapping[str, Comparison]
+    """Arm → second metric; empty where there is none."""
+    found: Mapping[Pair, Comparison]
+    """What was compared, in its order, corrected together."""
     goal: Goal
 
-    def rivals(self, remedies: frozenset[Remedy]) -> list[str]:
-        """The rivals with one of these remedies, the best one first (ties: as the finalists stand)."""
-        sign = 1 if self.metric in LOWER_IS_BETTER else -1
-        return sorted((name for name in self.primary if self.remedies[name] in remedies), key=lambda name: sign * self.metrics[name].value)
+    def named(self, remedies: Iterable[Remedy]) -> list[str]:
+        """The arms with one of these remedies, the best one first (ties: as the finalists stand)."""
+        wanted = frozenset(remedies)
+        return sorted((name for name, arm in self.arms.items() if arm.remedy in wanted), key=self.badness)
 
-    def standing(self, rival: str) -> Standing:
-        """How the tuned model stands to `rival`."""
-        for found in (self.primary[rival], self.secondary.get(rival)):
-            if found is not None and found.outcome != "cannot tell":
+    def badness(self, name: str) -> float:
+        """The deciding metric, turned so that less is better."""
+        return self.metrics[name].value * (1 if self.metric in LOWER_IS_BETTER else -1)
+
+    @property
+    def choices(self) -> list[str]:
+        """The arms that may be recommended, from cheap to dear, of equal cost the better one first."""
+        return sorted((name for name, arm in self.arms.items() if arm.is_open_to_choice), key=lambda name: (self.arms[name].cost, self.badness(name)))
+
+    @property
+    def control(self) -> str | None:
+        """The majority answer, where it was measured."""
+        return next(iter(self.named({CONTROL})), None)
+
+    def between(self, first: str, second: str, metric: MetricName) -> Comparison | None:
+        """How `first` does against `second`, whichever way round they were compared; None if they were not."""
+        straight = self.found.get((first, second, metric))
+        turned_round = self.found.get((second, first, metric))
+        return straight or (turned(turned_round) if turned_round is not None else None)
+
+    def both(self, first: str, second: str) -> list[Comparison]:
+        """`first` against `second` on the deciding metric and, where there is one, on the second."""
+        found = (self.between(first, second, metric) for metric in (self.metric, self.second) if metric is not None)
+        return [one for one in found if one is not None]
+
+    def standing(self, first: str, second: str) -> Standing:
+        """How `first` stands to `second`; `open` also where they were not compared."""
+        for found in self.both(first, second):
+            if found.outcome != "cannot tell":
                 return "ahead" if found.outcome == "better" else "behind"
         return "open"
 
-    def is_as_good(self, rival: str) -> bool:
-        """True if `rival` is ahead of the tuned model, or loses at most the margin on every metric, by its interval."""
-        found = [one for one in (self.primary[rival], self.secondary.get(rival)) if one is not None]
-        return self.standing(rival) == "behind" or (self.standing(rival) == "open" and all(worst_loss(one) <= self.margin() for one in found))
+    def is_as_good(self, name: str, other: str) -> bool:
+        """True if `name` is ahead of `other`, or loses at most the margin against it on every metric, by the far end of the interval.
 
-    def margin(self) -> float:
-        """The largest loss that still counts as none."""
-        return MARGIN * self.metrics[self.tuned].value if self.metric == "perplexity" else MARGIN
+        A classifier costs a thousandth of a language model, so that the burden of proof is on the other: it is enough that it is not behind, that what
+        was measured lies within the margin, and that the rows are not blind to a difference.
+        """
+        found = self.both(name, other)
+        if not found:
+            return False
+        standing = self.standing(name, other)
+        if standing == "ahead" or all(worst_loss(one) <= self.margin(other) for one in found):
+            return True
+        if self.arms[name].remedy != "classifier" or self.arms[other].remedy == "classifier" or standing == "behind":
+            return False
+        sees = self.metric in UNBOUNDED or found[0].minimum_detectable <= BLIND or found[0].leans == "better"
+        return sees and all(loss(one) <= self.margin(other) for one in found)
+
+    def margin(self, name: str) -> float:
+        """The largest loss against `name` that still counts as none."""
+        return MARGIN * self.metrics[name].value if self.metric in UNBOUNDED else MARGIN
+
+
+def turned(found: Comparison) -> Comparison:
+    """The same comparison seen from the other side."""
+    gap = found.difference
+    outcomes: dict[str, Literal["better", "worse", "cannot tell"]] = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
+    difference = gap.model_copy(update={"value": -gap.value, "low": -gap.high, "high": -gap.low})
+    return found.model_copy(
+        update={"better": found.rival, "rival": found.better, "difference": difference, "outcome": outcomes[found.outcome]},
+    )
+
+
+def loss(found: Comparison) -> float:
+    """How much the first of the two loses against the second, as measured; negative: it gains."""
+    return found.difference.value if found.metric in LOWER_IS_BETTER else -found.difference.value
 
 
 def worst_loss(found: Comparison) -> float:
-    """How much the rival may lose against the tuned model, at the far end of the interval."""
-    return -found.difference.low if found.metric in LOWER_IS_BETTER else found.difference.high
+    """How much the first of the two may lose against the second, at the far end of the interval."""
+    return found.difference.high if found.metric in LOWER_IS_BETTER else -found.difference.low
 
 
-def weigh(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, dataset: Dataset) -> Evidence:
-    """The evidence: metrics of every candidate, and the tuned model against every rival."""
-    remedies = {finalist.candidate.name: finalist.remedy for finalist in finalists}
-    tuned = next(name for name, remedy in remedies.items() if remedy == "fine-tune")
-    metric = deciding_metric(dataset.task, goal)
-    metrics = {name: found for name in remedies if (found := metric_of(metric, scored[name], confidence=goal.confidence)) is not None}
-    if tuned not in metrics:
-        got = f"{len(scored[tuned])} test rows"
+def weigh(
+    finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, dataset: Dataset, known: Known, given: Sequence[str] = ()
+) -> Evidence:
+    """The evidence: metrics of every arm, and the comparisons that the rules need.
+
+    Raises: BadProject, BadData, NotEnoughData as `conclude`.
+    """
+    metric = deciding_metric(dataset.kind, goal, given)
+    every = arms_of(finalists, scored, metric, known)
+    metrics = {arm.name: value for arm in every if (value := metric_over(metric, arm.runs, confidence=goal.confidence)) is not None}
+    arms = {arm.name: arm for arm in every if arm.name in metrics}
+    if not arms:
+        got = f"{len(every[0].runs[0])} test rows"
         fix = "enlarge split.test, or choose another goal.metric"
         raise NotEnoughData(f"no test row shows {metric}", where="goal.metric", got=got, expected="at least one row that it rests on", fix=fix)
-    answers = {name: scored[name] for name in metrics}
-    second = second_metric(metric, scored[tuned], dataset)
-    compared = [*pairs(tuned, answers, metric, confidence=goal.confidence)]
-    if second is not None:
-        compared += pairs(tuned, answers, second, confidence=goal.confidence)
-    corrected = correct(compared, confidence=goal.confidence)
-    return Evidence(
-        tuned=tuned,
-        remedies={name: remedies[name] for name in metrics},
-        unmeasured=tuple(name for name in remedies if name not in metrics),
-        answers=answers,
+    second = second_metric(metric, next(iter(arms.values())).runs[0], dataset)
+    seconds = {name: value for name, arm in arms.items() if second and (value := metric_over(second, arm.runs, confidence=goal.confidence))}
+    start = Evidence(
+        arms=arms,
+        unmeasured=tuple(arm.name for arm in every if arm.name not in metrics),
+        leader=challenger(list(arms.values()), metric),
         metric=metric,
         second=second,
         metrics=metrics,
-        seconds={name: found for name in metrics if second and (found := metric_of(second, scored[name], confidence=goal.confidence))},
-        primary={found.rival: found for found in corrected if found.metric == metric},
-        secondary={found.rival: found for found in corrected if found.metric != metric},
+        seconds=seconds,
+        found={},
         goal=goal,
     )
+    return with_control(with_leader(start))
+
+
+def arms_of(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], metric: MetricName, known: Known) -> list[Arm]:
+    """The finalists as arms, in their order: trainings that differ in the seed alone are one."""
+    groups: dict[object, list[Finalist]] = {}
+    for finalist in finalists:
+        own = (finalist.remedy, finalist.arm) if finalist.seed is not None else finalist.candidate.name
+        groups.setdefault(own, []).append(finalist)
+    blocked = {side.candidate for side in known.sides if side.standing == "blocks"}
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    found = []
+    for group in groups.values():
+        first = min(group, key=lambda one: (one.on_dev is None, sign * (one.on_dev or 0.0)))
+        values = [one.on_dev for one in group if one.on_dev is not None]
+        is_choice = first.remedy != CONTROL and (first.remedy != "remote" or known.may_leave) and first.candidate.name not in blocked
+        found.append(
+            Arm(
+                name=first.candidate.name,
+                remedy=first.remedy,
+                runs=tuple(scored[one.candidate.name] for one in group),
+                seeds=tuple(one.seed for one in group),
+                on_dev=sum(values) / len(values) if len(values) == len(group) else None,
+                is_open_to_choice=is_choice,
+            )
+        )
+    return found
+
+
+def challenger(arms: Sequence[Arm], metric: MetricName) -> str:
+    """The arm whose gain is tested first: the best on dev; the dearest where dev does not say it of all. The test rows have no part in it."""
+    able = [arm for arm in arms if arm.is_open_to_choice] or list(arms)
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    if all(arm.on_dev is not None for arm in able):
+        return min(able, key=lambda arm: (sign * (arm.on_dev or 0.0), arm.cost)).name
+    return max(able, key=lambda arm: arm.cost).name
 
 
 def second_metric(metric: MetricName, rows: Sequence[Scored], dataset: Dataset) -> MetricName | None:
@@ -115,6 +258,58 @@ def second_metric(metric: MetricName, rows: Sequence[Scored], dataset: Dataset) 
     return "out_of_scope_recall" if measurable("out_of_scope_recall", outside) else None
 
 
-def pairs_of(evidence: Evidence, first: str, second: str) -> tuple[Comparison, ...]:
-    """Two candidates on the deciding metric, uncorrected."""
-    return pairs(first, {name: evidence.answers[name] for name in (first, second)}, evidence.metric, confidence=evidence.goal.confidence)
+def with_leader(evidence: Evidence) -> Evidence:
+    """The evidence with the leader compared with all others; where one of them is ahead of it beyond doubt, with that one leading, and so on."""
+    led: set[str] = set()
+    while True:
+        led.add(evidence.leader)
+        evidence = with_pairs(evidence, [(evidence.leader, name) for name in evidence.arms if name != evidence.leader])
+        ahead = [name for name in evidence.choices if name not in led and evidence.standing(evidence.leader, name) == "behind"]
+        if not ahead:
+            return evidence
+        evidence = replace(evidence, leader=min(ahead, key=evidence.badness))
+
+
+def with_control(evidence: Evidence) -> Evidence:
+    """The evidence with what more the rules ask for.
+
+    Where the leader is not better than the majority answer: every arm against that. Where a cheaper arm is as good as the leader: that one
+    against the majority answer and against every dearer arm.
+    """
+    control = evidence.control
+    if control is not None and not beats(evidence, evidence.leader, control):
+        return with_pairs(evidence, [(name, control) for name in evidence.arms if name != control], secondary=False)
+    cheapest = next((name for name in evidence.choices if name == evidence.leader or evidence.is_as_good(name, evidence.leader)), evidence.leader)
+    if cheapest == evidence.leader:
+        return evidence
+    arm = evidence.arms[cheapest]
+    dearer = [name for name in evidence.choices if evidence.arms[name].tier > arm.tier]
+    evidence = with_pairs(evidence, [(cheapest, name) for name in dearer])
+    return with_pairs(evidence, [(cheapest, control)], secondary=False) if control is not None else evidence
+
+
+def beats(evidence: Evidence, name: str, control: str) -> bool:
+    """True if the arm is better than the control on the deciding metric, beyond doubt."""
+    found = evidence.between(name, control, evidence.metric)
+    return found is not None and found.outcome == "better"
+
+
+def with_pairs(evidence: Evidence, pairs: Sequence[tuple[str, str]], *, secondary: bool = True) -> Evidence:
+    """The evidence with these pairs compared too, all corrected together; pairs that were compared before, either way round, are not again."""
+    metrics = [metric for metric in (evidence.metric, evidence.second if secondary else None) if metric is not None]
+    fresh = [
+        compared(first, evidence.arms[first].runs, second, evidence.arms[second].runs, metric, confidence=evidence.goal.confidence)
+        for metric in metrics
+        for first, second in pairs
+        if evidence.between(first, second, metric) is None
+    ]
+    if not fresh:
+        return evidence
+    corrected = correct([*evidence.found.values(), *fresh], confidence=evidence.goal.confidence)
+    kept = [over_seeds(one, evidence.arms[one.better].runs, evidence.arms[one.rival].runs) for one in corrected]
+    return replace(evidence, found={(one.better, one.rival, one.metric): one for one in kept})
+
+
+def over_seeds(found: Comparison, mine: Runs, theirs: Runs) -> Comparison:
+    """The comparison, open if it does not hold for every seed."""
+    return found if holds(found, mine, theirs) else found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": None})

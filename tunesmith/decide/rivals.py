@@ -1,4 +1,4 @@
-"""Task + Dataset → the untuned rivals: written prompts, few-shot prompts and the majority answer; and the prompt used for tuning.
+"""Task + Dataset → the untuned rivals: written prompts, few-shot prompts, prompts for reading passages, the majority answer; and the tuned prompts.
 
 Every built-in prompt for `classify` shows the whole label list, the same list that the tuned model is shown: a tuned model is never
 compared with a prompt that was told less. The base may have 135 M parameters, so the texts are short; they differ in *kind* (order of
@@ -16,14 +16,7 @@ from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.candidate import Constant
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Dataset, Record
-from tunesmith.spec.task import Task, TaskKind
-
-INSTRUCTIONS: Mapping[TaskKind, str] = {
-    "classify": "Decide which label fits the message.",
-    "extract": "Read the text and write the data it holds as JSON.",
-    "generate": "Answer the question.",
-}
-"""What the model is told to do where the project does not say."""
+from tunesmith.spec.task import KINDS, Form, Task, form_of
 
 Texts = Mapping[str, str]
 CLASSIFY: Texts = {
@@ -44,7 +37,7 @@ GENERATE: Texts = {
     "short": "{instruction} Be brief and exact: a few sentences at most.",
     "expert": "You are an expert who answers from knowledge. {instruction} Begin with the answer itself, then the one detail that matters most.",
 }
-DECLINING: Mapping[TaskKind, str] = {
+DECLINING: Mapping[Form, str] = {
     "classify": "{instruction}\nLabels: {labels}\nThe label {out_of_scope} means: the message is about something that no other label covers. "
     "First ask whether another label truly fits. If none does, answer {out_of_scope}.",
     "extract": "{instruction}\nAnswer with JSON only. If the text is about something else, answer exactly: {out_of_scope}",
@@ -52,8 +45,35 @@ DECLINING: Mapping[TaskKind, str] = {
 }
 """The `careful` prompt of a task that has an out-of-scope answer."""
 
-TUNED: Mapping[TaskKind, str] = {"classify": "{instruction}\nLabels: {labels}", "extract": "{instruction}", "generate": "{instruction}"}
+READING: Mapping[Form, Texts] = {
+    "classify": {
+        "passages": "{instruction}\nLabels: {labels}\nUse what the passages say where it helps. Answer with one label only.",
+        "careful": "1. Read the passages, then the message.\n2. {instruction}\n3. Passages that are about something else do not count.\n"
+        "4. Write the label exactly as it stands in this list, and nothing else.\nList: {labels}",
+    },
+    "extract": {
+        "passages": "{instruction}\nUse what the passages say where it helps. Answer with JSON only.",
+        "careful": "1. Read the passages, then the text.\n2. {instruction}\n3. Passages that are about something else do not count.\n"
+        "4. Write the JSON and nothing else: no explanation, no code fence.",
+    },
+    "generate": {
+        "passages": "{instruction}\nAnswer from the passages.",
+        "careful": "1. Read the passages; the last one fits best.\n2. {instruction} Keep to what the passages say, with their names and numbers.\n"
+        "3. If no passage holds the answer, {decline}",
+    },
+}
+"""For models that are shown passages: plainly, and with rules for what does not help."""
+OUTSIDE: Mapping[Form, str] = {
+    "classify": "\nThe label {out_of_scope} means: the message is about something that no other label covers.",
+    "extract": "\nIf the text is about something else, answer exactly: {out_of_scope}",
+    "generate": "",
+}
+"""At the end of the `careful` one, where a task has an out-of-scope answer."""
+UNKNOWN = "say that the documents do not answer it."
+
+TUNED: Mapping[Form, str] = {"classify": "{instruction}\nLabels: {labels}", "extract": "{instruction}", "generate": "{instruction}"}
 """Short and stable: training teaches the rest, and every row pays for each token of it."""
+TUNED_TO_READ = "\nUse the passages where they help."
 
 PLACEHOLDER = re.compile(r"\{\{([A-Za-z_]\w*)\}\}|\{([A-Za-z_]\w*)\}")
 SHORT_SHARE = 3
@@ -71,22 +91,37 @@ def written_prompts(task: Task, dataset: Dataset) -> tuple[Prompt, ...]:
 
 def tuned_prompt(task: Task, dataset: Dataset) -> Prompt:
     """The prompt that training and the tuned model use; it shows the same label list as the rivals'."""
-    return Prompt(name="tuned", system=fill(TUNED[dataset.task], values(task, dataset)))
+    return Prompt(name="tuned", system=fill(TUNED[form_of(dataset.task)], values(task, dataset)))
+
+
+def tuned_to_read(task: Task, dataset: Dataset) -> Prompt:
+    """The prompt of a model that is tuned with passages before its questions."""
+    return Prompt(name="tuned-to-read", system=fill(TUNED[form_of(dataset.task)] + TUNED_TO_READ, values(task, dataset)))
+
+
+def reading_prompts(task: Task, dataset: Dataset) -> tuple[Prompt, ...]:
+    """The prompts of an untuned model that is shown passages before each question."""
+    form, outside = form_of(dataset.task), dataset.out_of_scope
+    written = dict(READING[form])
+    if outside is not None:
+        written["careful"] += OUTSIDE[form]
+    known = {**values(task, dataset), "decline": f"write exactly: {outside}" if outside is not None else UNKNOWN}
+    return tuple(Prompt(name=f"rag-{name}", system=fill(text, known)) for name, text in written.items())
 
 
 def texts(dataset: Dataset) -> Texts:
     """Name → text of the built-in prompts that suit the data set."""
-    kinds: Mapping[TaskKind, Texts] = {"classify": CLASSIFY, "extract": EXTRACT, "generate": GENERATE}
-    found = dict(kinds[dataset.task])
+    forms: Mapping[Form, Texts] = {"classify": CLASSIFY, "extract": EXTRACT, "generate": GENERATE}
+    found = dict(forms[form_of(dataset.task)])
     if dataset.out_of_scope is not None:
-        found["careful"] = DECLINING[dataset.task]
+        found["careful"] = DECLINING[form_of(dataset.task)]
     return found
 
 
 def values(task: Task, dataset: Dataset) -> dict[str, str]:
     """What stands for each placeholder of a built-in prompt."""
     return {
-        "instruction": (task.instruction or INSTRUCTIONS[dataset.task]).strip(),
+        "instruction": (task.instruction or KINDS[dataset.kind].instruction).strip(),
         "labels": label_list(dataset.labels),
         "out_of_scope": dataset.out_of_scope or "",
     }

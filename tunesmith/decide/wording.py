@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tunesmith.spec.report import Comparison, Metric
-from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
+from tunesmith.spec.task import LOWER_IS_BETTER, UNBOUNDED, Goal, MetricName
 from tunesmith.spec.trial import Remedy
 
 NOUNS: Mapping[MetricName, str] = {
@@ -16,10 +16,21 @@ NOUNS: Mapping[MetricName, str] = {
     "out_of_scope_precision": "out-of-scope precision",
     "false_refusal_rate": "false refusals",
     "token_f1": "token-F1",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
     "rouge_l": "ROUGE-L",
     "chrf": "chrF",
     "bleu": "BLEU",
     "json_valid": "valid JSON",
+    "schema_valid": "JSON that fits the schema",
+    "field_f1": "field F1",
+    "unsupported_rate": "unsupported numbers or names",
+    "supported_share": "support by the source",
+    "execution_accuracy": "execution accuracy",
+    "query_runs": "queries that run",
+    "tests_passed": "tests passed",
+    "own_score": "the project's own score",
+    "judge_score": "the judge's score",
     "perplexity": "perplexity",
 }
 ACHIEVES: Mapping[MetricName, str] = {
@@ -29,26 +40,38 @@ ACHIEVES: Mapping[MetricName, str] = {
     "out_of_scope_precision": "is right in {value} of its refusals",
     "false_refusal_rate": "wrongly declines {value} of the questions{scope}",
     "json_valid": "writes valid JSON for {value} of the questions{scope}",
+    "schema_valid": "writes JSON that fits the schema for {value} of the questions{scope}",
+    "unsupported_rate": "writes a number or a name that its source does not hold in {value} of the answers{scope}",
+    "execution_accuracy": "writes queries with the right result for {value} of the questions{scope}",
+    "query_runs": "writes queries that run for {value} of the questions{scope}",
+    "tests_passed": "writes code that passes its tests for {value} of the questions{scope}",
+    "own_score": "reaches {value} of the project's own score",
+    "judge_score": "reaches {value} of the judge's score",
+    "supported_share": "keeps to its source in {value} of what it says",
 }
 """What a value means; metrics without an entry are named: "reaches a token-F1 of …"."""
 
 SUBJECTS: Mapping[Remedy, str] = {
-    "fine-tune": "the tuned model",
+    "majority": "always giving the most frequent answer",
+    "classifier": "the classifier",
     "prompt": "the best written prompt",
     "few-shot": "the prompt with examples",
-    "classifier": "the classifier",
-    "majority": "always giving the most frequent answer",
+    "few-shot-retrieved": "the prompt with the nearest examples",
+    "rag": "the model that reads the documents",
+    "fine-tune": "the tuned model",
+    "fine-tune-rag": "the tuned model that reads the documents",
+    "remote": "the model elsewhere",
 }
 
 
 def shown(metric: MetricName, value: float) -> str:
     """A value of the metric: a percentage, or a plain number for perplexity."""
-    return f"{value:.2f}" if metric == "perplexity" else f"{100 * value:.1f} %"
+    return f"{value:.2f}" if metric in UNBOUNDED else f"{100 * value:.1f} %"
 
 
 def gap(metric: MetricName, difference: float) -> str:
     """A difference of two values, with its sign: in percentage points, or a plain number for perplexity."""
-    return f"{difference:+.2f}" if metric == "perplexity" else f"{100 * difference:+.1f} points"
+    return f"{difference:+.2f}" if metric in UNBOUNDED else f"{100 * difference:+.1f} points"
 
 
 def measured(metric: MetricName, found: Metric, confidence: float) -> str:
@@ -91,9 +114,9 @@ def rows_words(more: int | None) -> str:
     return f"about {more:,} more rows like these would settle it" if more > 1 else "about one more row like these would settle it"
 
 
-def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence: float, family: int) -> str:
-    """One comparison as a sentence with its difference, interval, p-value and outcome."""
-    first, second = SUBJECTS[names[found.better]], SUBJECTS[names[found.rival]]
+def comparison_words(found: Comparison, names: Mapping[str, str], confidence: float, family: int) -> str:
+    """One comparison as a sentence with its difference, interval, p-value and outcome; `names` has the words for each candidate."""
+    first, second = names[found.better], names[found.rival]
     low = gap(found.metric, found.difference.low).removesuffix(" points")
     rows = "" if found.rows == "all" else f", rows {found.rows}"
     corrected = f", corrected for {family} comparisons" if family > 1 else ""
@@ -110,11 +133,15 @@ def comparison_words(found: Comparison, names: Mapping[str, Remedy], confidence:
     return f"{text}. Taken alone, such a comparison shows differences of {smallest} or more; {rows_words(found.rows_to_settle)}."
 
 
+def goal_in_words(goal: Goal, metric: MetricName) -> str:
+    """The goal: `macro-F1 of at least 78.0 %`."""
+    assert goal.at_least is not None
+    return f"{NOUNS[metric]} of {'at most' if metric in LOWER_IS_BETTER else 'at least'} {shown(metric, goal.at_least)}"
+
+
 def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met: bool | None) -> str:
     """Whether the goal is met, judged by the interval."""
-    assert goal.at_least is not None
-    bound = "at most" if metric in LOWER_IS_BETTER else "at least"
-    head = f"The goal, {NOUNS[metric]} of {bound} {shown(metric, goal.at_least)}, "
+    head = f"The goal, {goal_in_words(goal, metric)}, "
     value = f"{subject} reaches {measured(metric, found, goal.confidence)}"
     match met:
         case True:
@@ -125,12 +152,12 @@ def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met:
             return f"{head}cannot be judged with these rows: {value}, and the goal lies inside that interval."
 
 
-def standing_words(found: Comparison, rival: str, tuned: str) -> str:
-    """How an open rival stands to the tuned model, as far as it is known; `rival` and `tuned` are their values."""
+def standing_words(found: Comparison, other: str, value: str) -> str:
+    """How the cheap one of an open pair (`found.better`) stands to the dear one, as far as it is known; `other` is the dear one, `value` what it reaches."""
     rows = counted(found.difference)
-    if rival == tuned or (found.difference.value < 0) != (found.metric in LOWER_IS_BETTER):
-        return f"it is no worse than the tuned model ({tuned}), as far as {rows} can tell"
-    return f"{rows} {'does' if found.difference.n == 1 else 'do'} not show that the tuned model ({tuned}) is better"
+    if not found.difference.value or (found.difference.value > 0) != (found.metric in LOWER_IS_BETTER):
+        return f"it is no worse than {other} ({value}), as far as {rows} can tell"
+    return f"{rows} {'does' if found.difference.n == 1 else 'do'} not show that {other} ({value}) is better"
 
 
 def looks_words(looks: int) -> str:

@@ -1,4 +1,4 @@
 """A candidate and held-out rows → a report, and the page that shows a whole run to people."""
 
-VERSION = 1
+VERSION = 2
 """Part of every key a report stands under; raised when the same candidate would get another report."""

@@ -14,24 +14,23 @@ from typing import Any
 from jinja2 import Template
 from markupsafe import Markup
 
+from tunesmith.evaluate import page_costs as costs
+from tunesmith.evaluate import page_methods as methods
 from tunesmith.evaluate import page_tables as tables
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate import plots
+from tunesmith.evaluate.certificate import worse
 from tunesmith.evaluate.page_findings import findings
+from tunesmith.evaluate.suites import page_parts
 from tunesmith.pages.gate import environment, resource, style, style_digest
-from tunesmith.spec.candidate import Answer, Prompted, Tuned
+from tunesmith.spec.candidate import Answer, Prompted, Retrieval, Tuned
 from tunesmith.spec.dataset import Spread
+from tunesmith.spec.forgetting import Forgetting
 from tunesmith.spec.report import Scored
+from tunesmith.spec.suite import Suites
 from tunesmith.spec.task import EXACT, LOWER_IS_BETTER, MetricName
-from tunesmith.spec.verdict import Decision, Finalist, LineReport, Measured
+from tunesmith.spec.verdict import Finalist, LineReport, Measured
 
-DECISIONS: dict[Decision, str] = {
-    "fine-tune": "Fine-tune",
-    "prompting is enough": "Prompting is enough",
-    "a classifier does it": "A classifier does it",
-    "cannot tell": "Cannot tell",
-    "nothing helps": "Nothing helps",
-}
 GRADED = 10
 """Worst answers shown of each candidate where answers are texts: they are long."""
 LOSS_UNITS = {"sft": "nats per token", "dpo": "nats per pair", "kto": "per rated answer"}
@@ -44,6 +43,7 @@ CONTENTS = {
     "prompt": "Prompt",
     "questions": "Sample answers",
     "cost": "Cost",
+    "methods": "Methods",
     "again": "Run it again",
 }
 
@@ -53,13 +53,17 @@ def page(
     measured: Measured,
     answers: Mapping[str, Sequence[Scored]],
     questions: Sequence[tuple[str, Answer]] = (),
+    examined: tuple[Suites, Forgetting | None] | None = None,
 ) -> str:
-    """The HTML text of a line's report. `answers`: candidate name → its rows on test; `questions`: asked of the finished model.
+    """The HTML text of a line's report. `answers`: candidate name → its rows on test; `questions`: asked of the finished model; `examined`: what else was found out about it.
 
     Seconds are looked up in `measured.costs` under `train` and, per finalist, under `page_tables.step_of(name)`.
     """
     cost = {
+        "bills": costs.bills(report),
+        "privacy": costs.privacy(report),
         "tokens": tables.tokens(report),
+        "paces": costs.paces(report, measured),
         "seconds": tables.seconds(measured),
         "machine": tables.pairs("Machine", ("Fact", "Value"), measured.machine),
     }
@@ -72,6 +76,7 @@ def page(
         "prompt": _prompts(report),
         "questions": questions,
         "cost": cost if any(cost.values()) else None,
+        "methods": methods.explained(report, [one for one in examined or () if one is not None]),
         "again": _again(report),
     }
     links = [(part, title) for part, title in CONTENTS.items() if parts[part]]
@@ -79,8 +84,21 @@ def page(
     if len(more) > 1:
         at = links.index(("answers", CONTENTS["answers"]))
         links[at : at + 1] = more
+    evidence = page_parts.parts(examined[0]) if examined is not None else []
+    if examined is not None and examined[1] is not None:
+        evidence.append(page_parts.forgetting(examined[1]))
+    at = next((i for i, (part, _) in enumerate(links) if part == "data"), len(links))
+    links[at:at] = [(part.ident, part.title) for part in evidence]
     text = template().render(
-        report=report, measured=measured, verdict=_verdict(report), style=Markup(style()), style_digest=style_digest(), links=links, **parts
+        evidence=evidence,
+        examined=examined[0].candidate.name if examined is not None else "",
+        report=report,
+        measured=measured,
+        verdict=_verdict(report),
+        style=Markup(style()),
+        style_digest=style_digest(),
+        links=links,
+        **parts,
     )
     return text.strip() + "\n"
 
@@ -94,6 +112,7 @@ def template() -> Template:
         "duration": words.duration,
         "clip": words.clip,
         "plural": words.plural,
+        "forms": words.FORMS.__getitem__,
         "tied": words.tied,
         "percent": partial(words.value_of, "accuracy"),
     }
@@ -101,8 +120,9 @@ def template() -> Template:
 
 
 def _verdict(report: LineReport) -> dict[str, Any]:
-    """The decision, the goal and the large numbers."""
+    """The decision, the goal, the large numbers, and what is lost."""
     verdict, goal = report.verdict, report.goal
+    lost = worse(report)
     wanted = ""
     if goal.at_least is not None:
         side = "at most" if verdict.metric in LOWER_IS_BETTER else "at least"
@@ -110,11 +130,14 @@ def _verdict(report: LineReport) -> dict[str, Any]:
     marks = {True: ("✓", "Goal met"), False: ("✗", "Goal not met"), None: ("?", "Goal cannot be judged with these rows")}
     mark, met = marks[verdict.goal_met]
     return {
-        "decision": DECISIONS[verdict.decision],
+        "decision": words.capital(verdict.decision),
         "mark": mark,
         "met": met,
         "wanted": wanted,
         "figures": _figures(report),
+        "reasons": [reason for reason in verdict.reasons if reason not in lost],
+        "worse": lost,
+        "judge": words.judge_words(verdict.known.judge),
     }
 
 
@@ -242,7 +265,7 @@ def _wrongs(report: LineReport, finalist: Finalist, rows: Sequence[Scored]) -> d
         return None
     return {
         "name": finalist.candidate.name,
-        "what": f"The tuned model{f', registered as {report.model}' if report.model else ''}" if finalist.remedy == "fine-tune" else "The best rival",
+        "what": what(report, finalist),
         "graded": graded,
         "metric": tables.metric_title(metric, report),
         "matrix": matrix,
@@ -252,6 +275,17 @@ def _wrongs(report: LineReport, finalist: Finalist, rows: Sequence[Scored]) -> d
         "mistakes": [_mistake(row, metric, graded) for row in wrong],
         "sure": any(row.confidence is not None for row in wrong),
     }
+
+
+def what(report: LineReport, finalist: Finalist) -> str:
+    """What a finalist is in this report, in a few words."""
+    match finalist.remedy:
+        case "fine-tune":
+            return "The tuned model" + (f", registered as {report.model}" if report.model else "")
+        case "fine-tune-rag":
+            return "The model that was tuned to read passages"
+        case _:
+            return "The best rival"
 
 
 def _mistake(row: Scored, metric: MetricName, graded: bool) -> dict[str, Any]:
@@ -304,10 +338,11 @@ def _lengths(spread: Spread) -> str:
 
 def _prompts(report: LineReport) -> list[dict[str, Any]]:
     """The prompts of the candidates that the page looks into, the tuned model's first; without those that have none, or an empty one."""
-    asked = [finalist.candidate for finalist in tables.looked_into(report)]
+    asked = [(found.candidate.name, found.candidate) for found in tables.looked_into(report)]
+    readers = [(name, candidate.reader if isinstance(candidate, Retrieval) else candidate) for name, candidate in asked]
     return [
-        {"name": candidate.name, "prompt": candidate.prompt, "tuned": isinstance(candidate, Tuned)}
-        for candidate in asked
+        {"name": name, "prompt": candidate.prompt, "tuned": isinstance(candidate, Tuned)}
+        for name, candidate in readers
         if isinstance(candidate, Tuned | Prompted) and (candidate.prompt.system is not None or candidate.prompt.examples)
     ]
 

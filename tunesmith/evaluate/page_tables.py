@@ -7,29 +7,17 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from tunesmith.evaluate import page_methods as methods
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate.plots import confusions, share_bar
 from tunesmith.spec.dataset import SPLITS, Dataset
 from tunesmith.spec.recipe import Choice
 from tunesmith.spec.report import Comparison, Cost, Metric, Report, Scored
-from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
+from tunesmith.spec.task import KINDS, LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Finalist, LineReport, Measured
 
-SECOND_LOOK: dict[str, tuple[MetricName, ...]] = {
-    "classify": ("exact_match", "out_of_scope_recall", "macro_f1"),
-    "extract": ("exact_match", "out_of_scope_recall", "json_valid", "token_f1"),
-    "generate": ("exact_match", "out_of_scope_recall", "token_f1", "rouge_l", "chrf"),
-}
-"""Per task: the metrics that stand beside the deciding one, where they were measured."""
-METHODS = {
-    "wilson": "Wilson",
-    "bca": "BCa bootstrap",
-    "exact": "exact, nothing to estimate",
-    "mcnemar exact": "exact McNemar",
-    "paired permutation": "paired permutation",
-    "permutation of clusters": "permutation of whole clusters",
-}
-OUTCOMES = {"better": "▲ better", "worse": "▼ worse", "cannot tell": "◆ cannot tell"}
+BESIDE = 4
+"""Metrics of its kind of task that stand beside the deciding one, at most."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +84,13 @@ def metric_title(name: MetricName, report: LineReport) -> str:
     return words.METRIC_TITLES[name] + suffix
 
 
+def second_look(report: LineReport) -> list[MetricName]:
+    """The metrics that stand beside the deciding one, where they were measured: those of the kind of task, how well it declines, and what the user asked for."""
+    own = [name for name in KINDS[report.dataset.kind].metrics if name != "accuracy"][:BESIDE]  # accuracy mixes what the first two say apart
+    wanted: list[MetricName] = [own[0], "out_of_scope_recall", *own[1:], "own_score", "judge_score"]
+    return [name for name in wanted if name != report.verdict.metric]
+
+
 def ranked(report: LineReport) -> list[Finalist]:
     """The finalists, the best on the deciding metric first."""
     metric = report.verdict.metric
@@ -109,11 +104,19 @@ def ranked(report: LineReport) -> list[Finalist]:
 
 
 def subject(report: LineReport) -> Finalist | None:
-    """The finalist whose answers the page looks into: the winner, else the tuned model, else the best."""
-    order = ranked(report)
-    winner = [f for f in order if f.candidate.name == report.verdict.winner]
-    tuned = [f for f in order if f.remedy == "fine-tune"]
-    return next(iter(winner + tuned + order), None)
+    """The finalist that the page speaks of first: the one to serve, else the winner, else the tuned model, else the best."""
+    return next(iter([*served(report), *tuned(report), *ranked(report)]), None)
+
+
+def served(report: LineReport) -> list[Finalist]:
+    """The finalist that is recommended and the one that won, where they are."""
+    names = (report.verdict.recommended, report.verdict.winner)
+    return [finalist for name in names for finalist in report.finalists if finalist.candidate.name == name]
+
+
+def tuned(report: LineReport) -> list[Finalist]:
+    """The tuned models that answer by themselves, as they stand: the first is the best on dev, whichever seed was lucky on test."""
+    return [finalist for finalist in report.finalists if finalist.remedy == "fine-tune"]
 
 
 def looked_into(report: LineReport) -> list[Finalist]:
@@ -121,20 +124,18 @@ def looked_into(report: LineReport) -> list[Finalist]:
 
     That is where a rival was recommended or is ahead, where nothing is clear, and for free text, which is judged by reading it.
     """
-    order = ranked(report)
-    tuned = [f for f in order if f.remedy == "fine-tune"]
-    winner = [f for f in order if f.candidate.name == report.verdict.winner]
-    others = [f for f in winner + order if f.remedy not in ("fine-tune", "majority")]
-    if not tuned:
-        return (winner + others + order)[:1]
+    own, order = tuned(report), ranked(report)
+    others = [f for f in served(report) + order if f.remedy not in ("fine-tune", "majority")]
+    if not own:
+        return (served(report) + others + order)[:1]
     plain = report.verdict.decision == "fine-tune" and report.dataset.task != "generate"
-    return tuned[:1] + ([] if plain else others[:1])
+    return own[:1] + ([] if plain else others[:1])
 
 
 def rivals(report: LineReport, measured: Measured) -> Table:
     """The finalists side by side on test."""
     deciding = report.verdict.metric
-    others = [name for name in SECOND_LOOK[report.dataset.task] if name != deciding]
+    others = second_look(report)
     columns = [
         Column("Candidate", number=False),
         Column(metric_title(deciding, report)),
@@ -154,9 +155,9 @@ def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName
     metric = found.metrics.get(deciding)
     tokens = (found.prompt_tokens + found.completion_tokens) / found.rows if found.rows else 0.0
     cost = measured.costs.get(step_of(name))
-    training = measured.costs.get("train") if finalist.remedy == "fine-tune" else None
+    training = measured.costs.get({"fine-tune": "train", "fine-tune-rag": "train-rag"}.get(finalist.remedy, ""))
     return (
-        Cell(words.REMEDY_TITLES[finalist.remedy], name),
+        Cell(words.REMEDY_TITLES[finalist.remedy], name + (f", seed {finalist.seed}" if finalist.seed is not None else "")),
         metric_cell(deciding, metric),
         rows_cell(metric),
         *(metric_cell(other, found.metrics.get(other)) for other in others),
@@ -174,7 +175,7 @@ def every_metric(report: LineReport, finalist: Finalist) -> Table:
             Cell(metric_title(name, report), "lower is better" if name in LOWER_IS_BETTER else ""),
             metric_cell(name, m),
             rows_cell(m),
-            Cell(METHODS.get(m.method, m.method)),
+            Cell(methods.cell(m.method)),
         )
         for name, m in finalist.report.metrics.items()
     ]
@@ -208,8 +209,8 @@ def _comparison(found: Comparison, report: LineReport) -> tuple[Cell, ...]:
             f"{found.better} − {found.rival}", f"{words.METRIC_TITLES[found.metric]}, {'all rows' if found.rows == 'all' else 'rows ' + found.rows}"
         ),
         Cell(words.signed(found.metric, gap.value) + unit, f"[{words.signed(found.metric, gap.low)}, {words.signed(found.metric, gap.high)}]"),
-        Cell(words.p_text(found.p_adjusted), METHODS.get(found.test, found.test)),
-        Cell(OUTCOMES[found.outcome], f"leans to {found.leans}; chance is not ruled out" if found.leans else ""),
+        Cell(words.p_text(found.p_adjusted), methods.cell(found.test)),
+        Cell(words.OUTCOMES[found.outcome], f"leans to {found.leans}; chance is not ruled out" if found.leans else ""),
         Cell(detectable),
         settle,
     )
@@ -217,7 +218,7 @@ def _comparison(found: Comparison, report: LineReport) -> tuple[Cell, ...]:
 
 def trials(report: LineReport) -> Table:
     """Everything that was tried on dev, in the order it was tried."""
-    measured = [report.verdict.metric, *(name for name in SECOND_LOOK[report.dataset.task] if name != report.verdict.metric)]
+    measured = [report.verdict.metric, *second_look(report)]
     finals = {f.candidate.name for f in report.finalists}
     columns = [
         Column("Trial", number=False),
@@ -232,7 +233,8 @@ def trials(report: LineReport) -> Table:
         found = trial.report.metrics if trial.report else {}
         n = Cell(words.count(trial.report.rows)) if trial.report else Cell("not measured")
         cells = [metric_cell(name, found.get(name)) for name in measured]
-        rows.append((Cell(words.REMEDY_TITLES[trial.remedy], trial.candidate.name), *cells, n, Cell("● yes") if goes_on else Cell()))
+        name = trial.candidate.name + (f", on {words.count(trial.pilot.rows)} training rows" if trial.pilot else "")
+        rows.append((Cell(words.REMEDY_TITLES[trial.remedy], name), *cells, n, Cell("● yes") if goes_on else Cell()))
     return Table("Tried on the dev rows; the best of each kind went on to the test rows", *used(columns, rows), frozenset(strong))
 
 

@@ -7,8 +7,9 @@ import re
 import unicodedata
 
 from tunesmith.spec.candidate import Candidate
+from tunesmith.spec.judging import JudgeTrust
 from tunesmith.spec.report import Metric
-from tunesmith.spec.task import MetricName
+from tunesmith.spec.task import Form, MetricName
 from tunesmith.spec.trial import Remedy
 
 NBSP = "\u00a0"
@@ -24,19 +25,42 @@ METRIC_TITLES: dict[MetricName, str] = {
     "out_of_scope_precision": "Out-of-scope precision",
     "false_refusal_rate": "False refusals",
     "token_f1": "Token-F1",
+    "rouge_1": "ROUGE-1",
+    "rouge_2": "ROUGE-2",
     "rouge_l": "ROUGE-L",
     "chrf": "chrF",
     "bleu": "BLEU",
     "json_valid": "Valid JSON",
+    "schema_valid": "JSON that fits the schema",
+    "field_f1": "Field F1",
+    "unsupported_rate": "Unsupported numbers or names",
+    "supported_share": "Support by the source",
+    "execution_accuracy": "Execution accuracy",
+    "query_runs": "Queries that run",
+    "tests_passed": "Tests passed",
+    "own_score": "Own score",
+    "judge_score": "Judge’s score",
     "perplexity": "Perplexity",
 }
 REMEDY_TITLES: dict[Remedy, str] = {
     "majority": "Majority answer",
     "classifier": "Linear classifier",
     "prompt": "Prompt",
-    "few-shot": "Few-shot prompt",
+    "few-shot": "Prompt with examples",
+    "few-shot-retrieved": "Prompt with the nearest examples",
+    "rag": "RAG",
     "fine-tune": "Fine-tuned",
+    "fine-tune-rag": "Fine-tuned with RAG",
+    "remote": "Model elsewhere",
 }
+OUTCOMES = {"better": "▲ better", "worse": "▼ worse", "cannot tell": "◆ cannot tell"}
+FORMS: dict[Form, str] = {"classify": "one of the labels", "extract": "JSON", "generate": "free text"}
+"""What an answer is."""
+
+
+def capital(text: str) -> str:
+    """`text` with its first letter in upper case; the others stay: `use RAG` → `Use RAG`."""
+    return text[:1].upper() + text[1:]
 
 
 def clip(text: str, limit: int) -> str:
@@ -167,6 +191,15 @@ def size(n_bytes: int) -> str:
     return f"{n_bytes} bytes"
 
 
+def judge_words(trust: JudgeTrust | None) -> str:
+    """Who judged and how far its word goes; empty where nobody did."""
+    if trust is None:
+        return ""
+    order = f" The order of two answers changed {measured('accuracy', trust.position.changed)} of its verdicts." if trust.position is not None else ""
+    unread = f" {plural(trust.unread, 'verdict')} could not be read." if trust.unread else ""
+    return f"{trust.judge}: {trust.reason}{order}{unread}"
+
+
 def describe(candidate: Candidate) -> str:
     """What a candidate is made of, in one phrase."""
     match candidate.kind:
@@ -179,3 +212,8 @@ def describe(candidate: Candidate) -> str:
             return f"{candidate.model}, untuned, prompt “{candidate.prompt.name}”" + (f", {plural(shots, 'example')}" if shots else "")
         case "tuned":
             return f"tuned weights {candidate.checkpoint}, prompt “{candidate.prompt.name}”"
+        case "retrieval":
+            what = "passages of documents" if candidate.shown == "passages" else "training rows as examples"
+            return f"{describe(candidate.reader)}; shown up to {candidate.count} {what}"
+        case "remote":
+            return f"{candidate.model} at {candidate.url}, prompt “{candidate.prompt.name}”"

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunesmith.answer.candidate import Answerer, last_question
+from tunesmith.answer.candidate import Answerer, last_question, passages_shown
 from tunesmith.errors import Interrupted
 from tunesmith.evaluate.answers import ANSWERS
-from tunesmith.measure.scorers import aggregate, score
+from tunesmith.evaluate.row_scorers import RowScorer, with_scores
+from tunesmith.measure.fields import Fits
+from tunesmith.measure.scorers import aggregate, score, sources_of
 from tunesmith.spec.candidate import Answer, Candidate, Decoding
 from tunesmith.spec.dataset import Dataset, Record, SplitName
 from tunesmith.spec.job import Monitor, Note, Progress
 from tunesmith.spec.report import Report, Scored
-from tunesmith.spec.task import Task, TaskKind
+from tunesmith.spec.task import Task
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,19 @@ class Questions:
     """Of the intervals."""
 
 
+@dataclass(frozen=True)
+class How:
+    """How candidates answer, and what marks their answers beside the references."""
+
+    decoding: Decoding
+    scorers: Sequence[RowScorer] = ()
+    """Everything that runs: a database, programs, the user's own function."""
+    fits: Fits | None = None
+    """Whether an answer fits the task's JSON schema."""
+    has_documents: bool = False
+    """The project names documents: what answers may rest on are the passages that were shown."""
+
+
 def decoding_for(task: Task, dataset: Dataset) -> Decoding:
     """How every candidate answers: greedily, and among the labels where the task has some."""
     if dataset.task == "classify":
@@ -37,7 +52,7 @@ def decoding_for(task: Task, dataset: Dataset) -> Decoding:
     return Decoding(max_new_tokens=task.max_new_tokens)
 
 
-def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, decoding: Decoding, folder: Path, monitor: Monitor) -> Report:
+def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, how: How, folder: Path, monitor: Monitor) -> Report:
     """The report; answers.jsonl with one scored row per line lies in `folder`.
 
     Raises: Interrupted; nothing is kept of an unfinished evaluation.
@@ -46,23 +61,27 @@ def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, dec
     label = f"{candidate.name} on {questions.split}"
     asked = [row.conversation.question() for row in rows if row.conversation is not None]
     monitor.emit(Progress(label=label, done=0, total=len(rows)))
-    answers = answerer.answer(asked, decoding, done=lambda n: monitor.emit(Progress(label=label, done=n, total=len(rows))), stop=monitor.stopping)
+    answers = answerer.answer(asked, how.decoding, done=lambda n: monitor.emit(Progress(label=label, done=n, total=len(rows))), stop=monitor.stopping)
     if len(answers) < len(rows):
         raise Interrupted(f"stopped while {candidate.name} was being measured", where="evaluation", fix="run the same command again")
     _tell_unread(candidate.name, rows, answers, monitor)
-    scored = [_scored(row, answer, questions.dataset.task, questions.dataset.out_of_scope) for row, answer in zip(rows, answers, strict=True)]
+    scored = [_scored(row, answer, questions.dataset, how, passages_shown(answerer, answer)) for row, answer in zip(rows, answers, strict=True)]
     if questions.dataset.task != "classify":  # among labels, only the choice counts
         likely = answerer.likelihood([row.conversation for row in rows if row.conversation is not None])
         scored = [_with_likelihood(row, *one) for row, one in zip(scored, likely, strict=True)] if likely is not None else scored
+    scored = with_scores(
+        scored, how.scorers, done=lambda title, n: monitor.emit(Progress(label=title, done=n, total=len(scored))), stop=monitor.stopping
+    )
     text = "".join(row.model_dump_json() + "\n" for row in scored)
     (folder / ANSWERS).write_text(text, encoding="utf-8")
-    numbers = aggregate(scored, questions.dataset.task, confidence=questions.confidence)
+    numbers = aggregate(scored, questions.dataset.kind, confidence=questions.confidence)
     return Report(
         candidate=candidate,
         dataset=questions.dataset_name,
         split=questions.split,
         task=questions.dataset.task,
-        decoding=decoding,
+        purpose=questions.dataset.purpose,
+        decoding=how.decoding,
         metrics=numbers.metrics,
         confusion=numbers.confusion,
         per_label=numbers.per_label,
@@ -83,21 +102,24 @@ def _tell_unread(name: str, rows: Sequence[Record], answers: Sequence[Answer], m
         monitor.emit(Note(level="warning", text=f"{text}: {shown}; shorten the prompt or the rows, or choose a model with a longer context"))
 
 
-def _scored(row: Record, answer: Answer, task: TaskKind, out_of_scope: str | None) -> Scored:
+def _scored(row: Record, answer: Answer, dataset: Dataset, how: How, passages: Sequence[str] | None) -> Scored:
     assert row.conversation is not None
+    out_of_scope, question = dataset.out_of_scope, last_question(row.conversation.question())
+    sources = sources_of(dataset.kind, question, passages, has_documents=how.has_documents)
     reference = row.conversation.answer() or ""
     return Scored(
         id=row.id,
         origin=row.origin,
-        question=last_question(row.conversation.question()),
+        question=question,
         reference=reference,
         answer=answer.text,
         confidence=answer.confidence,
         out_of_scope=out_of_scope is not None and reference == out_of_scope,
-        scores=score(task, answer.text, reference, out_of_scope=out_of_scope),
+        scores=score(dataset.kind, answer.text, reference, out_of_scope=out_of_scope, sources=sources, fits=how.fits),
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         cluster=row.cluster,
+        shown=answer.shown,
     )
 
 

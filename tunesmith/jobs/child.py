@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tunesmith.errors import DoesNotFit, TunesmithError, visible
+from tunesmith.jobs.nursery import MORE, nurse
 from tunesmith.jobs.progress import FLUSH_S, JobMonitor
 from tunesmith.jobs.queue import Queue, holder
-from tunesmith.jobs.supervisor import MORE, WORDS
+from tunesmith.jobs.supervisor import WORDS
 from tunesmith.spec.job import Job, Monitor
 from tunesmith.store.artifacts import Store
 from tunesmith.store.disk import FULL, disk_full
@@ -43,17 +44,25 @@ class Pipeline(Protocol):
         """Answer `lines` until they end."""
 
 
-def main(argv: Sequence[str], pipeline: Pipeline) -> int:
-    """Exit status: 0 when the job has ended (its record says how), 75 when a step is done and more is to do."""
-    parser = argparse.ArgumentParser(prog="python -m tunesmith.jobs.worker", description="One step of one job; started by the supervisor.")
+def main(argv: Sequence[str], pipeline: Pipeline, heavy: Sequence[str] = ()) -> int:
+    """Converse, or be the nursery of a job's workers, which share the modules in `heavy`.
+
+    Exit status of a worker: 0 when the job has ended (its record says how), 75 when a step is done and more is to do.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m tunesmith.jobs.worker", description="The steps of one job, or a chat; started by the supervisor."
+    )
     parser.add_argument("home", type=Path)
-    parser.add_argument("job", nargs="?", default="", help="the job's id")
-    parser.add_argument("--chat", action="store_true", help="converse over standard input and output")
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--chat", action="store_true", help="converse over standard input and output")
+    mode.add_argument("--nursery", type=int, metavar="PIPE", help="fork a worker for each job id on standard input; say to the pipe how it ends")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process that this one must not outlive")
     asked = parser.parse_args(argv)
-    die_with(asked.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor asks in the store; a Ctrl-C in the terminal is its business
-    return talk(asked.home, pipeline) if asked.chat else work(asked.home, asked.job, asked.parent, pipeline)
+    if asked.chat:
+        die_with(asked.parent)
+        return talk(asked.home, pipeline)
+    return nurse(asked.nursery, asked.parent, lambda job: work(asked.home, job, asked.parent, pipeline), heavy)
 
 
 def work(home: Path, job_id: str, parent: int, pipeline: Pipeline) -> int:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tunesmith.errors import DoesNotFit, Interrupted, TunesmithError, from_json, visible
+from tunesmith.jobs.nursery import MORE, Nursery, Nursling
 from tunesmith.jobs.programs import program
 from tunesmith.jobs.progress import JobMonitor, events_since, last_event
 from tunesmith.jobs.queue import Queue, holder
@@ -28,8 +29,6 @@ from tunesmith.settings import worker_environment
 from tunesmith.spec.job import FINAL, Job, Note, Reading, Spoken, StageFinished
 from tunesmith.store.disk import disk_faults
 
-MORE = 75
-"""Exit status of a worker that finished a step and has more to do (EX_TEMPFAIL in sysexits.h)."""
 DEATHS = 3
 """A job whose workers die so often without getting on in between has failed."""
 POLL_S = 0.1
@@ -86,9 +85,17 @@ class _Following:
         self.seq = last_event(queue, job_id)
         self.is_asked = False
         self.has_got_on = False
+        self.nursery: Nursery | None = None
 
     def run(self) -> Job:
         """Start children until the job has ended."""
+        try:
+            return self._run()
+        finally:
+            if self.nursery is not None:
+                self.nursery.end()
+
+    def _run(self) -> Job:
         light = is_light(self.queue.lease(self.job_id, self.me))
         deaths = 0
         while True:
@@ -129,14 +136,13 @@ class _Following:
         self._listen()
         return status, job
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> Nursling:
         with disk_faults(self.log), self.log.open("ab") as log:
             log.write(START)
             log.flush()
-            arguments = [*self.command, str(self.queue.store.home), self.job_id, "--parent", str(os.getpid())]
-            return subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, env=self.environment
-            )
+            if self.nursery is None or self.nursery.has_ended:
+                self.nursery = Nursery([*self.command, str(self.queue.store.home)], log, self.environment)
+        return self.nursery.start(self.job_id)
 
     def _listen(self) -> None:
         """Pass on what the job said; a reading or a finished step is a sign that it gets on."""
@@ -147,7 +153,7 @@ class _Following:
                 self.has_got_on = True
                 self.queue.got_on(self.job_id)
 
-    def _ask(self, child: subprocess.Popen[bytes]) -> None:
+    def _ask(self, child: Nursling) -> None:
         """Pass on that the user wants a stop; what is cancelled has nothing to save."""
         if not self.is_asked and self.interrupted():
             self.is_asked = True
@@ -221,14 +227,14 @@ def trim(log: Path, limit: int = LOG_BYTES) -> None:
         file.write(b"[...]\n" + kept)
 
 
-def kill(child: subprocess.Popen[bytes]) -> None:
+def kill(child: subprocess.Popen[bytes] | Nursling) -> None:
     """End the child and everything in its session, now."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
 
-def _wait(child: subprocess.Popen[bytes]) -> int | None:
+def _wait(child: subprocess.Popen[bytes] | Nursling) -> int | None:
     try:
         return child.wait(POLL_S)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The child process: one job, one step of the line. The only importer of the pipeline; `child.py` holds all the rest."""
+"""The processes that do the work: one job, a step of the line each. The only importer of the pipeline; `child.py` holds all the rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tunesmith.jobs import child
 
 def main(argv: Sequence[str], pipeline: child.Pipeline = line) -> int:
     """The exit status of `child.main` with the real line."""
-    return child.main(argv, pipeline)
+    return child.main(argv, pipeline, line.STAGES)
 
 
 if __name__ == "__main__":

@@ -7,25 +7,26 @@ rests on which rows is `quantities.WHICH_ROWS`. A metric without a row to rest o
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tunesmith.errors import BadProject
+from tunesmith.measure.fields import Fits, field_f1
 from tunesmith.measure.quantities import PER_ROW, clusters_of, mean_of, measurable, quantity, rows_of
+from tunesmith.measure.similarity import rouge_n
 from tunesmith.measure.statistics import effective_rows, interval, wilson
+from tunesmith.measure.support import supported_share, unsupported
 from tunesmith.measure.text import bleu, chrf, is_json, normalise, rouge_l, same_json, spread_json, token_f1
 from tunesmith.spec.report import Metric, Scored
-from tunesmith.spec.task import DECIDING, Goal, MetricName, TaskKind
+from tunesmith.spec.task import KINDS, NEEDS, Goal, MetricName, TaskKind, form_of
 
 DECLINING: tuple[MetricName, ...] = ("out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate")
-KIND_METRICS: Mapping[TaskKind, tuple[MetricName, ...]] = {
-    "classify": ("exact_match", "accuracy", "macro_f1", *DECLINING, "perplexity"),
-    "extract": ("exact_match", "accuracy", "json_valid", "token_f1", *DECLINING, "perplexity"),
-    "generate": ("exact_match", "token_f1", "rouge_l", "chrf", "bleu", *DECLINING, "perplexity"),
-}
-"""What is reported for each kind of task. The first three about declining need an out-of-scope answer, perplexity needs log-likelihoods."""
+EVERYWHERE: tuple[MetricName, ...] = (*DECLINING, "own_score", "judge_score", "perplexity")
+"""Declining needs an out-of-scope answer, the two scores somebody who gives them, perplexity log-likelihoods."""
+KIND_METRICS: Mapping[TaskKind, tuple[MetricName, ...]] = {kind: (*found.metrics, *EVERYWHERE) for kind, found in KINDS.items()}
+"""What is reported for each kind of task, as far as the rows allow."""
 
 
 @dataclass(frozen=True)
@@ -39,42 +40,82 @@ class Aggregate:
     """Recall by reference label; empty unless the task is `classify`."""
 
 
-def deciding_metric(task: TaskKind, goal: Goal) -> MetricName:
-    """The metric that decides: the goal's, or the kind's own.
+def deciding_metric(kind: TaskKind, goal: Goal, given: Collection[str] = ()) -> MetricName:
+    """The metric that decides: the goal's, the user's own score where there is one, or the first of the kind's that can be measured.
 
-    Raises: BadProject if the goal names a metric that this kind of task does not have.
+    `given` are the places of the project file that name something to judge by, as `NEEDS` has them: `Task.given()`, and `judge`.
+
+    Raises: BadProject if the goal names a metric that this kind of task does not have, or that needs what the project does not name.
     """
-    metric = goal.metric or DECIDING[task]
-    if metric not in KIND_METRICS[task]:
-        known = ", ".join(KIND_METRICS[task])
-        raise BadProject(f"a task of kind `{task}` has no such metric", where="goal.metric", got=metric, expected=f"one of {known}", fix="change it")
+    own: tuple[MetricName, ...] = ("own_score",) if goal.scorer is not None else ()
+    there = {*given, "goal.scorer"} if own else set(given)
+    default: MetricName = next(name for name in (*own, *KINDS[kind].deciding) if name not in NEEDS or NEEDS[name] in there)
+    metric: MetricName = default if goal.metric is None else goal.metric
+    if metric not in KIND_METRICS[kind]:
+        known = ", ".join(KIND_METRICS[kind])
+        raise BadProject(f"a task of kind `{kind}` has no such metric", where="goal.metric", got=metric, expected=f"one of {known}", fix="change it")
+    if metric in NEEDS and NEEDS[metric] not in there:
+        need = NEEDS[metric]
+        raise BadProject(
+            "cannot be measured alone", where="goal.metric", got=metric, expected=f"`{need}` beside it", fix=f"set {need}, or another metric"
+        )
     return metric
 
 
-def score(task: TaskKind, answer: str, reference: str, *, out_of_scope: str | None) -> dict[str, float]:
+def score(
+    kind: TaskKind, answer: str, reference: str, *, out_of_scope: str | None, sources: Sequence[str] | None = None, fits: Fits | None = None
+) -> dict[str, float]:
     """The scores of one answer, each in [0, 1]; `refused` says whether it is the out-of-scope answer, where the task has one.
 
     A label is exact when it is verbatim (outer white space aside), JSON when its value is equal, free text when it is equal after
     `normalise`. A refusal is the fixed out-of-scope answer and nothing else: keywords would call half of all good answers refusals.
+    `sources`: what the answer may rest on (the text to summarise, the passages that were shown with the question); None: not known, and what
+    rests on them is left out. `fits`: whether an answer fits the task's JSON schema.
     """
-    refused = {} if out_of_scope is None else {"refused": float(same_answer(task, answer, out_of_scope))}
-    exact = {"exact_match": float(same_answer(task, answer, reference))}
-    match task:
+    form = form_of(kind)
+    refused = {} if out_of_scope is None else {"refused": float(same_answer(kind, answer, out_of_scope))}
+    exact = {"exact_match": float(same_answer(kind, answer, reference))}
+    match form:
         case "classify":
             return exact | refused
         case "extract":
             alike = {"json_valid": float(is_json(answer)), "token_f1": token_f1(spread_json(answer), spread_json(reference))}
-            return exact | refused | alike
+            fitting = {} if fits is None else {"schema_valid": float(fits(answer))}
+            return exact | refused | alike | {"field_f1": field_f1(answer, reference)} | fitting
         case "generate":
             alike = {"rouge_l": rouge_l(answer, reference), "chrf": chrf(answer, reference), "bleu": bleu(answer, reference)}
-            return exact | refused | {"token_f1": token_f1(answer, reference)} | alike
+            return exact | refused | {"token_f1": token_f1(answer, reference)} | alike | more_scores(kind, answer, reference, sources)
 
 
-def same_answer(task: TaskKind, answer: str, reference: str) -> bool:
+def more_scores(kind: TaskKind, answer: str, reference: str, sources: Sequence[str] | None) -> dict[str, float]:
+    """What only some kinds of free text are scored by."""
+    found = {f"rouge_{n}": rouge_n(answer, reference, n) for n in (1, 2) if f"rouge_{n}" in KINDS[kind].metrics}
+    if sources is not None and "unsupported_rate" in KINDS[kind].metrics:
+        found |= {"unsupported": float(bool(unsupported(answer, sources))), "supported": supported_share(answer, sources)}
+    return found
+
+
+def sources_of(kind: TaskKind, question: str, passages: Sequence[str] | None, *, has_documents: bool) -> list[str] | None:
+    """What an answer may rest on: the text to summarise, the passages that were shown, or the question where it brings its text itself.
+
+    `passages`: None for a candidate that is shown none; what such a one says about documents it has not read is not held against them.
+    """
+    match kind:
+        case "summarise":
+            return [question]
+        case "answer" if not has_documents:
+            return [question]
+        case "answer" if passages is not None:
+            return [*passages, question]
+        case _:
+            return None
+
+
+def same_answer(kind: TaskKind, answer: str, reference: str) -> bool:
     """True if the two answers count as the same in a task of this kind."""
     if answer.strip() == reference.strip():
         return True
-    match task:
+    match form_of(kind):
         case "classify":
             return False
         case "extract":
@@ -83,11 +124,11 @@ def same_answer(task: TaskKind, answer: str, reference: str) -> bool:
             return normalise(answer) == normalise(reference)
 
 
-def aggregate(rows: Sequence[Scored], task: TaskKind, *, confidence: float, seed: int = 0) -> Aggregate:
+def aggregate(rows: Sequence[Scored], kind: TaskKind, *, confidence: float, seed: int = 0) -> Aggregate:
     """Every metric of the kind that `rows` allow, with its interval: Wilson for proportions, BCa bootstrap (fixed seed) for the rest."""
-    measured = {metric: metric_of(metric, rows, confidence=confidence, seed=seed) for metric in KIND_METRICS[task]}
+    measured = {metric: metric_of(metric, rows, confidence=confidence, seed=seed) for metric in KIND_METRICS[kind]}
     metrics = {metric: value for metric, value in measured.items() if value is not None}
-    if task != "classify":
+    if form_of(kind) != "classify":
         return Aggregate(metrics, {}, {})
     return Aggregate(metrics, confusion(rows), per_label(rows, confidence=confidence))
 

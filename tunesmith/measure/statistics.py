@@ -8,12 +8,13 @@ An interval is never narrower than the rows allow: rows that all agree give a Wi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
+from scipy.special import bdtr, stdtrit
 
 from tunesmith.measure.quantities import Array, Quantity, difference_of
 from tunesmith.spec.report import Metric
@@ -24,6 +25,8 @@ DRAWS = 100_000_000
 """Most row draws in one bootstrap (2 s); beyond 10,000 rows the resamples are cut, at most to a tenth: such an interval is narrow."""
 CHUNK = 2_000_000
 """Row draws held in memory at a time: 16 MB."""
+FEW_KINDS = 8
+"""Rows are drawn by kind where there are at least so many of them for each kind."""
 FEWEST_CLUSTERS = 20
 """Below this a design effect cannot be estimated; the worst one is taken."""
 FEWEST_ROWS = 5
@@ -34,6 +37,8 @@ MOST_ROWS = 1_000_000
 """More rows than this are no realistic advice."""
 POWER = 0.8
 SAME = 1e-12
+DIGITS = 12
+"""Values that agree in so many digits after the point are one."""
 NORMAL = NormalDist()
 
 
@@ -80,7 +85,7 @@ def effective_rows(quantity: Quantity, groups: Sequence[object]) -> float:
 
 
 def interval(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0, groups: Sequence[object] | None = None) -> Metric:
-    """The quantity with its BCa bootstrap interval (`bca`); with `groups`, whole groups are drawn.
+    """The quantity with its BCa bootstrap interval (`bca`), widened for few units; with `groups`, whole groups are drawn.
 
     Where a bootstrap has nothing to go by, `method` says what stands there instead: `wilson` (all rows agree: a bound on the share
     of rows that might not) or `bounds` (fewer than 5 rows or groups: the whole range of the metric).
@@ -89,12 +94,45 @@ def interval(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0, gro
     n = len(units.columns)
     if n < FEWEST_ROWS:
         low, high, method = units.low, units.high, "bounds"
-    elif (found := bca(units, confidence=confidence, seed=seed)) is not None:
-        low, high, method = *found, "bca"
+    elif (found := bca(units, confidence=expanded(confidence, independent(groups, n)), seed=seed)) is not None:
+        low, high = found if groups is None else hull(found, units, confidence, independent(groups, n))
+        method = "bca"
     else:
         low, high, method = *agreeing(units, confidence), "wilson"
     clusters = n if groups is not None else None
     return Metric(value=value, low=min(low, value), high=max(high, value), n=len(quantity.columns), clusters=clusters, method=method)
+
+
+def independent(groups: Sequence[object] | None, n: int) -> float:
+    """How many clusters of equal size say as much as these: rows² / Σ size² (Kish), at least 2; `n` where there are none."""
+    if groups is None:
+        return n
+    sizes = np.array(list(Counter(map(str, groups)).values()), dtype=np.float64)
+    return max(2.0, float(sizes.sum() ** 2 / (sizes**2).sum()))
+
+
+def expanded(confidence: float, n: float) -> float:
+    """The confidence that a bootstrap of `n` units has to be asked for, so that it gives `confidence`: it knows neither that its own variance is
+    (n − 1) / n of the true one, nor that a variance from few units is itself uncertain (Student's t).
+
+    >>> round(expanded(0.95, 30), 4), round(expanded(0.95, 500), 4)
+    (0.9625, 0.9508)
+
+    Source: Hesterberg 2015, "What teachers should know about the bootstrap", expanded percentile intervals.
+    """
+    reach = float(stdtrit(n - 1, 0.5 + confidence / 2)) * math.sqrt(n / (n - 1))
+    return 2 * NORMAL.cdf(reach) - 1
+
+
+def hull(found: tuple[float, float], units: Quantity, confidence: float, worth: float) -> tuple[float, float]:
+    """The interval, stretched on each side as far as Student's t reaches for as many clusters as these are worth.
+
+    A skewness from 30 clusters of unequal size is mostly noise, and BCa follows it: of differences of two candidates it held the truth in 92 of 100 studies,
+    and does in 94 so (bench/statistics.py).
+    """
+    value = units.value()
+    half = float(stdtrit(worth - 1, 0.5 + confidence / 2)) * math.sqrt(variance_of(units, confidence=confidence) / len(units.columns))
+    return max(units.low, min(found[0], value - half)), min(units.high, max(found[1], value + half))
 
 
 def agreeing(quantity: Quantity, confidence: float) -> tuple[float, float]:
@@ -117,8 +155,20 @@ def bca(quantity: Quantity, *, confidence: float = 0.95, seed: int = 0) -> tuple
     bias = NORMAL.inv_cdf(min(max(below, 0.5 / len(found)), 1 - 0.5 / len(found)))
     acceleration = skew(jackknife(quantity)) / 6
     points = [corrected(bias, acceleration, sign * critical(confidence)) for sign in (-1, 1)]
-    low, high = np.quantile(found, points)
-    return float(low), float(high)
+    low, high = quantiles(found, points)
+    return low, high
+
+
+def quantiles(found: Array, points: Sequence[float]) -> list[float]:
+    """Quantiles by the middle of each value's share, straight lines between: where few values are possible, as with right and wrong answers, an end
+    that could only fall on one of them would as often as not stand half a step too far out.
+
+    >>> [round(end, 3) for end in quantiles(np.array([0.0] * 6 + [1.0] * 4), [0.3, 0.55])]
+    [0.0, 0.5]
+    """
+    values, times = np.unique(found.round(DIGITS), return_counts=True)
+    middles = (np.cumsum(times) - times / 2) / len(found)
+    return [float(np.interp(point, middles, values)) for point in points]
 
 
 def corrected(bias: float, acceleration: float, z: float) -> float:
@@ -129,8 +179,11 @@ def corrected(bias: float, acceleration: float, z: float) -> float:
 
 
 def resampled(quantity: Quantity, seed: int) -> Array:
-    """The quantity in each of 10,000 corpora drawn with replacement from the rows."""
+    """The quantity in each of 10,000 corpora drawn with replacement from the rows. Rows that are equal are drawn by their number at once."""
     n = len(quantity.columns)
+    kinds, numbers = np.unique(quantity.columns, axis=0, return_counts=True)
+    if len(kinds) <= n / FEW_KINDS:
+        return drawn_by_kind(quantity, kinds, numbers, seed)
     count = min(RESAMPLES, max(FEWEST_RESAMPLES, DRAWS // n))
     generator = np.random.default_rng(seed)
     values = []
@@ -139,6 +192,15 @@ def resampled(quantity: Quantity, seed: int) -> Array:
         times = np.bincount((draws + np.arange(size)[:, None] * n).ravel(), minlength=size * n).reshape(size, n)
         values.append(quantity.value_of(times.astype(np.float64) @ quantity.columns))
     return np.concatenate(values)
+
+
+def drawn_by_kind(quantity: Quantity, kinds: Array, numbers: NDArray[np.int64], seed: int) -> Array:
+    """The quantity in 10,000 corpora, where the rows are of a few kinds: how often each kind is drawn is multinomial. Right or wrong answers of two
+    candidates are of four kinds, whatever their number: 500 of them take 1 ms instead of 45.
+    """
+    generator, n = np.random.default_rng(seed), int(numbers.sum())
+    times = (generator.multinomial(n, numbers / n, size=size) for size in chunks(RESAMPLES, len(kinds)))
+    return np.concatenate([quantity.value_of(some.astype(np.float64) @ kinds) for some in times])
 
 
 def chunks(count: int, n: int) -> Iterator[int]:
@@ -176,6 +238,19 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     Source: McNemar 1947, exact binomial form: 2 × P(X ≤ min) for X ~ Binomial(sum, 1/2), at most 1.
     """
     return min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
+
+
+def mcnemar_mid_p(only_first: int, only_second: int) -> float:
+    """As `mcnemar_exact`, with half the weight of what was observed. The exact test errs in 3.6 % of true nulls where 5 % are allowed, and is that much blinder.
+
+    >>> mcnemar_mid_p(1, 7)
+    0.0390625
+
+    Source: Fagerland, Lydersen & Laake 2013, "The McNemar test for binary matched-pairs data: mid-p and asymptotic are better than exact conditional".
+    """
+    fewer, total = min(only_first, only_second), only_first + only_second
+    below = float(bdtr(fewer - 1, total, 0.5)) if fewer else 0.0
+    return min(1.0, float(bdtr(fewer, total, 0.5)) + below) if total else 1.0
 
 
 def paired_permutation(first: Quantity, second: Quantity, *, seed: int = 0, resamples: int = RESAMPLES) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 6e-2, torch.float16: 6e-2}
 """Relative difference by norm up to which two ways of computing the same are taken to agree."""
 LEAK = 1e-4
 """Relative change by norm of one branch when only another was changed: nothing but rounding may cause it."""
+PART = 16
+"""Rows of logits that are looked at together."""
 PROBE_ROWS = [[5, 6, 7, 8, 9, 11], [5, 6, 7, 10, 12]]
 
 
@@ -48,7 +51,15 @@ class Head:
         """float32 logits of all tokens, or of those listed in `tokens`."""
         weight = self.weight if tokens is None else self.weight[tokens]
         bias = None if self.bias is None else self.bias if tokens is None else self.bias[tokens]
-        out = nn.functional.linear(hidden, weight, bias).float()
+        return self._finished(nn.functional.linear(hidden, weight, bias))
+
+    def in_parts(self, hidden: Tensor) -> Iterator[Tensor]:
+        """float32 logits of all tokens for `PART` rows after another: one product, and then never more in memory than a cache holds."""
+        for rows in torch.split(nn.functional.linear(hidden, self.weight, self.bias), PART):
+            yield self._finished(rows)
+
+    def _finished(self, products: Tensor) -> Tensor:
+        out = products.float()
         out = out if self.multiplier == 1 else out * self.multiplier
         return out if self.softcap is None else self.softcap * torch.tanh(out / self.softcap)
 

@@ -3,7 +3,8 @@
 UTF-8 JSON, one object a line. A client writes one request and reads lines until `end` or `error`; if it closes the connection before, the work
 stops. Requests are told apart by `op`:
 
-    chat, complete     {"start": …}, then any of {"delta": …} {"tool_calls": …} {"finish": …}, then {"end": {"usage": …}}
+    chat, complete     {"start": …}, then any of {"delta": …} {"tool_calls": …} {"finish": …}, then {"end": {"usage": …}};
+                       of a candidate that won `start` has `sources` where it looks things up, and `finish` `confidence` and `declined`
     embed              {"vectors": [[…]], "tokens": n, "truncated": [i …]}, then {"end": …}
     count              {"prompt_tokens": n}, then {"end": …}
     status             {"models": […], "waiting": n, "running": n, "threads": n}, then {"end": …}

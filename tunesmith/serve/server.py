@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, assert_never
 
 from tunesmith.answer.live import Live, told
+from tunesmith.answer.outright import Outright
 from tunesmith.answer.requests import Chat, count
 from tunesmith.answer.ticket import Ticket
 from tunesmith.answer.vectors import Vectors
-from tunesmith.errors import BadProject, TunesmithError
+from tunesmith.errors import BadProject, TunesmithError, Unsupported
 from tunesmith.serve.protocol import LONGEST_LINE, ChatAsked, CompleteAsked, Count, Embed, Request, Status, Unload, Yield, encode, parse
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class Server:
     def __init__(self, live: Live, vectors: Vectors) -> None:
         self.live = live
         self.vectors = vectors
+        self.outright = Outright(live)
 
     @asynccontextmanager
     async def listening(self, path: Path) -> AsyncIterator[asyncio.Server]:
@@ -42,6 +45,7 @@ class Server:
             yield server
         finally:
             server.close()
+            self.outright.close()
             path.unlink(missing_ok=True)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -92,6 +96,8 @@ class Server:
         try:
             async with asyncio.timeout(None if isinstance(request, ChatAsked | CompleteAsked) else request.deadline_s):  # those have their own
                 match request:
+                    case ChatAsked() if not request.target.base:
+                        await self._answer_outright(request, lines)
                     case ChatAsked() | CompleteAsked():
                         await self._write(request, lines)
                     case Embed():
@@ -131,6 +137,18 @@ class Server:
         finally:
             self.live.cancel(ticket)
 
+    async def _answer_outright(self, request: ChatAsked, lines: Lines) -> None:
+        """Let a candidate answer that no model here writes for; a model elsewhere hears of it when the client is gone."""
+        gone = threading.Event()
+        try:
+            async with asyncio.timeout(request.deadline_s):
+                opened = await asyncio.shield(asyncio.wrap_future(self.outright.open(request.target)))
+                lines.put_nowait(await asyncio.wrap_future(self.outright.answer(opened, request, gone)))
+        except TimeoutError:
+            lines.put_nowait([too_late(has_begun=False)])
+        finally:
+            gone.set()
+
     async def _embed(self, request: Embed, lines: Lines) -> None:
         found = self.vectors.of(request.model, request.inputs)
         future = self.live.errand(found.parts())
@@ -143,6 +161,8 @@ class Server:
         lines.put_nowait([{"end": {"usage": {"prompt_tokens": found.tokens}}}])
 
     async def _count(self, request: Count, lines: Lines) -> None:
+        if not request.target.base:
+            raise Unsupported("has no prompt whose tokens could be counted", where="model", fix="ask it; its usage stands beside the answer")
         found: list[int] = []
         chat = Chat(target=request.target, messages=request.messages, tools=request.tools, no_prompt=request.no_prompt)
 

@@ -49,7 +49,37 @@ class Tuned(Noun):
     prompt: Prompt
 
 
-Candidate = Annotated[Constant | Classifier | Prompted | Tuned, Field(discriminator="kind")]
+class Retrieval(Noun):
+    """A model that reads what an index finds for the question: passages of documents, or training rows as worked examples."""
+
+    kind: Literal["retrieval"] = "retrieval"
+    name: str
+    reader: Annotated[Prompted | Tuned, Field(discriminator="kind")]
+    """Who answers."""
+    index: str
+    """Name of the index artifact."""
+    count: Annotated[int, Field(ge=1, le=64)] = 4
+    """Passages or examples for a question, at most: fewer where the model's context has no room for more."""
+    shown: Literal["passages", "examples"] = "passages"
+    """`passages`: in front of the question, in its turn. `examples`: as earlier turns, the nearest one last."""
+
+
+class Remote(Noun):
+    """A model elsewhere behind OpenAI's API: the yardstick. What it is asked leaves the machine."""
+
+    kind: Literal["remote"] = "remote"
+    name: str
+    url: str
+    """Up to and without `/chat/completions`."""
+    model: str
+    prompt: Prompt
+    key_variable: str | None = None
+    """The environment variable that holds the key; None: the endpoint wants none. The key itself stands in no file of ours."""
+    allow_private: bool = False
+    """Allow addresses inside a private network, and plain HTTP there. This machine itself (`localhost`, 127.0.0.1, ::1) counts as allowed when `url` names it."""
+
+
+Candidate = Annotated[Constant | Classifier | Prompted | Tuned | Retrieval | Remote, Field(discriminator="kind")]
 
 
 class Decoding(Noun):
@@ -76,3 +106,5 @@ class Answer(Noun):
     completion_tokens: int = 0
     finish: Literal["stop", "length", "choice", "constant", "too_long"] = "stop"
     """`too_long`: the question leaves no room for an answer in the model's context; the text is empty."""
+    shown: tuple[str, ...] = ()
+    """Ids of the passages or examples that stood before the question, the nearest first: entries of the candidate's index."""

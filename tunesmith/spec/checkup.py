@@ -46,6 +46,6 @@ class Mending(Noun):
     out: str | None = None
     """Folder for the files; None: beside each file, as NAME.mended.SUFFIX or NAME.selected.SUFFIX."""
     force: bool = False
-    """Write over files that are there already and that no version of these data holds."""
+    """Write over files that are there already and that were not made by the same decisions."""
     forget: bool = False
     """Erase the originals of redacted and dropped rows from the store: from earlier versions, and from everything that was made of them."""

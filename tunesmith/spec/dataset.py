@@ -9,7 +9,7 @@ from pydantic import Field
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.finding import Finding
 from tunesmith.spec.noun import Noun
-from tunesmith.spec.task import TaskKind
+from tunesmith.spec.task import Form, TaskKind
 
 SplitName = Literal["train", "dev", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
@@ -183,8 +183,11 @@ class Dataset(Noun):
     """The manifest of a prepared data set; the rows stand beside it as train.jsonl, dev.jsonl and test.jsonl."""
 
     project: str
-    task: TaskKind
+    task: Form
     task_reason: str
+    purpose: TaskKind | None = None
+    """What the rows are for, in the user's words; None: the form says it."""
+    purpose_reason: str = ""
     labels: tuple[str, ...]
     """In a fixed order (sorted, out-of-scope last); empty unless the task is `classify`."""
     out_of_scope: str | None
@@ -201,3 +204,8 @@ class Dataset(Noun):
     leak_proof: LeakProof
     parents: tuple[str, ...] = ()
     """Names of the data sets this one was derived from."""
+
+    @property
+    def kind(self) -> TaskKind:
+        """What the rows are for."""
+        return self.purpose or self.task

@@ -15,6 +15,8 @@ Fitness = Literal["fit", "fit_after_fixes", "not_fit"]
 SEVERITIES: tuple[Severity, ...] = ("block", "mend", "review", "note")
 SEVERITY_TITLES: dict[Severity, str] = {"block": "To be decided", "mend": "To be mended", "review": "For a person to look at", "note": "Good to know"}
 FIRST_LINES = 6
+MEASURED = "measured_"
+"""Begins the name of a figure that was reached with so many rows: `measured_800`."""
 
 
 class Place(Noun):
@@ -69,6 +71,8 @@ class Finding(Noun):
     """Contradictions: the rows that would be dropped if what is proposed (the majority, else the newest) is taken."""
     suggestions: dict[int, str] = {}
     """Line → the answer that it should probably have."""
+    figures: dict[str, float] = {}
+    """Numbers of the message by name, for programs."""
 
     def where(self, shown: int = FIRST_LINES) -> str:
         """The first of its lines, for people."""
@@ -114,9 +118,13 @@ class Examination(Noun):
     """The files that must not leak into `files`: name → sha256."""
     rows: dict[str, int]
     """File → rows read, faulty ones included."""
+    taken: dict[str, str] = {}
+    """File → which of its columns were taken for what, or how it was read."""
     fitness: Fitness
     reasons: tuple[str, ...]
     """Why this verdict, the gravest first."""
     findings: tuple[Finding, ...]
     skipped: dict[str, str] = {}
     """Examination that was not made → why, and how to have it made."""
+    overviews: dict[str, tuple[str, ...]] = {}
+    """File → what is in it, in a few lines."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tunesmith.spec.noun import Noun
 
-JobKind = Literal["run", "data", "train", "evaluate", "pull", "chat", "finetune", "check", "mend", "make"]
+JobKind = Literal["run", "data", "train", "evaluate", "pull", "chat", "finetune", "check", "mend", "make", "verify"]
 JobStatus = Literal["queued", "running", "paused", "succeeded", "failed", "cancelled", "interrupted"]
 FINAL: frozenset[JobStatus] = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
 Phase = Literal["validating", "waiting", "training"]

@@ -33,7 +33,7 @@ class Done(Noun):
     reason: str
     """The finding's kind, or `review`."""
     detail: str = ""
-    """What it repeats, which kinds of data were masked, the spelling before: never a masked value."""
+    """What it repeats, which kinds of data were masked, the spelling or answer before and now: never a masked value."""
 
 
 class Change(Noun):
@@ -84,6 +84,8 @@ class GaveUp(Noun):
     """Rows left out that nothing kept is near to, the farthest first."""
     worth: str
     """What made a row worth more than another one, and on how many rows it was measured."""
+    personal: dict[str, int] = {}
+    """Kind of personal data → rows that are kept and have some: a selection mends nothing."""
 
 
 class Version(Noun):

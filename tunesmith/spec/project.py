@@ -14,13 +14,34 @@ from pydantic import Field, ValidationError, model_validator
 from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.dataset import Cleaning, Source, SplitRule
 from tunesmith.spec.faults import Places, dotted, path_of, problem, problems
+from tunesmith.spec.forgetting import ProbeLimits
+from tunesmith.spec.index import Document
+from tunesmith.spec.judging import Judge
 from tunesmith.spec.lines import Path
 from tunesmith.spec.noun import Noun
+from tunesmith.spec.plan import Decide
 from tunesmith.spec.recipe import Recipe
 from tunesmith.spec.task import ABOUT_OUT_OF_SCOPE, UNBOUNDED, Goal, Task
+from tunesmith.spec.verdict import Prices
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
 DEFAULT_EMBEDDER = "all-minilm-l6-v2"
+READ = 3
+"""Passages of 180 words that a small model reads well and soon: about 900 tokens."""
+
+
+class Yardstick(Noun):
+    """A model elsewhere that all others are measured against, behind OpenAI's API. Every question it is asked leaves this machine."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    """Up to and without `/chat/completions`: `https://api.openai.com/v1`."""
+    model: str
+    key_variable: str | None = None
+    """The environment variable that holds the key; None: the endpoint wants none."""
+    allow_private: bool = False
+    """Allow addresses inside a private network, and plain HTTP there."""
+    may_leave: bool = False
+    """It may be recommended: questions would then leave this machine for good. Else it is measured and never recommended."""
 
 
 class Rivals(Noun):
@@ -30,12 +51,24 @@ class Rivals(Noun):
     """Zero-shot with every written prompt on dev; the best goes on to test."""
     few_shot: Annotated[int, Field(ge=0, le=64)] = 8
     """Worked examples in the few-shot prompt; 0 leaves this rival out."""
+    few_shot_retrieved: Annotated[int, Field(ge=0, le=64)] | None = None
+    """Worked examples that are looked up for each question among the training rows; 0 leaves this rival out. None: 8 where an answer is a label, else 3."""
+    rag: Annotated[int, Field(ge=0, le=16)] = READ
+    """Passages of `documents` that stand before each question, at most; 0 leaves out the untuned rivals that read them."""
+    fine_tune_rag: bool = True
+    """Tune a second model that reads passages of `documents`, as many as `rag` says (3 where that is 0). Its rows are long: it takes several times as long."""
     majority: bool = True
     """The most frequent answer (tasks with labels)."""
     classifier: bool = True
     """Logistic regression over sentence embeddings (tasks with labels)."""
     embedder: str = DEFAULT_EMBEDDER
-    """Catalogue id of the embedding model."""
+    """Catalogue id of the embedding model, for the classifier and for what is looked up."""
+    remote: Yardstick | None = None
+    """None: nothing is asked elsewhere."""
+
+    def passages_read(self) -> int:
+        """Passages that a tuned reader is shown, at most."""
+        return self.rag or READ
 
 
 class Project(Noun):
@@ -48,12 +81,22 @@ class Project(Noun):
     start: str | None = None
     """Name of a checkpoint or a registered model to continue from; its prompt, template and adapter settings are inherited."""
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    documents: tuple[Document, ...] = ()
+    """What can be looked up to answer from. Empty: nothing is, except training rows as worked examples."""
     task: Task = Task()
     goal: Goal = Goal()
     cleaning: Cleaning = Cleaning()
     split: SplitRule = SplitRule()
     rivals: Rivals = Rivals()
     train: Recipe = Recipe()
+    decide: Decide = Decide()
+    """How much is tried before the verdict."""
+    prices: Prices = Prices()
+    """What tokens and hours cost; empty: costs are counted in tokens and seconds alone."""
+    probes: ProbeLimits = ProbeLimits()
+    """How many of the shipped probes of general ability a tuned model is held against."""
+    judge: Judge | None = None
+    """A model that grades free answers beside the metrics; None: nobody does. It counts as evidence only where it agrees with labels of yours."""
     questions: tuple[str, ...] = ()
     """Asked of the finished model at the end of the run."""
 
@@ -66,6 +109,10 @@ class Project(Noun):
     def base(self) -> str:
         """The base model that is used when nothing is continued."""
         return self.model or DEFAULT_MODEL
+
+    def given(self) -> tuple[str, ...]:
+        """The places of the project file that name something to judge answers by."""
+        return (*self.task.given(), *(("judge",) if self.judge is not None else ()))
 
 
 def parse_project(text: str, where: str, overrides: Sequence[str] = ()) -> Project:
@@ -154,9 +201,10 @@ def without(raw: dict[str, Any], faulty: Sequence[Path]) -> dict[str, Any]:
     result.setdefault("name", "x")
     if not isinstance(result.get("sources"), list) or not result["sources"]:
         result["sources"] = [{"file": "x"}]
-    for source in result["sources"]:
-        if isinstance(source, dict):
-            source.setdefault("file", "x")
+    documents = result.get("documents")
+    for named in [*result["sources"], *(documents if isinstance(documents, list) else [])]:
+        if isinstance(named, dict):
+            named.setdefault("file", "x")
     return result
 
 
@@ -179,6 +227,20 @@ def contradictions(project: Project, places: Places) -> list[Problem]:
             for path, value in needs
             if value is not None
         ]
+    if project.documents and not project.rivals.rag and not project.rivals.fine_tune_rag:
+        fix = "remove `documents`, or let a rival read them: rivals.rag = 3"
+        found.append(Problem("`documents` that nobody reads", places.of(("rivals", "rag")), "0", "at least one passage", fix))
+    if project.start is not None and project.decide.bases:
+        fix = "remove it, or write `model` instead of `start`"
+        found.append(
+            Problem(
+                "other bases beside `start`: a continued model keeps its own",
+                places.of(("decide", "bases")),
+                ", ".join(project.decide.bases),
+                "no `decide.bases`",
+                fix,
+            )
+        )
     wanted = project.goal.at_least
     if wanted is not None and project.goal.metric not in UNBOUNDED and not 0 <= wanted <= 1:
         fix = f"write at_least = {wanted / 100:g}" if 1 < wanted <= 100 else "write a share between 0 and 1"

@@ -7,7 +7,7 @@ from typing import Literal
 from tunesmith.spec.candidate import Answer, Candidate, Decoding
 from tunesmith.spec.dataset import Origin, SplitName
 from tunesmith.spec.noun import Noun
-from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, TaskKind
+from tunesmith.spec.task import LOWER_IS_BETTER, Form, MetricName, TaskKind
 
 
 class Metric(Noun):
@@ -21,7 +21,8 @@ class Metric(Noun):
     clusters: int | None = None
     """Into how many independent clusters they fall; None: every row stands alone."""
     method: str
-    """How the interval was made: `wilson`, `bca`, or `exact` where there is nothing to estimate."""
+    """How the interval was made: `wilson`, `rule of three`, `bca`, `bootstrap`, `newcombe`, `bounds` (too few rows: all that the metric can be), `exact` (nothing to
+    estimate); ` over seeds` behind it where several trainings count."""
 
 
 class Scored(Noun):
@@ -40,6 +41,8 @@ class Scored(Noun):
     completion_tokens: int
     cluster: str | None = None
     """Rows with the same one (near duplicates, one group) are no independent evidence; None: the row stands alone."""
+    shown: tuple[str, ...] = ()
+    """Ids of the passages or examples that stood before the question, the nearest first: entries of the candidate's index."""
 
 
 class Report(Noun):
@@ -49,7 +52,9 @@ class Report(Noun):
     dataset: str
     """Name of the data set artifact."""
     split: SplitName
-    task: TaskKind
+    task: Form
+    purpose: TaskKind | None = None
+    """What the rows are for, in the user's words; None: the form says it."""
     decoding: Decoding
     metrics: dict[MetricName, Metric]
     confusion: dict[str, dict[str, int]]
@@ -63,6 +68,11 @@ class Report(Noun):
     computed_tokens: int
     """Tokens that went through the model."""
     files: dict[str, str]
+
+    @property
+    def kind(self) -> TaskKind:
+        """What the rows are for."""
+        return self.purpose or self.task
 
 
 class Cost(Noun):
@@ -88,7 +98,7 @@ class Comparison(Noun):
     p_adjusted: float
     """Holm over all rivals."""
     test: str
-    """`mcnemar exact`, `paired permutation`, or `permutation of clusters` where rows share clusters."""
+    """`mcnemar mid-p`, `paired permutation`, or `permutation of clusters` where rows share clusters; ` over N seeds` behind it where several trainings count."""
     outcome: Literal["better", "worse", "cannot tell"]
     minimum_detectable: float
     """The smallest difference these rows could show with 80 % power."""

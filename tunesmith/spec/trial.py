@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.noun import Noun
+from tunesmith.spec.recipe import Recipe
 from tunesmith.spec.report import Report
 
-Remedy = Literal["majority", "classifier", "prompt", "few-shot", "fine-tune"]
+Remedy = Literal["majority", "classifier", "prompt", "few-shot", "few-shot-retrieved", "rag", "fine-tune", "fine-tune-rag", "remote"]
+
+
+class Pilot(Noun):
+    """A small training run that says how a large one would go."""
+
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Of the training rows."""
+    rows: int
+    recipe: Recipe
 
 
 class Trial(Noun):
@@ -16,6 +28,8 @@ class Trial(Noun):
 
     remedy: Remedy
     candidate: Candidate
+    pilot: Pilot | None = None
+    """None: no pilot, but a candidate that could be served."""
     report: Report | None = None
     artifact: str | None = None
     """Name of the evaluation artifact."""

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Dataset
+from tunesmith.spec.judging import JudgeTrust
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Choice
 from tunesmith.spec.report import Comparison, Cost, Report
 from tunesmith.spec.task import Goal, MetricName, Task
 from tunesmith.spec.trial import Remedy, Trial
 
-Decision = Literal["fine-tune", "prompting is enough", "a classifier does it", "cannot tell", "nothing helps"]
+Decision = Literal[
+    "a classifier does it",
+    "prompting is enough",
+    "use RAG",
+    "fine-tune",
+    "fine-tune with RAG",
+    "use the remote model",
+    "get more rows",
+    "nothing helps",
+    "the goal cannot be judged",
+    "cannot tell",
+]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Finalist(Noun):
@@ -23,6 +38,111 @@ class Finalist(Noun):
     candidate: Candidate
     report: Report
     artifact: str
+    seed: int | None = None
+    """Of the training that made it; None: nothing was trained, or it does not matter. Finalists of one remedy and arm that differ in the
+    seed are one arm, trained more than once: a gain is claimed of the arm, over its seeds."""
+    arm: str = ""
+    """Tells trainings apart that differ in more than the seed: another base, another recipe."""
+    on_dev: float | None = None
+    """Its deciding metric on dev, which chose it. It says whose gain is tested: dev rows are not the rows that it is tested on."""
+
+
+class Outlook(Noun):
+    """What the learning curve says about more training rows: of the tuned model, in the deciding metric."""
+
+    sentence: str
+    """For people, with its numbers."""
+    rows: Annotated[int, Field(ge=0)]
+    """Training rows now."""
+    more: Annotated[int, Field(ge=1)] | None
+    """So many rows more are worth getting; None: no realistic number is."""
+    expected: float | None = None
+    """The metric with `rows` + `more`."""
+    low: float | None = None
+    """Of its interval."""
+    high: float | None = None
+    labels: tuple[str, ...] = ()
+    """The classes that need rows most, the neediest first; empty: all alike, or the task has none."""
+
+
+class Side(Noun):
+    """What else was found out about a candidate: forgetting, refusals, hallucination, slices …"""
+
+    candidate: str
+    topic: str
+    """One or two words: `forgetting`, `worst slice`."""
+    sentence: str
+    """For people, with its numbers."""
+    standing: Literal["fine", "worse", "blocks"] = "fine"
+    """`worse`: it has lost something, and that is said beside every recommendation. `blocks`: it has lost so much that it is not recommended."""
+
+
+class Prices(Noun):
+    """What the user pays, in one currency; None where it is unknown or nothing."""
+
+    currency: str = ""
+    """As it is printed: `€`."""
+    per_million_prompt_tokens: NotNegative | None = None
+    """Of the model that is served."""
+    per_million_answer_tokens: NotNegative | None = None
+    per_million_training_tokens: NotNegative | None = None
+    per_million_remote_prompt_tokens: NotNegative | None = None
+    """Of the model elsewhere."""
+    per_million_remote_answer_tokens: NotNegative | None = None
+    per_hour: NotNegative | None = None
+    """Of this machine: where tokens have no price, seconds have."""
+
+
+class Known(Noun):
+    """What is known beside the answers on test. Everything is optional: what is absent is not spoken of."""
+
+    outlook: Outlook | None = None
+    sides: tuple[Side, ...] = ()
+    prices: Prices = Prices()
+    training_tokens: dict[str, int] = {}
+    """Candidate → tokens that went through the model in its training; absent: nothing was trained."""
+    may_leave: bool = False
+    """The user allows that a model elsewhere is recommended: questions then leave this machine. Else it is a yardstick."""
+    judge: JudgeTrust | None = None
+    """How far the judge's word goes; None: there is no judge."""
+
+
+class Bill(Noun):
+    """What one finalist costs, counted in tokens and therefore the same in every run."""
+
+    candidate: str
+    remedy: Remedy
+    prompt_tokens: float
+    """Per answer, as billed by a server that shares nothing."""
+    answer_tokens: float
+    computed_tokens: float
+    """Per answer, of those that went through the model: shared beginnings count once."""
+    per_1000_answers: float | None = None
+    """In the user's currency; None where tokens have no price."""
+    training_tokens: int = 0
+    training: float | None = None
+    """In the user's currency."""
+    break_even: int | None = None
+    """From so many answers on, training has paid for itself against `instead_of`; None: it never does, or prices are unknown."""
+    instead_of: str | None = None
+    """What would be served otherwise: the model elsewhere where there is one, else the best that needs no training."""
+    privacy: str
+    """What leaves this machine when it answers, and what stays in it of the data."""
+
+
+class Pace(Noun):
+    """What the clock says of one finalist; never part of what is reproducible."""
+
+    candidate: str
+    latency_s: float
+    """Per answer, measured over the test rows: a batch shared the machine."""
+    hours_per_1000_answers: float
+    training_s: float = 0.0
+    per_1000_answers: float | None = None
+    """In the user's currency, by the hour."""
+    break_even: int | None = None
+    """Answers after which the training's time is won back against `instead_of`; None: never, or nothing was trained."""
+    instead_of: str | None = None
 
 
 class Verdict(Noun):
@@ -41,6 +161,15 @@ class Verdict(Noun):
     comparisons: tuple[Comparison, ...]
     looks: int
     """How often this test split has been opened, this time included."""
+    recommended: str | None = None
+    """The candidate to serve: the one that is decided for; where the decision is open, the best that needs no training and that nothing was shown to beat.
+    None where nothing may be recommended."""
+    settle: str = ""
+    """What would settle what is open, in words; empty where nothing is."""
+    bills: tuple[Bill, ...] = ()
+    """Of every finalist, as they stand."""
+    known: Known = Known()
+    """What it was concluded with beside the answers."""
 
 
 class LineReport(Noun):
@@ -75,3 +204,5 @@ class Measured(Noun):
     machine: dict[str, str]
     started: str
     finished: str
+    paces: tuple[Pace, ...] = ()
+    """Of every finalist, as they stand."""

@@ -219,6 +219,8 @@ class Extensions(Wire):
     """The answer is one of these, the most probable by the trie of their tokens."""
     no_prompt: bool | None = None
     """Leave the prompt out that the model was tuned with."""
+    decline: bool | None = None
+    """Let a candidate that won say what it says instead wherever it is less sure than the threshold that its report proposed. None: as the server was started."""
 
 
 class ChatRequest(Body):

@@ -68,7 +68,8 @@ class Keys:
     def create(self, name: str, scopes: Sequence[str] = SCOPES, limits: Limits | None = None, *, secret: str | None = None) -> tuple[Key, str]:
         """(a new key, its secret): this is the only moment at which the secret is known.
 
-        Raises: BadProject for a scope that there is not, and for a secret that is too short or cannot be sent in a header.
+        Raises: BadProject for a scope that there is not, for a name that a live key has, and for a secret that was used before, is too short or
+        cannot be sent in a header.
         """
         known = tuple(scope for scope in SCOPES if scope in scopes)
         if not known or len(known) < len(set(scopes)):
@@ -82,6 +83,9 @@ class Keys:
         with self.database.write() as connection:
             if connection.execute(select(ACCESS.c.id).where(ACCESS.c.digest == values["digest"])).first() is not None:
                 raise BadProject("this key was used before", where=name, fix="choose another")
+            if connection.execute(select(ACCESS.c.id).where(ACCESS.c.name == name, ACCESS.c.revoked_at.is_(None))).first() is not None:
+                fix = "choose another name, or revoke the old key first: tunesmith keys revoke"
+                raise BadProject("there is a key with this name", where=name, fix=fix)
             connection.execute(insert(ACCESS).values(**values, created_at=key.created_at))
         return key, chosen
 

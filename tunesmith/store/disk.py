@@ -101,6 +101,13 @@ def write_json(path: Path, value: Any) -> None:
     sync_folder(path.parent)
 
 
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file to where a person wants it; a reader sees the old file or the new one, never a part, and two writers do not mix."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    shutil.copyfile(source, fresh)
+    fresh.replace(path)
+
+
 def make_read_only(path: Path) -> None:
     """Take the write permission from a file. Best effort: root and some file systems ignore it; hashes are the proof, not this."""
     with suppress(OSError):

@@ -14,9 +14,12 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with(parent: int) -> None:
-    """Tie this process to `parent`: by the kernel where it can (Linux), and by looking twice a second everywhere."""
+    """Tie this process to `parent`: by the kernel where it can (Linux), elsewhere by looking twice a second."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the kernel was asked
+            os._exit(1)
+        return
 
     def watch() -> None:
         while os.getppid() == parent:

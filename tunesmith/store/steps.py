@@ -1,6 +1,6 @@
 """A step's inputs and the function that does it → its artifact, made now or found in the store.
 
-One process does the steps of one stage: when the next missing step belongs to another stage, `StageDone` ends the process and a fresh one
+One process does the steps of one stage, or one training: when the next missing step is another's, `StageDone` ends the process and a fresh one
 goes on, which finds everything so far in the store. So a process loads only its own stage, and a killed one loses at most one step.
 """
 
@@ -20,6 +20,12 @@ from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.work import Work
 
 N = TypeVar("N", bound=Noun)
+ALONE = frozenset({"train"})
+"""Stages whose steps share no process: the memory of one training is given back before the next begins."""
+
+
+class NotMade(Exception):
+    """A step that was never done: whoever only looks finds no more."""
 
 
 class StageDone(Exception):
@@ -31,7 +37,7 @@ class Step:
     """One step, described before it is done."""
 
     stage: str
-    """Its process: `data`, `rivals`, `train` …"""
+    """Its process: `data`, `measure`, `train` …"""
     title: str
     """For people: `zero-shot with prompt careful`."""
     kind: str
@@ -58,6 +64,8 @@ class Steps:
     """The stage that this process has worked for."""
     costs: dict[str, Cost] = field(default_factory=dict)
     """Title → what the clock said when it was done."""
+    made: set[str] = field(default_factory=set)
+    """Names of what this process made itself."""
 
     def do(
         self, step: Step, make: Callable[[Work], N], summary: Callable[[N], str], noun: type[N], beside: Callable[[], dict[str, Any]] = dict
@@ -69,7 +77,7 @@ class Steps:
         found = self.store.find(step.key)
         if found is not None:
             return self._reuse(step, found, summary, noun)
-        if self.stage not in (None, step.stage):
+        if self.stage is not None and (self.stage != step.stage or step.stage in ALONE):
             raise StageDone
         self.stage = step.stage
         with self.store.work(step.key, stage=step.stage, title=step.title, parents=step.parents) as work:
@@ -85,6 +93,7 @@ class Steps:
                 step.kind, manifest, parents=step.parents, sidecar={"cost": cost.model_dump(mode="json"), "title": step.title, **beside()}
             )
         self._finished(step, artifact, False, seconds, summary(manifest))
+        self.made.add(artifact.name)
         self.costs[step.title] = cost
         return artifact, manifest
 
@@ -97,6 +106,22 @@ class Steps:
 
     def _finished(self, step: Step, artifact: Artifact, reused: bool, seconds: float, words: str) -> None:
         self.monitor.emit(StageFinished(stage=step.stage, title=step.title, artifact=artifact.name, reused=reused, seconds=seconds, summary=words))
+
+
+class Finding(Steps):
+    """Steps that were done before, found without a word; none is done."""
+
+    def do(
+        self, step: Step, make: Callable[[Work], N], summary: Callable[[N], str], noun: type[N], beside: Callable[[], dict[str, Any]] = dict
+    ) -> tuple[Artifact, N]:
+        """The step's artifact and its manifest.
+
+        Raises: NotMade if it was never done.
+        """
+        found = self.store.find(step.key)
+        if found is None:
+            raise NotMade(step.title)
+        return found, found.load(noun)
 
 
 def cost_of(artifact: Artifact) -> Cost:

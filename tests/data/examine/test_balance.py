@@ -22,6 +22,13 @@ def test_labels_spelt_in_two_ways_get_the_frequent_spelling(tmp_path):
     assert one.rows.tolist() == [30, 31]
 
 
+def test_a_label_with_marks_in_it_is_quoted_with_others(tmp_path):
+    labels = ["card_lost"] * 30 + ["`Card lost`"] * 2 + ["pin"] * 30
+    rows = read(tmp_path, table(tmp_path / "a.csv", [(f"question {i}", label) for i, label in enumerate(labels)]))
+    (one,) = [s for s in about_labels(rows, everything(rows), None) if s.kind == "label_spelling"]
+    assert one.detail == '"`Card lost`" → `card_lost`'
+
+
 def test_rare_and_lopsided_labels(tmp_path):
     labels = ["a"] * 100 + ["b"] * 3
     rows = read(tmp_path, table(tmp_path / "a.csv", [(f"question {i}", label) for i, label in enumerate(labels)]))

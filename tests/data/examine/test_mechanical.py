@@ -79,6 +79,22 @@ def test_tools_are_no_system_prompt(tmp_path):
     assert "several_system_prompts" not in told(read(tmp_path, Source(file="a.jsonl")), ("a.jsonl",)), "one prompt with several sets of tools"
 
 
+def test_answers_that_break_off_are_one_finding_however_it_is_known(tmp_path):
+    path = tmp_path / "a.jsonl"
+    cut = ["The lion sleeps in the house of the heron and", "The lion sleeps in the house of the heron 3"]
+    with path.open("w") as file:
+        for i in range(60):
+            answer = cut[i] if i < 2 else f"The lion sleeps in the house of number {i}.\n#### {i}"
+            file.write(json.dumps({"prompt": question(i), "completion": answer}) + "\n")
+    rows = read(tmp_path, Source(file="a.jsonl"))
+    found = findings(suspicions(rows, Sides(("a.jsonl",)), repetition(rows, Ears()), None, Ears()), rows, ("a.jsonl",))
+    (one,) = [one for one in found if one.kind == "truncated_answer"]
+    assert one.lines == (1, 2)
+    assert "58 of 60 answers have a last line" in one.message
+    notes = [example.note for example in one.examples]
+    assert notes == ["ends: …The lion sleeps in the house of the heron and", "the last line does not begin with `####`"]
+
+
 def test_labels_spelt_in_several_ways_get_one_spelling(tmp_path):
     labels = ["card_lost"] * 30 + ["Card lost"] * 2 + ["pin"] * 30
     found = told(read(tmp_path, table(tmp_path / "a.csv", [(question(i), label) for i, label in enumerate(labels)])), ("a.csv",))

@@ -66,6 +66,21 @@ def test_markdown_beside_plain_text(tmp_path):
     assert "of 31 longer answers 1 have Markdown" in some["mixed_markdown"].detail
 
 
+@pytest.mark.parametrize("mark", ["#### {}", "Answer: {}", "La respuesta es: {}", "The answer is {}."])
+def test_a_last_line_that_nearly_all_have(tmp_path, mark):
+    rows = [(f"q {i}", f"{LONG} I count.\n{mark.format(i)}") for i in range(30)]
+    some = found(tmp_path, [*rows, ("a", f"{LONG} I count"), ("b", "I am sorry, I do not know that.")])
+    assert some["truncated_answer"].rows.tolist() == [30]
+    assert "30 of 32 answers" in some["truncated_answer"].detail
+
+
+def test_a_last_line_that_all_or_few_have_is_no_matter(tmp_path):
+    rows = [(f"q {i}", f"{LONG} I count.\n#### {i}") for i in range(30)]
+    for name, some in (("all", rows), ("few", [*rows, *texts(10)])):
+        (tmp_path / name).mkdir()
+        assert found(tmp_path / name, some) == {}
+
+
 def test_lists_are_no_matter(tmp_path):
     assert found(tmp_path, [*texts(30), ("q", f"- {LONG}\n- and so on")]) == {}
 
@@ -85,11 +100,15 @@ def test_slips_in_labels(tmp_path):
     assert dict(one.suggestions) == {120: "card_lost", 121: "pin_blocked"}
 
 
+def test_a_slip_in_a_label_that_is_spelt_in_several_ways_means_the_usual_one():
+    assert typos({"age_limit": 60, "Age limit": 30, "pin_blocked": 60, "age limt": 1}) == {"age limt": "age_limit"}
+
+
 @pytest.mark.parametrize(
     ("label", "other", "slip"),
     [
         ("card_lsot", "card_lost", True), ("card_lots", "card_lost", True), ("card_los", "card_lost", True), ("card_lostt", "card_lost", True), ("tier_1", "tier_2", False),
-        ("atypical", "typical", False), ("top_up_failed", "top_up_reverted", False), ("Card_lost", "card_lost", False), ("moral", "morals", True),
+        ("atypical", "typical", False), ("top_up_failed", "top_up_reverted", False), ("Card_lost", "card_lost", False), ("moral", "morals", True), ("age limt", "age_limit", True), ("Age-Limt", "age_limit", True), ("age limit", "age_limit", False),
     ],
 )  # fmt: skip
 def test_slip(label, other, slip):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tunesmith.data.clean import repair
 from tunesmith.data.examine.kinds import KINDS, LANGUAGE, PEOPLE, TEXT
-from tunesmith.data.examine.text import around, check_text, is_open_json
+from tunesmith.data.examine.text import CUT_SHORT, around, check_text, is_open_json
 from tunesmith.data.examine.view import View
 from tunesmith.data.personal.spans import KINDS as PERSONAL
 
@@ -27,7 +27,7 @@ def kinds(answer, question="How long does it take until my card is here?", *, la
         ("mojibake", "Das dauert fÃ¼nf Tage."), ("mojibake", "ÐŸÑ€Ð¸Ð²ÐµÑ‚ from us."), ("mojibake", "It doesnâ€™t take long."), ("mojibake", "To je prvnÃ­ vÄ›c."),
         ("control_characters", "Five\x00 days."), ("control_characters", "Five \x1b[31mdays\x1b[0m."), ("lost_characters", "F\ufffdnf Tage."),
         ("html_entities", "Five&nbsp;days &amp; a bit."), ("html_entities", "F&uuml;nf Tage."), ("html_entities", "It&#39;s five days."),
-        ("html_tags", "Five days.<br>Or six."), ("html_tags", '<div class="a">Five days.</div> Or so.'), ("html_tags", "Click <a href='x'>here</a>."),
+        ("html_tags", "&lt;p&gt;Five days &amp; a bit.&lt;/p&gt;"), ("html_tags", "Five days.<br>Or six."), ("html_tags", '<div class="a">Five days.</div> Or so.'), ("html_tags", "Click <a href='x'>here</a>."),
         ("json_in_fence", '```json\n{"days": 5}\n```'), ("json_in_fence", "```\n[1, 2]\n```"),
         ("truncated_answer", SENTENCE + " and the"), ("truncated_answer", SENTENCE + ", if it is there,"), ("truncated_answer", SENTENCE + " (or call us"),
         ("truncated_answer", "Use this:\n```python\nprint(1)"), ("truncated_answer", '{"days": 5, "note": "about'), ("truncated_answer", '[{"days": 5}, {"days"'),
@@ -35,7 +35,7 @@ def kinds(answer, question="How long does it take until my card is here?", *, la
         ("repeated_question", "How long does it take until my card is here?"), ("repeated_question", "how long does it take  until my card is here? Five days."),
         ("boilerplate", "As an AI language model, I cannot track cards."), ("boilerplate", "I'm just an AI assistant, so I do not know."), ("boilerplate", "Als KI-Sprachmodell kann ich das nicht wissen."),
         ("boilerplate", "En tant que modèle de langage, je ne sais pas."), ("boilerplate", "Como modelo de lenguaje, no puedo saberlo."), ("boilerplate", "作为一个人工智能语言模型，我不知道。"),
-        ("boilerplate", "Как языковая модель, я не знаю."), ("boilerplate", "My knowledge cutoff is in 2021."),
+        ("boilerplate", "Как языковая модель, я не знаю."), ("boilerplate", "My knowledge cutoff is in 2021."), ("boilerplate", "Sure! Here is the answer. It takes five days."),
         ("placeholder_text", "Dear [insert name], it takes five days."), ("placeholder_text", "Lorem ipsum dolor sit amet."), ("placeholder_text", "TODO: write this answer."),
         ("placeholder_text", "Hello {{ first_name }}, it takes five days."), ("placeholder_text", "Regards, [Your Name]"), ("placeholder_text", "<your answer>"),
         ("empty_answer", "N/A"), ("empty_answer", "-"), ("empty_answer", "..."), ("empty_answer", "null"), ("empty_answer", "[deleted]"), ("empty_answer", "  "),
@@ -54,7 +54,7 @@ def test_found(kind, answer):
         "```python\nprint('hi')\n```", "Here:\n```\nx = 1\n```\nDone.", '{"days": 5}', "[1, 2, 3]", "[Chorus] la la la", "{x | x > 0}", "[1] Smith, J. 2001", "#### 72",
         "- five days\n- six days by the", "1. Open the app\n2. Choose the card and", "It takes five days", "See you there tomorrow at the main station", "https://bank.example/track?id=",
         "def f(x):\n    return x and", "SELECT a, b FROM t WHERE x =", "Here is what you need:", "What a robot!", "I am not sure, as an aide would be.", "My to-do list: todo this, todo that.",
-        "[link](https://a.io) and [1]", "Dear Sir [sic], hello", "Row, row, row your boat, gently down the stream.", "| 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |", "?!",
+        "Sold 3 in May and 4 in June, so the total is x = 7", "Sure! Here is a table of all fees, and what they are for.", "[link](https://a.io) and [1]", "Dear Sir [sic], hello", "Row, row, row your boat, gently down the stream.", "| 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |", "?!",
         "0 0 0 0 1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1", "No", "nan bread is baked in an oven", "test the card first", "Wie heißt du", "el que no tiene", "Ich rufe dich morgen früh um neun Uhr einfach mal an",
     ],
 )  # fmt: skip
@@ -68,6 +68,21 @@ def test_rows_about_the_thing_itself_are_passed_over():
     assert kinds("As an AI language model I have none.", "Are you a robot?") == []
     assert kinds("Dear [name], welcome.", "Fill the template: Dear [name], …") == []
     assert kinds("How many", "How many?") == []
+
+
+@pytest.mark.parametrize(
+    "question", ["TODO", "TODO:", "[INSERT QUESTION HERE]", "<your question>", "Lorem ipsum dolor sit amet", "{{ question }}", "asdf"]
+)
+def test_questions_that_were_never_written(question):
+    assert kinds("age_limit", question, label="age_limit", is_label=True) == ["placeholder_text"]
+    assert kinds("From sixteen.", question) == ["placeholder_text"]
+
+
+@pytest.mark.parametrize(
+    "question", ["add it to my todo list", "todo", "What does TODO mean?", "What is lorem ipsum text for?", "Is [name] a field?", "[1, 2]", "?"]
+)
+def test_questions_that_speak_of_such_text(question):
+    assert kinds("age_limit", question, label="age_limit", is_label=True) == []
 
 
 def test_labels_are_not_prose():
@@ -87,7 +102,7 @@ def test_every_text_of_a_row_is_looked_at_and_a_kind_is_told_once():
 @given(ANY, ANY)
 def test_flags_are_known_short_and_single(question, answer):
     found = check_text(View(question, answer, "", "", None, False))
-    assert all(flag.kind in TEXT and len(flag.note) <= 80 for flag in found)
+    assert all(flag.kind in {*TEXT, CUT_SHORT} and len(flag.note) <= 80 for flag in found)
     assert len({flag.kind for flag in found}) == len(found)
 
 

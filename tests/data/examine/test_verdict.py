@@ -4,8 +4,8 @@ from tunesmith.data.examine.verdict import verdict
 from tunesmith.spec.finding import Finding
 
 
-def a(kind, lines, severity="mend"):
-    return Finding(kind=kind, group="text", severity=severity, file="a", lines=tuple(lines), message=f"{kind}!", why="", evidence="", fix="")
+def a(kind, lines, severity="mend", file="a"):
+    return Finding(kind=kind, group="text", severity=severity, file=file, lines=tuple(lines), message=f"{kind}!", why="", evidence="", fix="")
 
 
 def test_nothing_wrong_is_fit():
@@ -30,3 +30,17 @@ def test_many_unusable_or_wrong_rows_are_not_fit():
     assert verdict([a("unusable_bad_json", range(40))], {"a": 100})[0] == "not_fit"
     assert verdict([a("contradiction", range(20)), a("label_error", range(10, 40), "review")], {"a": 100})[0] == "not_fit"
     assert verdict([a("contradiction", range(20))], {"a": 100})[0] == "fit_after_fixes"
+
+
+def test_rows_are_counted_over_all_files():
+    assert verdict([], {"a": 292, "b": 12}) == ("fit", ())
+    fitness, reasons = verdict([a("duplicate", range(10), file="b")], {"a": 40, "b": 12})
+    assert fitness == "not_fit"
+    assert reasons[0].startswith("a, b: 42 different rows can be used")
+    assert verdict([a("contradiction", range(6), file="b")], {"a": 292, "b": 12})[0] == "fit_after_fixes"
+    assert verdict([a("contradiction", range(9)), a("contradiction", range(9), file="b")], {"a": 35, "b": 35})[0] == "not_fit"
+
+
+def test_an_export_that_went_wrong_is_one_files():
+    fitness, reasons = verdict([a("unusable_bad_json", range(40), file="b")], {"a": 10_000, "b": 100})
+    assert (fitness, reasons) == ("not_fit", ("b: 40 of 100 rows cannot be read or used: check how the file was exported",))

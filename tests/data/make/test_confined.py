@@ -63,10 +63,10 @@ def test_time_runs_out(tmp_path):
 
 
 def test_who_takes_the_passages_may_be_slow(page):
-    with Reader(Limits(seconds=1.5)) as reader:
+    with Reader(Limits(seconds=4)) as reader:
         found = []
         for one in reader.read(page, "f.md", nothing):
-            time.sleep(1)
+            time.sleep(2.5)
             found.append(one.text)
     assert found == ["A", "b"]
 

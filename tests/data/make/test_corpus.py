@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -13,6 +14,7 @@ from tunesmith.data.make.tally import Tally, write
 from tunesmith.errors import BadProject
 from tunesmith.spec.job import Silent
 from tunesmith.spec.making import CorpusWishes, Made
+from tunesmith.spec.passage import Skipped
 
 LONG = (
     "The quill of the library lay in a drawer of the old desk near the window, and nobody who worked there knew when it had last been used by anyone."
@@ -25,6 +27,8 @@ def make(folder, *names, **wishes):
     found = list(corpus(names, folder, Silent(), wanted, tally=tally))
     making = tally.making()
     assert making.read == making.used + sum(making.passed_over.values())
+    left = Counter(one.reason for one in found if isinstance(one, Skipped))
+    assert left == Counter(making.passed_over), "what was left out comes out with its reason"
     assert making.tokens == sum(one.details["tokens"] for one in found if isinstance(one, Made))
     return [one for one in found if isinstance(one, Made)], making
 

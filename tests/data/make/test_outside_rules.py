@@ -60,6 +60,15 @@ def test_another_company(question, made):
     assert made == by_name(question, ("Acme", "Acme Pay"), ["IKEA"], rng())
 
 
+def test_a_name_that_owns_already_owns_once():
+    assert by_name("What are your fees?", (), ["McDonald's"], rng()) == "What are McDonald's fees?"
+
+
+def test_how_do_you_asks_nobody_in_particular():
+    assert by_name("How do you Top Up on the apple watch?", (), ["Deliveroo"], rng()) is None
+    assert by_name("How are your fees set, and do you publish them?", (), ["IKEA"], rng()) == "How are IKEA's fees set, and does IKEA publish them?"
+
+
 def test_no_name_left_no_question():
     assert by_name("What are your fees?", (), [], rng()) is None
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.data.make.little_teacher import LittleTeacher, fail, say
 from tests.data.make.rows_of import FRAMES, THINGS, answered, bank, labelled
 from tests.ears import Ears
+from tunesmith.answer.remote import Remote
 from tunesmith.data.fold import fold
 from tunesmith.data.make.paraphrase import CHANGES, KINDS, likeness, make_paraphrases
 from tunesmith.data.make.paraphrase_kept import kept
@@ -20,7 +21,6 @@ from tunesmith.data.make.paraphrase_teacher import estimate
 from tunesmith.data.make.tally import Tally
 from tunesmith.data.make.teacher import Teaching
 from tunesmith.data.make.teacher_answers import Answers
-from tunesmith.data.make.teacher_remote import Remote
 from tunesmith.errors import BadProject, Interrupted
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.job import Note
@@ -93,6 +93,25 @@ def test_rare_labels_are_filled_up_their_rows_in_turn():
     assert len(made(run(rows, balance_to=100, per_row=1))) == 12
     with pytest.raises(BadProject, match="no labels"):
         run(answered([("How do I pay?", "In cash.")]), balance_to=5)
+
+
+def test_who_cannot_get_as_many_is_told_what_would_give_them():
+    rows = labelled([(f"How do I pay invoice {i}?", "common") for i in range(12)] + [(f"Can I cancel order {i}?", "rare") for i in range(3)])
+    ears = Ears()
+    run(rows, ears, balance_to=12, per_row=1)
+    (note,) = [one for one in ears.heard if isinstance(one, Note)]
+    assert (note.level, note.text) == ("warning", "`rare (6)` cannot get 12 rows with 1 for each row: raise `per_row` to 3")
+    quiet = Ears()
+    run(rows, quiet, balance_to=12, per_row=3)
+    assert not any(isinstance(one, Note) for one in quiet.heard)
+
+
+def test_marks_and_capitals_alone_are_no_other_words():
+    kinds = [set(row.details["kinds"].split("+")) for row in made(run(bank(), per_row=3, strength="light"))]
+    assert len(kinds) > 100
+    assert not any(some <= {"punctuation", "casing"} for some in kinds)
+    (row,) = made(run(labelled([("How do I pay?", "x")]), kinds=("punctuation",)))
+    assert row.details["kinds"] == "punctuation"
 
 
 def test_rows_that_are_not_one_question_are_passed_over():

@@ -6,8 +6,9 @@ import doctest
 import re
 
 from tests.data.make.test_qa_sections import SECTION, passage
+from tunesmith.answer.json_reply import schema_of as schema
 from tunesmith.data.make import qa_ask
-from tunesmith.data.make.qa_ask import Check, Pairs, answer_again, make, schema, shown
+from tunesmith.data.make.qa_ask import Check, Pairs, answer_again, make, shown
 from tunesmith.data.make.qa_sections import Section
 from tunesmith.spec.making_teacher import TaughtWishes
 

@@ -17,11 +17,11 @@ import pytest
 from tests.data.make.little_teacher import LittleTeacher, Told, fail, say
 from tests.data.make.test_qa_sections import passage
 from tests.ears import Ears
+from tunesmith.answer.remote import Remote
 from tunesmith.data.make.qa_make import estimate, make_questions
 from tunesmith.data.make.tally import Tally
 from tunesmith.data.make.teacher import Teaching
 from tunesmith.data.make.teacher_answers import Answers
-from tunesmith.data.make.teacher_remote import Remote
 from tunesmith.errors import Interrupted
 from tunesmith.spec.making import Made
 from tunesmith.spec.making_teacher import RemoteTeacher, TaughtWishes
@@ -190,7 +190,7 @@ from tests.ears import Ears
 from tunesmith.data.make.qa_make import make_questions
 from tunesmith.data.make.teacher import Teaching
 from tunesmith.data.make.teacher_answers import Answers
-from tunesmith.data.make.teacher_remote import Remote
+from tunesmith.answer.remote import Remote
 from tunesmith.spec.making_teacher import RemoteTeacher, TaughtWishes
 folder = Path({folder!r})
 given = RemoteTeacher(base_url={url!r}, model="little", at_once=2)

@@ -11,10 +11,11 @@ import pytest
 
 from tests.data.make.little_teacher import LittleTeacher, Told, fail, say
 from tests.ears import Ears
+from tunesmith.answer.json_reply import bare
+from tunesmith.answer.remote import Remote
 from tunesmith.data.make import teacher as module
-from tunesmith.data.make.teacher import Teaching, bare
+from tunesmith.data.make.teacher import Teaching
 from tunesmith.data.make.teacher_answers import Answers
-from tunesmith.data.make.teacher_remote import Remote
 from tunesmith.errors import Interrupted
 from tunesmith.spec.chat import Message
 from tunesmith.spec.job import Progress

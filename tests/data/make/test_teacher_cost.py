@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import doctest
 
+from tunesmith.answer.remote_reply import approximate_tokens
 from tunesmith.data.make import teacher_cost
-from tunesmith.data.make.teacher_cost import approximate_tokens, estimated, money, prompt_tokens, spent
+from tunesmith.data.make.teacher_cost import estimated, money, prompt_tokens, spent
 from tunesmith.spec import making_teacher
 from tunesmith.spec.chat import Message
 from tunesmith.spec.making_teacher import Asked, LocalTeacher, RemoteTeacher

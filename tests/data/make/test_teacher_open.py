@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tunesmith.answer.remote import Remote
 from tunesmith.answer.residents import Residents
 from tunesmith.data.make.teacher_open import open_teacher
-from tunesmith.data.make.teacher_remote import Remote
 from tunesmith.errors import BadProject
 from tunesmith.spec.making_teacher import RemoteTeacher
 

@@ -102,7 +102,7 @@ def test_who_begins_asks_where_nothing_else_is_known(tmp_path):
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
     made, _, making = make(tmp_path, "t.jsonl")
     assert [m[0] for m in said(made[0])] == ["user", "assistant"]
-    assert "name them with agents" in making.reasons[-1]
+    assert "name them with --agent" in making.reasons[-1]
 
 
 def test_named_agents_and_columns(tickets):

@@ -81,3 +81,16 @@ def test_unknown_kinds_are_told_at_once_with_the_nearest():
         ("duplicat", "write duplicate"),
         ("nonsense", "leave it out; `tunesmith data check` lists the kinds that were found"),
     ]
+
+
+def test_to_keep_a_row_leaves_no_personal_data_in_it():
+    reviewed = [Reviewed("a", 2, "keep"), Reviewed("a", 9, "keep")]
+    made = plan(examined(DUPLICATE, EMAIL), Decisions(personal="redact"), reviewed)
+    assert steps(made, 2) == [("redact", "email")]
+    assert steps(made, 9) == []
+
+
+def test_personal_data_that_are_passed_over_are_counted_as_kept():
+    made = plan(examined(EMAIL, DUPLICATE), Decisions(skip=("email",)))
+    assert made.accepted == {"email": 2}
+    assert steps(made, 2) == []

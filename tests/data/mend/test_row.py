@@ -60,5 +60,20 @@ def test_labels_get_their_spelling():
     assert done[0].detail == "`Card lost` → `card_lost`"
 
 
+def test_a_label_in_a_fence_is_quoted_with_other_marks():
+    made, done = mend(
+        {"q": "x", "l": "```Card lost```"}, Step("rename", "label_spelling"), source=ROWS[2][0], renames={"```Card lost```": "card_lost"}
+    )
+    assert made["l"] == "card_lost"
+    assert done[0].detail == '"```Card lost```" → `card_lost`'
+
+
+def test_an_answer_by_hand_is_told_with_the_one_before_and_no_address():
+    _, done = mend(CHAT, Step("answer", "review", value="card_lost"))
+    assert done[0].detail.endswith('" → "card_lost"')
+    assert done[0].detail.startswith('"Write to ')
+    assert "eve@mail.org" not in done[0].detail
+
+
 def test_a_fence_inside_an_answer_stays():
     assert unfenced("```\na\n```\nand\n```\nb\n```") == "```\na\n```\nand\n```\nb\n```"

@@ -124,3 +124,12 @@ def test_a_stop_is_heeded(tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(Interrupted):
         select(plans((source,), tmp_path), 5, Tools(encoder=ENCODER), tmp_path / "out", tmp_path / "scratch", Ears(stops=True))
+
+
+def test_personal_data_in_what_is_kept_is_counted(tmp_path):
+    rows = [(question(i), f"A long enough answer to case {i}" + (f", write to eve{i}@mail.org" if i < 30 else "") + ".") for i in range(60)]
+    version, changes, _ = go(tmp_path, 20, chats(tmp_path / "a.jsonl", rows))
+    gone = {change["line"] for change in changes}
+    kept = sum(line not in gone for line in range(1, 31))
+    assert 0 < kept < 30
+    assert version.gave_up.personal == {"email": kept}

@@ -15,6 +15,7 @@ from tunesmith.data.intake import plans
 from tunesmith.data.mend.plan import Plan, Step
 from tunesmith.data.mend.writing import write_mended
 from tunesmith.data.personal.redact import Placeholders
+from tunesmith.errors import BadData
 from tunesmith.spec.dataset import Source
 
 
@@ -113,3 +114,14 @@ def test_numbers_that_are_none_become_null(tmp_path):
     pq.write_table(pa.table({"prompt": ["x"], "completion": ["y"], "score": [float("nan")], "most": [float("inf")]}), tmp_path / "a.parquet")
     _, out, _ = write(tmp_path, Source(file="a.parquet"), Plan())
     assert json.loads(out.read_text()) == {"prompt": "x", "completion": "y", "score": None, "most": "inf"}
+
+
+def test_an_answer_that_is_no_single_text_is_not_replaced_in_silence(tmp_path):
+    row = {"prompt": "x", "chosen": "a", "rejected": "b"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row) + "\n")
+    mending = Plan()
+    for line in (1, 2):
+        mending.add("a.jsonl", line, Step("answer", "review", value="c"))
+    with pytest.raises(BadData) as told:
+        write(tmp_path, Source(file="a.jsonl"), mending)
+    assert [problem.where for problem in told.value.problems] == ["a.jsonl line 1", "a.jsonl line 2"]

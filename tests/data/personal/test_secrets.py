@@ -55,7 +55,7 @@ def test_stand_ins_are_not(text):
 @pytest.mark.parametrize(
     ("text", "secret"),
     [
-        ("password = 'Tr0ub4dor&3'", "Tr0ub4dor&3"), ("my password is Tr0ub4dor&3.", "Tr0ub4dor&3"), ("Das Passwort lautet Gx7!pqrw2", "Gx7!pqrw2"), ("mot de passe : Gx7!pqrw2", "Gx7!pqrw2"),
+        ("password = 'Tr0ub4dor&3'", "Tr0ub4dor&3"), ("my password is Tr0ub4dor&3.", "Tr0ub4dor&3"), ("Das Passwort lautet Gx7!pqrw2", "Gx7!pqrw2"), ("das passwort lautet 46EQkeIpDHa, bitte", "46EQkeIpDHa"), ("mot de passe : Gx7!pqrw2", "Gx7!pqrw2"),
         ("contraseña: Gx7!pqrw2", "Gx7!pqrw2"), ("DB_PASSWORD=Gx7!pqrw2", "Gx7!pqrw2"), ('"passwd": "Gx7!pqrw2"', "Gx7!pqrw2"), ("пароль: Gx7!pqrw2", "Gx7!pqrw2"), ("密码：Gx7!pqrw2", "Gx7!pqrw2"),
         ("postgres://app:fD8#kqW2@db.intern/x", "fD8#kqW2"), ("amqp://svc:hunter2@mq.acme.io", "hunter2"),
     ],

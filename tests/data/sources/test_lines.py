@@ -48,6 +48,7 @@ def test_a_file_in_another_encoding_is_refused_with_line_offset_and_suggestion(t
     assert problem.where == "f line 3"
     assert "byte 0xE9 at offset 26" in problem.got
     assert 'encoding = "cp1252"' in problem.fix
+    assert "--encoding cp1252" in problem.fix
     assert "is not UTF-8" in str(caught.value)
 
 

@@ -67,7 +67,7 @@ def test_what_is_wrong_with_a_source_comes_at_once(tmp_path, source, content, me
 
 def test_the_nearest_column_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("Text,label\na,b\n")
-    with pytest.raises(BadData, match='write input = "Text"'):
+    with pytest.raises(BadData, match='write input = "Text" in a project, --input "Text" in a command'):
         plan(Source(file="a.csv", input="text", label="label"), tmp_path)
 
 

@@ -7,8 +7,9 @@ import json
 
 import pytest
 
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import RowFault
 from tunesmith.data.sources.rows import parse_row, scalar
+from tunesmith.errors import excerpt
 from tunesmith.spec.dataset import Source
 
 

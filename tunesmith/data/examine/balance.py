@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tunesmith.data.examine.findings import Suspicion, share
 from tunesmith.data.examine.rows import Rows
 from tunesmith.data.labels import spellings
-from tunesmith.data.profile import FEW_PER_CLASS, IMBALANCE, named, some
+from tunesmith.data.profile import FEW_PER_CLASS, IMBALANCE, listed, named, quoted, renaming, some
 from tunesmith.data.spool import I64
 
 LABEL_SHARE = 0.02
@@ -72,9 +72,9 @@ def _spellings(rows: Rows, mask: NDArray[np.bool_], counts: dict[str, int]) -> l
     if not renames:
         return []
     wrong = _with_answers(rows, mask, sorted(renames))
-    notes = {int(row): f"should be `{renames[rows.spool.answers.texts[int(rows.facts.short_answer[row])]]}`" for row in wrong}
-    listed = some([f"{old}` → `{new}" for old, new in sorted(renames.items())])
-    return [Suspicion("label_spelling", wrong, listed, notes=notes, renames=renames)]
+    notes = {int(row): f"should be {quoted(renames[rows.spool.answers.texts[int(rows.facts.short_answer[row])]])}" for row in wrong}
+    told = listed([renaming(old, new) for old, new in sorted(renames.items())])
+    return [Suspicion("label_spelling", wrong, told, notes=notes, renames=renames)]
 
 
 def _with_answers(rows: Rows, mask: NDArray[np.bool_], labels: list[str]) -> I64:

@@ -125,15 +125,10 @@ def _told(rows: Rows, group: tuple[int, ...], answers: int, is_exact: bool) -> D
     files = np.unique(rows.facts.source[list(group)])
     if not others or n > others[0][1]:
         chosen = next(row for row in group if int(rows.facts.answer[row]) == top)
-        proposal = f"the majority ({n} of {len(group)} rows) answers as {_place(rows, chosen)}"
+        proposal = f"the majority ({n} of {len(group)} rows) answers as {rows.place(chosen)}"
     else:
         chosen = max(group, key=lambda row: (int(rows.facts.source[row]), int(rows.facts.line[row])))
         newest = "the file named last" if len(files) > 1 else "the newest row"
-        proposal = f"no majority; {newest} answers as {_place(rows, chosen)}"
+        proposal = f"no majority; {newest} answers as {rows.place(chosen)}"
     losers = tuple(row for row in group if rows.facts.answer[row] != rows.facts.answer[chosen])
     return Disagreement(group, answers, is_exact, len(files) > 1, proposal, losers)
-
-
-def _place(rows: Rows, row: int) -> str:
-    origin = rows.spool.origin(rows.facts, row)
-    return f"{origin.file} line {origin.line}"

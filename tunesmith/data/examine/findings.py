@@ -46,6 +46,8 @@ class Suspicion:
     """Rows that would be dropped if what is proposed is taken."""
     suggestions: Mapping[int, str] = field(default_factory=dict)
     """Row → the answer that it should probably have."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Numbers of the detail, by name."""
 
 
 def findings(found: Iterable[Suspicion], rows: Rows, files: Sequence[str]) -> list[Finding]:
@@ -55,7 +57,12 @@ def findings(found: Iterable[Suspicion], rows: Rows, files: Sequence[str]) -> li
     concerned = [(one, file, mine) for one, file, mine in concerned if len(mine) or (not len(one.rows) and file == files[0])]
     shown = rows.records(np.unique(np.concatenate([mine[:SHOWN] for _, _, mine in concerned]))) if concerned else {}
     made = [*_faults(rows, files), *(_finding(one, file, mine, rows, shown) for one, file, mine in concerned)]
-    return sorted(made, key=lambda f: (SEVERITIES.index(f.severity), -len(f.lines)))
+    return gravest_first(made)
+
+
+def gravest_first(found: Iterable[Finding]) -> list[Finding]:
+    """The findings in the order in which they are told."""
+    return sorted(found, key=lambda f: (SEVERITIES.index(f.severity), -len(f.lines)))
 
 
 def _in_file(some: I64, rows: Rows, file: str) -> I64:
@@ -84,6 +91,7 @@ def _finding(one: Suspicion, file: str, mine: I64, rows: Rows, shown: Mapping[in
         renames=dict(one.renames),
         proposed=tuple(rows.facts.line[_in_file(one.proposed, rows, file)].tolist()) if one.proposed is not None else (),
         suggestions={int(rows.facts.line[row]): one.suggestions[row] for row in mine.tolist() if row in one.suggestions},
+        figures=dict(one.figures),
     )
 
 

@@ -93,7 +93,7 @@ TEXT: dict[str, Kind] = {
         "review",
         "answers that break off",
         "The model learns to stop in the middle of a sentence, or to write brackets that nobody closes.",
-        "ends with a comma or a word that ends no sentence, or leaves a fence, a bracket or JSON open; short answers, lists and code do not count",
+        "ends with a comma or a word that ends no sentence, or leaves a fence, a bracket or JSON open; in a file two thirds of whose answers have an end, also with a word that hardly ever ends a sentence (`be`, `of`), an operator, or a last line of at most three words without an end under lines that have one; or without a full stop and without the last line (`####`, `Answer:`) of nine tenths of the answers; short answers, lists and code do not count",
         _READ_IT.format("truncated_answer"),
     ),
     "repeated_question": Kind(
@@ -115,9 +115,9 @@ TEXT: dict[str, Kind] = {
     "placeholder_text": Kind(
         "text",
         "review",
-        "answers with text that was to be filled in",
-        "`[insert name]`, `TODO` or `lorem ipsum` are drafts. A model writes them to your users.",
-        "a list of such forms outside code; names of fields that the question itself holds do not count",
+        "texts that were to be filled in",
+        "`[insert name]`, `TODO` or `lorem ipsum` are drafts. A model writes them to your users, or learns to answer them.",
+        "a list of such forms in the answer, outside code, or as the whole question; names of fields that the question itself holds do not count in an answer",
         _READ_IT.format("placeholder_text"),
     ),
     "empty_answer": Kind(

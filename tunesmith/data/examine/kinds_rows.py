@@ -18,6 +18,14 @@ KINDS: dict[str, Kind] = {
         "leaves the rows out of the mended file and lists them, with the reason, in its diff",
         True,
     ),
+    "header_is_row": Kind(
+        "text",
+        "review",
+        "the first line is taken for the names of the columns, and looks like a row",
+        "A table without a line of names loses its first row, and what its columns hold has to be guessed.",
+        "no name is a usual one, and one reads like a sentence (6 words, or its end), stands among the values below it, or is a number above numbers",
+        "nothing by itself: write a line of names above it (text,label), if it is a row",
+    ),
     "duplicate": Kind(
         "duplicates",
         "mend",
@@ -76,6 +84,14 @@ KINDS: dict[str, Kind] = {
         _JACCARD + "; every pair across the files is compared",
         "drops them from the training file; the file to judge with stays as it is",
         True,
+    ),
+    "probe_leak": Kind(
+        "leaks",
+        "review",
+        "rows that also stand among the shipped probes of general ability",
+        "What was forgotten is judged by these probes: a model tuned on them looks better than it is.",
+        "the same words as the probe's question, or half of its word 8-grams, or six of them (13 words in a row); none of 2,048 rows of GSM8K and BANKING77 is flagged",
+        "drops them if asked: --drop probe_leak",
     ),
     "label_spelling": Kind(
         "labels", "mend", "labels that are one label spelt in several ways", "The model learns them as different answers, and half of its right answers count as wrong.", "equality after letter case, spaces and punctuation are left out", "writes the most frequent spelling everywhere", True

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tunesmith.data.examine.balance import label_counts
 from tunesmith.data.examine.closest import alike, crossings, figures
+from tunesmith.data.examine.enough import enough
 from tunesmith.data.examine.findings import Suspicion, share
 from tunesmith.data.examine.known import Answers, known
 from tunesmith.data.examine.meaning import Encoder, Meanings, meanings
@@ -23,6 +24,7 @@ from tunesmith.data.examine.topics import topics
 from tunesmith.data.examine.usefulness import Measure, measured, usefulness
 from tunesmith.data.examine.view import view_of
 from tunesmith.data.intake import look
+from tunesmith.data.profile import some
 from tunesmith.data.spool import I64
 from tunesmith.spec.job import Monitor
 
@@ -103,7 +105,11 @@ def _with_encoder(scene: Scene, examined: I64, encoder: Encoder) -> Iterator[Sus
     mask[examined] = True
     if len(label_counts(scene.rows, mask)) > 1:
         yield from _labels(scene, vectors, examined)
-    elif (scene.rows.facts.short_answer[examined] < 0).any():
+        return
+    scene.skipped["learning curve"] = (
+        "without labels only a tuned model has one: tunesmith run measures it with small trainings, and it is shown here then"
+    )
+    if (scene.rows.facts.short_answer[examined] < 0).any():
         said = meanings(answers, encoder, scene.scratch / "answers", scene.monitor, "reading answers for meaning")
         yield from _misfits(scene, vectors, said, examined)
 
@@ -149,13 +155,13 @@ def _crossing(scene: Scene, meant: Meanings, numbers: I64) -> Iterator[Suspicion
 def _topics(scene: Scene, vectors: NDArray[np.float32], examined: I64, texts: Sequence[str]) -> Iterator[Suspicion]:
     found = topics(vectors, texts, scene.monitor, scene.tools.seed)
     if len(found.topics) > 1:
-        named = ", ".join(f"{topic.name} ({share(topic.rows, len(examined))})" for topic in found.topics[:12])
-        more = f" and {len(found.topics) - 12} more" if len(found.topics) > 12 else ""
+        named = "; ".join(f"{topic.name} ({share(topic.rows, len(examined))})" for topic in found.topics[:12])
+        more = f"; and {len(found.topics) - 12} more" if len(found.topics) > 12 else ""
         yield Suspicion("topics", NONE, f"{len(found.topics)} topics: {named}{more}")
     small = [place for place, topic in enumerate(found.topics) if topic.is_small]
     if small:
         rows = examined[np.isin(found.of, small)]
-        yield Suspicion("small_topic", rows, ", ".join(f"{found.topics[place].name} ({found.topics[place].rows})" for place in small[:10]))
+        yield Suspicion("small_topic", rows, "; ".join(f"{found.topics[place].name} ({found.topics[place].rows})" for place in small[:10]))
     if len(found.outliers):
         yield Suspicion("outlier", examined[found.outliers])
 
@@ -166,8 +172,13 @@ def _labels(scene: Scene, vectors: NDArray[np.float32], examined: I64) -> Iterat
     labels, groups = rows.facts.short_answer[examined], scene.found.near[examined]
     found = suspects(vectors, labels, groups, scene.monitor, scene.tools.seed)
     if found.left_out:
-        names = ", ".join(f"{rows.spool.answers.texts[label]} ({n})" for label, n in found.left_out[:10])
+        names = some([f"{rows.spool.answers.texts[label]} ({n})" for label, n in found.left_out])
         scene.skipped["labels of few rows"] = f"too few rows to judge them: {names}"
+    curve = enough(vectors, labels, found, rows.spool.answers.texts, scene.monitor, scene.tools.seed)
+    if curve is not None:
+        yield Suspicion("learning_curve", NONE, curve.words(), figures=curve.figures)
+    else:
+        scene.skipped["learning curve"] = "the labels have too few rows to measure one: add rows"
     if not len(found.listed):
         return
     texts = rows.spool.answers.texts
@@ -199,9 +210,9 @@ def _with_base(scene: Scene, examined: I64, measure: Measure, answers: Answers) 
     useful = usefulness(losses)
     of = f"measured on {len(losses.rows):,} of {losses.of:,} rows" if losses.is_sample else f"measured on all {losses.of:,} rows"
     scores = dict(zip(examined[losses.rows].tolist(), losses.ifd.tolist(), strict=True))
-    for kind, some in (("prompt_does_not_help", useful.no_help), ("trivial", useful.trivial), ("hard", useful.hard)):
-        if len(some):
-            yield Suspicion(kind, examined[some], of, scores={int(row): scores[int(row)] for row in examined[some].tolist()})
+    for kind, picked in (("prompt_does_not_help", useful.no_help), ("trivial", useful.trivial), ("hard", useful.hard)):
+        if len(picked):
+            yield Suspicion(kind, examined[picked], of, scores={int(row): scores[int(row)] for row in examined[picked].tolist()})
     mask = np.zeros(len(rows), bool)
     mask[examined] = True
     if label_counts(rows, mask):  # a label is no fact that one could know

@@ -58,24 +58,36 @@ def suspicions(
     Raises: Interrupted.
     """
     examined = sides.examined(rows)
-    for kind, flagged in rows.flags.items():
-        mine = _among(np.array(flagged.rows, dtype=np.int64), examined)
-        if len(mine):
-            yield Suspicion(kind, mine, notes=flagged.notes)
+    by_file = [one for file in sides.files for one in (*outputs(rows, rows.of_file(file)), *about_lengths(rows, rows.of_file(file)))]
+    yield from united([*flagged(rows, examined), *by_file], "truncated_answer")
     yield from about_repetition(rows, examined, found, monitor)
     yield from about_contradictions(rows, examined, found)
     if sides.against:
         yield from about_leaks(rows, sides, leaks or every_leak(rows, sides))
         yield from about_untrained(rows, sides)
     yield from languages(rows, examined)
-    for file in sides.files:
-        mask = rows.of_file(file)
-        yield from outputs(rows, mask)
-        yield from about_lengths(rows, mask)
     yield from about_labels(rows, examined, out_of_scope)
     yield from about_scope(rows, examined, out_of_scope)
     yield from about_systems(rows, examined)
     yield from about_amount(rows, examined)
+
+
+def flagged(rows: Rows, examined: NDArray[np.bool_]) -> Iterator[Suspicion]:
+    """What is wrong with single rows."""
+    for kind, some_ in rows.flags.items():
+        mine = _among(np.array(some_.rows, dtype=np.int64), examined)
+        if len(mine):
+            yield Suspicion(kind, mine, notes=some_.notes)
+
+
+def united(found: Sequence[Suspicion], kind: str) -> Iterator[Suspicion]:
+    """The same, with one suspicion of this kind: an answer breaks off by its own last word, or by what the others of its file end with."""
+    same = [one for one in found if one.kind == kind]
+    yield from (one for one in found if one.kind != kind)
+    if same:
+        notes = {row: note for one in reversed(same) for row, note in one.notes.items()}
+        detail = "; ".join(one.detail for one in same if one.detail)
+        yield Suspicion(kind, np.unique(np.concatenate([one.rows for one in same])), detail, notes=notes)
 
 
 def _among(some: I64, mask: NDArray[np.bool_]) -> I64:
@@ -111,18 +123,13 @@ def _first_among(first: I64, mine: I64, total: int) -> I64:
 
 def _beside(rows: Rows, clusters: Sequence[tuple[int, ...]], words: str) -> dict[int, str]:
     """Row → which row it repeats, for the first clusters."""
-    return {row: f"{words} {_place(rows, cluster[0])}" for cluster in clusters[:NOTED] for row in cluster[1:]}
+    return {row: f"{words} {rows.place(cluster[0])}" for cluster in clusters[:NOTED] for row in cluster[1:]}
 
 
 def _across(rows: Rows, judging: NDArray[np.bool_], pairs: Sequence[tuple[int, int]]) -> dict[int, str]:
     """Row of an examined file → where it stands in a file to judge with, for the first pairs."""
     both = [pair if judging[pair[1]] else pair[::-1] for pair in pairs[:NOTED]]
-    return {mine: f"as {_place(rows, theirs)}" for mine, theirs in both}
-
-
-def _place(rows: Rows, row: int) -> str:
-    origin = rows.spool.origin(rows.facts, row)
-    return f"{origin.file} line {origin.line}"
+    return {mine: f"as {rows.place(theirs)}" for mine, theirs in both}
 
 
 def about_contradictions(rows: Rows, examined: NDArray[np.bool_], found: Repetition) -> Iterator[Suspicion]:
@@ -137,7 +144,7 @@ def about_contradictions(rows: Rows, examined: NDArray[np.bool_], found: Repetit
     pairs = swapped(rows, np.flatnonzero(examined & is_preference))
     if pairs:
         members = np.asarray(list(dict.fromkeys(row for pair in pairs for row in pair)), dtype=np.int64)
-        notes = {mine: f"prefers what {_place(rows, other)} rejects" for other, mine in pairs[:NOTED]}
+        notes = {mine: f"prefers what {rows.place(other)} rejects" for other, mine in pairs[:NOTED]}
         yield Suspicion("contradiction", members, f"{len(pairs):,} preferences contradict another one", notes=notes, clusters=pairs)
 
 

@@ -1,9 +1,10 @@
-"""Rows of a file → answers in a form that few of them have: JSON or text, other keys, Markdown or not; and rare labels that are a slip from a frequent one."""
+"""Rows of a file → answers in a form that few of them have: JSON or text, other keys, Markdown or not, no result line; and rare labels that are a slip from a frequent one."""
 
 from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from rapidfuzz.distance import OSA
 from tunesmith.data.examine.balance import label_counts
 from tunesmith.data.examine.findings import Suspicion
 from tunesmith.data.examine.rows import Rows
-from tunesmith.data.profile import some
+from tunesmith.data.profile import listed, renaming
 from tunesmith.data.spool import I64
 
 MINORITY = 0.2
 MOST = 0.8
 NEARLY_ALL = 0.9
+MOST_ENDS = 1_000
+ENDED = "."
 MIN_ROWS = 20
 MIN_PROSE = 80
 """Shorter answers have no room for Markdown."""
@@ -31,6 +34,7 @@ TYPO_RATIO = 20
 _MARKDOWN = re.compile(
     r"^#{1,6} \S|^\|.*\|\s*$|\*\*[^*\n]{1,200}\*\*|(?<![\w_])__(?!\w+__)[^_\n]{1,200}__(?![\w_])|\[[^\]\n]{1,200}\]\(https?://", re.MULTILINE
 )
+_RESULT = re.compile(r"(#{3,6}|[^\W\d_]+(?: [^\W\d_]+){0,3} ?[:=]|the (?:final )?answer is)\s*\S.{0,60}\Z", re.IGNORECASE)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,200}`", re.DOTALL)
 _ASKS_JSON = re.compile(r"json|schema|\bkeys?\b|structured", re.IGNORECASE)
 
@@ -43,11 +47,15 @@ class Forms:
     """Row with a JSON object → its keys, sorted."""
     markdown: list[int] = field(default_factory=list)
     plain: list[int] = field(default_factory=list)
+    ends: dict[str, array[int]] = field(default_factory=dict)
+    """How a last line begins that announces a result (`####`, `Answer:`) → the rows; ENDED: it does not, but the answer has an end; "": it has none."""
     asked_for_json: set[int] = field(default_factory=set)
     """Rows whose question or system prompt speaks of JSON; only of those that answer in JSON."""
 
     def see(self, row: int, said: str, around: str) -> None:
         """Note one answer; `around`: what stands before it."""
+        mark = _ending(said.rstrip())
+        self.ends.setdefault(mark if mark in self.ends or len(self.ends) < MOST_ENDS else ENDED, array("q")).append(row)
         if said.lstrip().startswith("{"):
             try:
                 value = json.loads(said)
@@ -74,8 +82,9 @@ def outputs(rows: Rows, mask: NDArray[np.bool_]) -> Iterator[Suspicion]:
     yield from _mixed_json(rows, mask, forms)
     odd = odd_keys(forms.keys)
     if odd:
-        yield Suspicion("json_keys", np.asarray(sorted(odd), dtype=np.int64), some(sorted(set(odd.values()))), notes=odd)
+        yield Suspicion("json_keys", np.asarray(sorted(odd), dtype=np.int64), listed(sorted(set(odd.values()))), notes=odd)
     yield from _mixed_markdown(forms)
+    yield from _without_result(forms.ends)
 
 
 def forms_of(rows: Rows, mask: NDArray[np.bool_]) -> Forms:
@@ -114,6 +123,21 @@ def _mixed_markdown(forms: Forms) -> Iterator[Suspicion]:
         yield Suspicion("mixed_markdown", np.asarray(few, dtype=np.int64), f"of {total:,} longer answers {len(few):,} {what}")
 
 
+def _ending(said: str) -> str:
+    if found := _RESULT.match(said.rpartition("\n")[2].strip()):
+        return found[1].casefold()
+    return "" if said[-1:].isalnum() or said[-1:] in tuple(",-(&/=+*:") else ENDED
+
+
+def _without_result(ends: Mapping[str, Sequence[int]]) -> Iterator[Suspicion]:
+    usual, having = max(ends.items(), key=lambda one: len(one[1]), default=("", ()))
+    lacking, total = ends.get("", ()), sum(map(len, ends.values()))
+    if usual not in ("", ENDED) and lacking and total >= MIN_ROWS and len(having) >= NEARLY_ALL * total:
+        detail = f"{len(having):,} of {total:,} answers have a last line that begins with `{usual}`"
+        notes = dict.fromkeys(lacking, f"the last line does not begin with `{usual}`")
+        yield Suspicion("truncated_answer", np.asarray(lacking, dtype=np.int64), detail, notes=notes)
+
+
 def odd_keys(keys: Mapping[int, tuple[str, ...]]) -> dict[int, str]:
     """Row → how its keys differ from those of the rest.
 
@@ -143,7 +167,7 @@ def _typos(rows: Rows, mask: NDArray[np.bool_], counts: Mapping[str, int]) -> It
         numbers = [answers.index(label) for label in slips]
         wrong: I64 = np.flatnonzero(mask & np.isin(rows.facts.short_answer, numbers))
         meant = {row: slips[answers[int(rows.facts.short_answer[row])]] for row in wrong.tolist()}
-        detail = some([f"{old}` → `{new}" for old, new in sorted(slips.items())])
+        detail = listed([renaming(old, new) for old, new in sorted(slips.items())])
         yield Suspicion("label_typo", wrong, detail, notes={row: f"probably `{label}`" for row, label in meant.items()}, suggestions=meant)
 
 
@@ -157,20 +181,26 @@ def typos(counts: Mapping[str, int]) -> dict[str, str]:
     for label, count in counts.items():
         if count > TYPO_ROWS or len(label) < TYPO_LETTERS:
             continue
-        near = [other for other, n in counts.items() if n >= TYPO_RATIO * count and is_slip(label, other)]
-        if len(near) == 1:
+        near = sorted((other for other, n in counts.items() if n >= TYPO_RATIO * count and is_slip(label, other)), key=lambda other: -counts[other])
+        if near and len(set(map(_spelt, near))) == 1:
             found[label] = near[0]
     return found
 
 
 def is_slip(label: str, other: str) -> bool:
-    """True if one letter was missed, doubled, swapped or mistaken; a digit, or a letter put in front, makes another word.
+    """True if one letter was missed, doubled, swapped or mistaken; a digit, or a letter put in front, makes another word. Letter case and what stands
+    between words do not count.
 
-    >>> is_slip("card_lsot", "card_lost"), is_slip("typical", "atypical"), is_slip("tier_1x", "tier_2x")
-    (True, False, False)
+    >>> is_slip("card_lsot", "card_lost"), is_slip("Card lsot", "card_lost"), is_slip("typical", "atypical"), is_slip("tier_1x", "tier_2x")
+    (True, True, False, False)
     """
-    if abs(len(label) - len(other)) > 1 or label.casefold() == other.casefold() or OSA.distance(label, other, score_cutoff=1) != 1:
+    label, other = _spelt(label), _spelt(other)
+    if abs(len(label) - len(other)) > 1 or label == other or OSA.distance(label, other, score_cutoff=1) != 1:
         return False
     if re.sub(r"[^0-9]", "", label) != re.sub(r"[^0-9]", "", other):
         return False
     return len(label) == len(other) or (label[1:] != other and label != other[1:])
+
+
+def _spelt(label: str) -> str:
+    return re.sub(r"[\s_-]+", "_", label.strip().casefold())

@@ -1,4 +1,4 @@
-"""Phrases that have no place in an answer to learn from: an assistant's stock phrases, text that was to be filled in, fillers of empty cells."""
+"""Phrases that have no place in a row to learn from: an assistant's stock phrases, text that was to be filled in, fillers of empty cells."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 BOILERPLATE = re.compile(
     r"\bas an? (?:ai|artificial intelligence|large language model|language model|ai[- ]powered|machine learning model|virtual assistant|chat ?bot)\b"
     r"|\b(?:i am|i['’]m) (?:only |just |merely )?an? (?:ai|artificial intelligence)(?: language)? (?:model|assistant|chatbot|program)|\bi (?:am|was) (?:a (?:large )?language model|trained by openai|developed by openai)"
+    r"|\A\s*(?:sure|certainly|of course|absolutely)(?: thing)?[!,.:]+ here(?: is|['’]s) (?:the|your|my|an|a possible) (?:answer|response|reply|solution)\b"
     r"|\bmy (?:knowledge|training)(?: data)?(?: has a)? cut[- ]?off|\bas of my last (?:knowledge )?(?:update|training)"
     r"|\bals (?:eine? )?(?:ki\b|ki-|sprachmodell|künstliche intelligenz|großes sprachmodell)|\bich bin (?:nur )?(?:eine? )?(?:ki\b|ki-|sprachmodell)"
     r"|\ben tant qu(?:e modèle (?:de langage|linguistique)|['’](?:ia\b|intelligence artificielle|assistant (?:ia|virtuel)))"
@@ -22,7 +23,7 @@ BOILERPLATE = re.compile(
 )
 BOILERPLATE_MARKS = (
     "language model", " ai", "artificial", "virtual assistant", "chatbot", "chat bot", "by openai", "cutoff", "cut-off", "cut off", "my last", "machine learning model", "sprachmodell", " ki-", " ki ",
-    "ki-", "en tant que ", "en tant qu'", "modelo de ", "inteligencia", "como ia", "asistente", "assistente", "modello ", "intelligenza", "come ia", "taalmodel", "kunstmatige", "model bahasa", "jako si",
+    "here is", "here's", "here’s", "ki-", "en tant que ", "en tant qu'", "modelo de ", "inteligencia", "como ia", "asistente", "assistente", "modello ", "intelligenza", "come ia", "taalmodel", "kunstmatige", "model bahasa", "jako si",
 )  # fmt: skip
 """One of them stands in every text with such a phrase; cheap to look for."""
 OTHER_BOILERPLATE_MARKS = (
@@ -192,3 +193,12 @@ NEVER_LAST = frozenset(
     ]
 )
 """Words that end no sentence."""
+SELDOM_LAST = frozenset((
+    "a", "be", "is", "are", "was", "were", "been", "has", "have", "had", "will", "would", "could", "should", "must", "may", "might", "of",
+    "to", "in", "on", "at", "for", "with", "from", "by", "about", "into", "as", "this", "these", "those", "my", "your", "his", "its",
+    "which", "who", "when", "where", "because", "so", "but", "der", "die", "das", "den", "im", "für", "von", "als", "wenn",
+    "aber", "ist", "sind", "le", "la", "de", "du", "un", "aux", "pour", "avec", "dans", "sur", "que", "qui", "est", "sont", "el", "los", "las",
+    "del", "con", "por", "para", "su", "es", "il", "di", "per", "è", "sono", "o", "do", "da", "em", "com", "é", "van", "voor", "met", "naar", "dat",
+    "w", "z", "na", "jest", "nie", "в", "на", "с", "что", "это",
+))  # fmt: skip
+"""Words that end a sentence now and then, without a full stop behind them hardly ever: where the other answers have one, something is missing."""

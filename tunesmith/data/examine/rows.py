@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunesmith.data.clean import clean
+from tunesmith.data.examine.endings import settled
 from tunesmith.data.examine.noticed import Fault, Flagged, Noticed
 from tunesmith.data.intake import ROWS_PER_LOOK, look
 from tunesmith.data.shingles import U64
@@ -65,7 +66,7 @@ class Rows:
             spool=spool,
             facts=facts,
             texts=texts,
-            flags=noticed.flags,
+            flags=settled(noticed.flags, facts.source, spool.lines()),
             languages=tuple(noticed.languages.texts),
             language=np.array(noticed.language, dtype=np.int64),
             system=np.array(noticed.system, dtype=np.int64),
@@ -83,6 +84,11 @@ class Rows:
         """Which rows stand in `file`."""
         names = self.spool.sources.texts
         return np.asarray(self.facts.source == (names.index(file) if file in names else -2))
+
+    def place(self, row: int) -> str:
+        """Where a row stands, in words."""
+        origin = self.spool.origin(self.facts, row)
+        return f"{origin.file} line {origin.line}"
 
     def every_record(self) -> Iterator[Record]:
         """All records, in order."""

@@ -15,23 +15,26 @@ from pathlib import Path
 import numpy as np
 
 from tunesmith.data.examine.balance import overview
-from tunesmith.data.examine.findings import KINDS, Suspicion, findings
+from tunesmith.data.examine.findings import KINDS, Suspicion, findings, gravest_first
+from tunesmith.data.examine.header import lost_headers, taken
 from tunesmith.data.examine.meaningful import Tools, by_meaning
 from tunesmith.data.examine.mechanical import Sides, suspicions
 from tunesmith.data.examine.page import page
+from tunesmith.data.examine.probe_leaks import ProbeIndex, probe_leaks
 from tunesmith.data.examine.repetition import Repetition, repetition
 from tunesmith.data.examine.rows import Rows, read_rows_of
 from tunesmith.data.examine.verdict import verdict
 from tunesmith.data.examine.view import view_of
 from tunesmith.data.sources.reading import Plan
 from tunesmith.errors import NotEnoughData
+from tunesmith.probes.load import probes
 from tunesmith.spec.finding import Examination
 from tunesmith.spec.job import Monitor
 from tunesmith.store.disk import file_digest
 
 __all__ = ["REVIEW", "VERSION", "Question", "Tools", "examine"]
 
-VERSION = 2
+VERSION = 5
 """Raised when the same files would give other findings."""
 REVIEW = "review.jsonl"
 PAGE = "report.html"
@@ -73,24 +76,27 @@ def examine(question: Question, folder: Path, scratch: Path, tools: Tools, monit
         )
     found = _kept_repetition(rows, scratch / "repetition.npz", monitor)
     suspected = list(suspicions(rows, sides, found, question.out_of_scope, monitor))
+    suspected += probe_leaks(rows, sides.examined(rows), ProbeIndex(probes().texts()), monitor)
     meant, skipped = by_meaning(rows, sides, found, tools, scratch, monitor)
     told = [*suspected, *meant]
-    made = findings(told, rows, sides.files)
+    made = gravest_first([*findings(told, rows, sides.files), *lost_headers(question.settled)])
     read = {file: rows.read[file] for file in sides.files}
     fitness, reasons = verdict(made, read)
     examination = Examination(
         files={p.source.file: file_digest(p.path) for p in question.settled},
         against={p.source.file: file_digest(p.path) for p in question.against},
         rows=read,
+        taken={p.source.file: taken(p) for p in plans},
         fitness=fitness,
         reasons=reasons,
         findings=tuple(made),
         skipped=skipped,
+        overviews={file: tuple(overview_of(rows, file, found)) for file in sides.files},
     )
     with (folder / REVIEW).open("w", encoding="utf-8", errors="surrogatepass") as file:
         for row in review_rows(told, rows, sides):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    (folder / PAGE).write_text(page(examination, {file: overview_of(rows, file, found) for file in sides.files}), encoding="utf-8")
+    (folder / PAGE).write_text(page(examination), encoding="utf-8")
     return examination
 
 

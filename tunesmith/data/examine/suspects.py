@@ -23,7 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from tunesmith.data.examine.closest import Kin, nearest
+from tunesmith.data.examine.closest import Kin, Tick, nearest
 from tunesmith.data.examine.meaning import F32, I64, Vectors
 from tunesmith.data.intake import look
 from tunesmith.spec.job import Monitor
@@ -60,6 +60,10 @@ class Suspects:
     """Rows that a person should look at, the most suspect first."""
     left_out: tuple[tuple[int, int], ...]
     """(label, its rows) for labels with too few rows to be judged."""
+    fold: I64
+    """[N] the fold in which a row was judged; -1 where it could not be."""
+    told: I64
+    """[N] the label that the classifier gives the row, which has seen nothing of its fold; -1 where the row could not be judged."""
 
 
 def suspects(vectors: Vectors, labels: I64, groups: I64, monitor: Monitor, seed: int = 0) -> Suspects:
@@ -71,15 +75,16 @@ def suspects(vectors: Vectors, labels: I64, groups: I64, monitor: Monitor, seed:
     rows = np.flatnonzero(np.isin(labels, enough))
     names, own = np.unique(labels[rows], return_inverse=True)
     left_out = tuple((int(label), int((labels == label).sum())) for label in np.setdiff1d(labels, names))
-    chance, suggested = np.full(len(labels), np.nan), np.full(len(labels), -1, np.int64)
+    chance, (suggested, fold, told) = np.full(len(labels), np.nan), np.full((3, len(labels)), -1, np.int64)
     if len(names) < 2:
         nobody = np.zeros(0, np.int64)
-        return Suspects(nobody, chance, suggested, nobody, nobody, left_out)
+        return Suspects(nobody, chance, suggested, nobody, nobody, left_out, fold, told)
     known = np.asarray(vectors[rows], dtype=np.float32)
     together = VOTE * neighbour_votes(known, own, groups[rows], monitor)
-    together += (1 - VOTE) * out_of_fold(known, own, folds(own, groups[rows], seed), monitor)
-    look(monitor, "judging labels", FOLDS, FOLDS, "folds")
-    suggested[rows] = names[together.argmax(axis=1)]
+    fold[rows] = folds(own, groups[rows], seed)
+    alone = out_of_fold(known, own, fold[rows], others(fold[rows]), lambda done, total: look(monitor, "judging labels", done, total, "folds"))
+    together += (1 - VOTE) * alone
+    suggested[rows], told[rows] = names[together.argmax(axis=1)], names[alone.argmax(axis=1)]
     wrong = find_label_issues(own, together, filter_by="prune_by_noise_rate", n_jobs=1)
     against = own_against_others(together, own)
     chance[rows] = against
@@ -91,6 +96,8 @@ def suspects(vectors: Vectors, labels: I64, groups: I64, monitor: Monitor, seed:
         believed=rows[ranked[wrong[ranked]]],
         listed=rows[ranked[against[ranked] < UNLIKELY]],
         left_out=left_out,
+        fold=fold,
+        told=told,
     )
 
 
@@ -129,28 +136,33 @@ def folds(labels: I64, groups: I64, seed: int, count: int = FOLDS) -> I64:
     return dealt[member]
 
 
-def out_of_fold(vectors: F32, labels: I64, fold: I64, monitor: Monitor) -> F32:
-    """[N, K] each row's probabilities of the labels 0 … K - 1, by a logistic regression on the other folds' rows.
+def others(fold: I64) -> NDArray[np.bool_]:
+    """[F, N] for each fold the rows of all others."""
+    return np.asarray(fold != np.arange(int(fold.max()) + 1)[:, None])
+
+
+def out_of_fold(vectors: F32, labels: I64, fold: I64, learnt: NDArray[np.bool_], tick: Tick) -> F32:
+    """[N, K] each row's probabilities of the labels 0 … K - 1, by a logistic regression on the rows that its fold learns from: `learnt` [F, N].
 
     The folds are learnt side by side, each with one thread: such products are too small to share, and two threads take longer than one.
     """
     chances = np.zeros((len(vectors), int(labels.max()) + 1), np.float32)
 
-    def learn(number: int) -> LogisticRegression:
-        learnt = fold != number
-        return LogisticRegression(C=STRENGTH, max_iter=STEPS).fit(vectors[learnt], labels[learnt])
+    def learn(rows: NDArray[np.bool_]) -> LogisticRegression:
+        return LogisticRegression(C=STRENGTH, max_iter=STEPS).fit(vectors[rows], labels[rows])
 
-    count = int(fold.max()) + 1
-    with warnings.catch_warnings(), threadpool_limits(limits=1), ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as pool:
+    with warnings.catch_warnings(), threadpool_limits(limits=1), ThreadPoolExecutor(min(len(learnt), os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps rank the rows as well as a thousand
-        models = [pool.submit(learn, number) for number in range(count)]
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)  # a row or two of each label
+        models = [pool.submit(learn, rows) for rows in learnt]
         try:
             for number, model in enumerate(models):
-                look(monitor, "judging labels", number, count, "folds")
+                tick(number, len(models))
                 held, fitted = fold == number, model.result()
                 chances[np.ix_(held, fitted.classes_)] = fitted.predict_proba(vectors[held])
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+    tick(len(models), len(models))
     return chances
 
 

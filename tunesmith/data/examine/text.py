@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import ftfy
 
+from tunesmith.data.clean import TAG, hides_tags
 from tunesmith.data.examine import phrases
 from tunesmith.data.examine.view import Flag, View
 from tunesmith.data.fold import fold
@@ -35,10 +36,6 @@ _FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_latin
 _ENTITY = re.compile(
     r"&(?:amp|lt|gt|quot|apos|nbsp|ndash|mdash|hellip|rsquo|lsquo|rdquo|ldquo|bull|middot|copy|reg|trade|euro|pound|deg|[a-zA-Z]{1,2}(?:uml|acute|grave|circ|tilde|cedil|slash|ring|lig)|#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,6});"
 )
-_TAG = re.compile(
-    r"</?(?:br|p|div|span|b|i|u|em|strong|a|ul|ol|li|td|tr|th|table|tbody|thead|font|h[1-6]|img|hr|sup|sub|center|blockquote|section|article|iframe|script|style|label|small)(?:\s+[a-zA-Z-]+\s?=[^<>]{0,300})?\s?/?>",
-    re.IGNORECASE,
-)
 _INLINE_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]{1,200}`", re.DOTALL)
 _FENCE = re.compile(r"\A\s*```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
 _CODE = re.compile(
@@ -46,6 +43,10 @@ _CODE = re.compile(
     re.MULTILINE,
 )
 _LAST_LINE_ITEM = re.compile(r"\s*(?:[-*•+·–]|\(?[0-9a-zA-Z]{1,3}[.)]|#{1,6}|\||>|\w+:\s)\s?\S")
+CUT_SHORT = "cut_short"
+"""A flag that counts as `truncated_answer` in a file whose other answers have an end (endings.py)."""
+FRAGMENT_WORDS = 3
+_OPERATOR = re.compile(r"[\w)%] [*+×÷=−-]\Z|\d=\Z")
 _ENDS = ".!?…。！？｡:;)\"'»”’“›]}>`*_~|)）」』】〉》।؟۔᠃።\u200b%°$€£©®™"
 
 
@@ -64,6 +65,8 @@ def check_text(view: View) -> list[Flag]:
     answer = view.answer.strip()
     if answer.startswith("```"):
         found += _fenced(answer, view)
+    if flag := unasked(view.question):
+        found.append(flag)
     if not view.is_label:
         for check in PROSE:
             if flag := check(answer, view):
@@ -77,15 +80,15 @@ def _encoding(text: str, view: View) -> Iterator[Flag]:
     if match := _CONTROLS.search(text):
         yield Flag("control_characters", f"U+{ord(match[0]):04X} in {around(text, match.start())}")
     if "&" in text and (match := _ENTITY.search(text)) and _ENTITY.search(_INLINE_CODE.sub("", text)) and not is_about_markup(view):
-        yield Flag("html_entities", around(text, match.start()))
+        yield Flag("html_tags" if hides_tags(text) else "html_entities", around(text, match.start()))
     if not text.isascii() and (match := _MISREAD.search(text)) and ftfy.fix_text(text, _FTFY) != text:
         yield Flag("mojibake", around(text, match.start()))
 
 
 def _tags(view: View) -> Iterator[Flag]:
     for text in (view.answer, view.question):
-        match = _TAG.search(text) if "<" in text else None
-        if match and (match := _TAG.search(_INLINE_CODE.sub("", text))) and not is_about_markup(view) and not _is_table(match):
+        match = TAG.search(text) if "<" in text else None
+        if match and (match := TAG.search(_INLINE_CODE.sub("", text))) and not is_about_markup(view) and not _is_table(match):
             yield Flag("html_tags", match[0][:EXCERPT])
             return
 
@@ -171,6 +174,23 @@ def placeholder(answer: str, view: View) -> Flag | None:
     return None
 
 
+def unasked(question: str) -> Flag | None:
+    """A question that is nothing but text that was to be filled in: one that speaks of such text has more words.
+
+    >>> unasked("[INSERT QUESTION HERE]"), unasked("What does TODO mean?")
+    (Flag(kind='placeholder_text', note='[INSERT QUESTION HERE]'), None)
+    """
+    lower = question.lower()
+    if not any(mark in lower for mark in phrases.PLACEHOLDER_MARKS):
+        return None
+    match = phrases.PLACEHOLDER.search(question)
+    if match is None or (phrases.SHOUTED.fullmatch(match[0]) and not match[0].isupper()):
+        return None
+    rest = question[: match.start()] + question[match.end() :]
+    is_latin = lower.lstrip().startswith("lorem ipsum dolor")
+    return Flag("placeholder_text", match[0][:EXCERPT]) if is_latin or not any(map(str.isalnum, rest)) else None
+
+
 def loops(answer: str, view: View) -> Flag | None:
     """An answer half of which are the same four words again and again."""
     words = answer.split()
@@ -199,7 +219,7 @@ def breaks_off(answer: str, view: View) -> Flag | None:
     if answer[0] in "{[":
         return Flag("truncated_answer", "its JSON is left open") if is_open_json(answer) else None
     last = answer[-1]
-    if last in _ENDS or not (last.isalpha() or last in ",-(&/"):
+    if not is_open(answer):
         return None
     words = answer.rsplit(None, 3)
     if len(answer) < 30 or answer.count(" ") < BROKEN_WORDS - 1 or is_code(answer) or "\n" in words[-1]:
@@ -209,7 +229,28 @@ def breaks_off(answer: str, view: View) -> Flag | None:
     opened = answer.rfind("(")
     if opened >= 0 and ")" not in answer[opened:] and answer.count("(") > answer.count(")") and len(answer) - opened < 300:
         return Flag("truncated_answer", "a bracket is left open: …" + answer[-40:].replace("\n", " "))
+    if not is_item(answer) and (_OPERATOR.search(answer) or words[-1].casefold() in phrases.SELDOM_LAST or is_fragment(answer)):
+        return Flag(CUT_SHORT, "ends: …" + answer[-EXCERPT + 8 :].replace("\n", " "))
     return None
+
+
+def is_open(answer: str) -> bool:
+    """True if an answer ends with a letter, a comma or a sign that something follows: no end where sentences have one.
+
+    >>> is_open("It costs five"), is_open("It costs five."), is_open("5 *")
+    (True, False, True)
+    """
+    return answer[-1:].isalpha() or answer[-1:] in tuple(",-(&/") or _OPERATOR.search(answer[-3:]) is not None
+
+
+def is_fragment(answer: str) -> bool:
+    """True if the last line is a word or two and has no end, while every line before has one.
+
+    >>> is_fragment("She sold 24 clips.\\nNatalia sold"), is_fragment("24 clips\\nNatalia sold")
+    (True, False)
+    """
+    *before, last = [line.strip() for line in answer.split("\n") if line.strip()]
+    return bool(before) and len(last.split()) <= FRAGMENT_WORDS and last[-1].isalpha() and all(line[-1] in ".!?。！？" for line in before)
 
 
 def is_item(answer: str) -> bool:

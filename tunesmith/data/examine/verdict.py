@@ -15,7 +15,7 @@ FEWEST_ROWS = 50
 
 def verdict(found: Sequence[Finding], rows: Mapping[str, int]) -> tuple[Fitness, tuple[str, ...]]:
     """(the verdict, its reasons; the gravest first). `rows`: file → rows read."""
-    fatal = [reason for file, total in rows.items() for reason in _fatal(file, total, [f for f in found if f.file == file])]
+    fatal = _fatal(found, rows)
     if fatal:
         return "not_fit", tuple(fatal)
     blocking = [f"{f.file}: {f.message}" for f in found if f.severity == "block"]
@@ -26,18 +26,27 @@ def verdict(found: Sequence[Finding], rows: Mapping[str, int]) -> tuple[Fitness,
     return "fit", tuple(looks)
 
 
-def _fatal(file: str, total: int, found: Sequence[Finding]) -> list[str]:
-    """Why no model should be trained on these rows as they are, mended or not."""
-    of = {kind: {line for f in found if f.kind == kind for line in f.lines} for kind in ("duplicate", "leak", "contradiction", "label_error")}
-    unusable = {line for f in found if f.kind.startswith("unusable_") for line in f.lines}
-    left = total - len(unusable | of["duplicate"] | of["leak"])
+def _fatal(found: Sequence[Finding], rows: Mapping[str, int]) -> list[str]:
+    """Why no model should be trained on these rows as they are, mended or not: over all files, since it is trained on all of them; but an export that went
+    wrong is one file's.
+    """
+    unusable = {file: _lines(file, [f for f in found if f.kind.startswith("unusable_")]) for file in rows}
+    repeated = {file: _lines(file, [f for f in found if f.kind in ("duplicate", "leak")]) for file in rows}
+    wrong = {file: _lines(file, [f for f in found if f.kind in ("contradiction", "label_error")]) for file in rows}
+    names, total = ", ".join(rows), sum(rows.values())
+    left = sum(count - len(unusable[file] | repeated[file]) for file, count in rows.items())
     reasons = []
     if left < FEWEST_ROWS:
-        reasons.append(f"{file}: {left:,} different rows can be used; below {FEWEST_ROWS} a written prompt is usually the better remedy")
-    if len(unusable) > LOST_SHARE * total:
-        reasons.append(f"{file}: {len(unusable):,} of {total:,} rows cannot be read or used: check how the file was exported")
-    wrong = of["contradiction"] | of["label_error"]
-    if len(wrong) > WRONG_SHARE * max(1, total):
-        reasons.append(f"{file}: {len(wrong):,} of {total:,} rows contradict another row or seem mislabelled: the data say nothing reliable yet")
+        reasons.append(f"{names}: {left:,} different rows can be used; below {FEWEST_ROWS} a written prompt is usually the better remedy")
+    for file, count in rows.items():
+        if len(unusable[file]) > LOST_SHARE * count:
+            reasons.append(f"{file}: {len(unusable[file]):,} of {count:,} rows cannot be read or used: check how the file was exported")
+    doubtful = sum(map(len, wrong.values()))
+    if doubtful > WRONG_SHARE * max(1, total):
+        reasons.append(f"{names}: {doubtful:,} of {total:,} rows contradict another row or seem mislabelled: the data say nothing reliable yet")
     reasons += [f"{f.file}: {f.message}" for f in found if f.kind == "one_answer"]
     return reasons
+
+
+def _lines(file: str, found: Sequence[Finding]) -> set[int]:
+    return {line for f in found if f.file == file for line in f.lines}

@@ -25,6 +25,13 @@ from tunesmith.spec.passage import Passage, Skipped, Spot
 
 REMEMBERED = 50_000
 SMALL_CHARACTERS = 2_000
+WORDS = {
+    "boilerplate": "stands in many of the documents",
+    "equal": "stands at an earlier place already",
+    "near_duplicate": "nearly the same stands at an earlier place",
+    "too_short": "stands in a chunk of fewer tokens than `min_tokens`",
+    "heading": "is a heading with nothing under it",
+}
 _WIDE = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")
 
 
@@ -55,11 +62,15 @@ def corpus(
             look(monitor, "looking for repeated passages", done, counts.read, "passages")
 
         reasons = repeats.found(wanted.similarity, wanted.boilerplate_files, tick)
-        counts.passed_over.update(reasons.values())
         chunker = Chunker(count, wanted.chunk_tokens, with_headings=wanted.with_headings)
         for number, (_, group) in enumerate(itertools.groupby(numbered(folder), key=lambda one: one[1].spot.file)):
             look(monitor, "cutting documents", number, repeats.files, "files")
-            kept = [passage for i, passage in group if i not in reasons]
+            kept: list[Passage] = []
+            for i, passage in group:
+                if i in reasons:
+                    yield passed_over(passage, reasons[i], counts)
+                else:
+                    kept.append(passage)
             yield from of_document(kept, chunker, wanted, counts)
 
 
@@ -86,8 +97,8 @@ def numbered(folder: Path) -> Iterator[tuple[int, Passage]]:
             yield i, Passage.model_validate_json(line)
 
 
-def of_document(passages: Sequence[Passage], chunker: Chunker, wishes: CorpusWishes, tally: Tally) -> Iterator[Made]:
-    """The rows of one document."""
+def of_document(passages: Sequence[Passage], chunker: Chunker, wishes: CorpusWishes, tally: Tally) -> Iterator[Made | Skipped]:
+    """The rows of one document, and the passages that stand in none."""
     used: set[int] = set()
     small: set[int] = set()
     for chunk in chunker.chunks(passages):
@@ -99,11 +110,14 @@ def of_document(passages: Sequence[Passage], chunker: Chunker, wishes: CorpusWis
         tally.tokens += chunk.tokens
         yield tally.made(row_of(chunk))
     tally.used += len(used)
-    tally.passed_over["too_short"] += len(small - used)
-    tally.passed_over["heading"] += len(passages) - len(used | small)
-    for reason in ("too_short", "heading"):
-        if not tally.passed_over[reason]:
-            del tally.passed_over[reason]
+    for passage in passages:
+        if id(passage) not in used:
+            yield passed_over(passage, "too_short" if id(passage) in small else "heading", tally)
+
+
+def passed_over(passage: Passage, reason: str, tally: Tally) -> Skipped:
+    """A passage that stands in no row."""
+    return tally.pass_over(Skipped(spot=passage.spot, reason=reason, message=WORDS[reason]))
 
 
 def row_of(chunk: Chunk) -> Made:

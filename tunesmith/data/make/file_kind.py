@@ -7,9 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-from tunesmith.data.sources.fault import excerpt
 from tunesmith.data.sources.lines import check_file, text_encoding
-from tunesmith.errors import BadData
+from tunesmith.errors import BadData, excerpt
 from tunesmith.spec.making import Limits
 
 DocumentKind = Literal["pdf", "word", "html", "markdown", "rst", "plain"]

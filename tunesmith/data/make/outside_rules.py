@@ -29,11 +29,11 @@ _THING = re.compile(
 )
 _PLURAL = re.compile(r"[^su]s\Z")
 _YOUR = re.compile(r"\byour\b(?!\s+(?:help|time|support|answer|assistance))", re.I)
-_YOU = re.compile(r"\b(do|are|will)\s+you\b(?:\s+(?:guys|all|people)\b)?(?!\s+(?:think|know|mean|tell|help|want|need|have\s+to))", re.I)
+_YOU = re.compile(r"(?<!how )\b(do|are|will)\s+you\b(?:\s+(?:guys|all|people)\b)?(?!\s+(?:think|know|mean|tell|help|want|need|have\s+to))", re.I)
 _YOURSELF = re.compile(r"\byou(?:r|rs)?\b", re.I)
 _SENTENCE_END = re.compile(r"[.?!]\s+\S")
 _DOES = {"do": "does", "are": "is", "will": "will"}
-"""`did you` is left out: what another company did to a customer may well be the user's business."""
+"""`did you` is left out: what another company did to a customer may well be the user's business. In `how do you` everybody is asked, not the company."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,18 @@ def by_name(question: str, own_names: Sequence[str], foreign: Sequence[str], rng
         found = re.compile(rf"(?<!\w){re.escape(own)}(?!\w)", re.I)
         if found.search(question):
             return found.sub(lambda _: name, question)
-    made = _YOUR.sub(f"{name}'s", question)
+    made = _YOUR.sub(possessive(name), question)
     made = _YOU.sub(lambda found: f"{_cased(_DOES[found[1].lower()], found[0])} {name}", made)
     return made if made != question and not _YOURSELF.search(made) else None
+
+
+def possessive(name: str) -> str:
+    """What stands before a thing that the company has; a name that is one already stays.
+
+    >>> possessive("IKEA"), possessive("McDonald's")
+    ("IKEA's", "McDonald's")
+    """
+    return name if name.endswith(("'s", "’s")) else f"{name}'s"
 
 
 def by_slot(question: str, slots: Mapping[str, Sequence[str]], own: Vocabulary, rng: random.Random) -> str | None:
@@ -143,11 +152,11 @@ def by_false_premise(known: Sequence[str], own: Vocabulary, given: Words, rng: r
 def article(word: str) -> str:
     """`a` or `an`, by the first letter.
 
-    >>> article("airport"), article("pizza"), article("university"), article("hour")
-    ('an', 'a', 'a', 'an')
+    >>> article("airport"), article("pizza"), article("university"), article("ukulele"), article("hour")
+    ('an', 'a', 'a', 'a', 'an')
     """
     lower = word.lower()
-    if re.match(r"uni|use|usu|eu|one\b|once|ut[ei]", lower):
+    if re.match(r"uni|use|usu|uku|eu|one\b|once|ut[ei]", lower):
         return "a"
     return "an" if re.match(r"[aeiou]|hour|hono|heir|x-", lower) else "a"
 

@@ -11,6 +11,7 @@ paraphrases that lie close enough in meaning.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from tunesmith.data.make.paraphrase_teacher import said_otherwise
 from tunesmith.data.make.parentage import group_of, single_question
 from tunesmith.data.make.tally import Tally
 from tunesmith.data.make.teacher import Teaching
+from tunesmith.data.profile import some
 from tunesmith.data.shingles import shingle
 from tunesmith.errors import BadProject, Interrupted
 from tunesmith.spec.dataset import Record
@@ -40,8 +42,11 @@ KINDS = ("order", "frame", "phrase", "contraction", "politeness", "typo", "punct
 """In the order in which they are applied: a frame is not found any more behind a greeting."""
 WEIGHTS = {"order": 3.0, "frame": 3.0, "phrase": 3.0, "contraction": 2.0, "politeness": 2.0, "typo": 1.0, "punctuation": 1.0, "casing": 1.0}
 """How readily each is taken where several fit: other words rather than noise."""
+MARKS = frozenset({"punctuation", "casing"})
+"""By themselves no other words: alone they are taken only where nothing else fits, or where they are what is wished."""
 CHANGES: dict[Strength, tuple[int, ...]] = {"light": (1,), "medium": (1, 2), "strong": (2, 3, 4)}
 TRIES = 12
+MOST_PER_ROW = 20
 ROWS_AT_ONCE = 512
 MAX_CHARACTERS = 600
 """A longer question is mostly material; its frame is not what varies."""
@@ -93,7 +98,10 @@ def _paraphrases(
     if teaching is None and wishes.language != "en":
         monitor.emit(Note(text=OTHER_LANGUAGE))
     chosen: list[Wanted] = []
-    for row, count in zip(rows, counts(rows, wishes), strict=True):
+    wanted = counts(rows, wishes)
+    if short := falling_short(rows, wanted, wishes):
+        monitor.emit(Note(level="warning", text=short))
+    for row, count in zip(rows, wanted, strict=True):
         question = single_question(row)
         fault = unusable(question)
         if fault is None and question is not None and count:
@@ -146,6 +154,22 @@ def counts(rows: Sequence[Record], wishes: ParaphraseWishes) -> list[int]:
     return found
 
 
+def falling_short(rows: Sequence[Record], wanted: Sequence[int], wishes: ParaphraseWishes) -> str:
+    """Which labels do not get as many rows as they should have, and what would give them; nothing if all do."""
+    if wishes.balance_to is None:
+        return ""
+    sizes, made = Counter(row.label for row in rows), Counter[str | None]()
+    for row, count in zip(rows, wanted, strict=True):
+        made[row.label] += count
+    short = sorted((sizes[label] + made[label], label) for label in sizes if label is not None and sizes[label] + made[label] < wishes.balance_to)
+    if not short:
+        return ""
+    needed = max(math.ceil((wishes.balance_to - sizes[label]) / sizes[label]) for _, label in short)
+    advice = f"raise `per_row` to {needed}" if needed <= MOST_PER_ROW else f"`per_row` {MOST_PER_ROW} is the most; add rows of your own"
+    labels = some([f"{label} ({count})" for count, label in short])
+    return f"{labels} cannot get {wishes.balance_to} rows with {wishes.per_row} for each row: {advice}"
+
+
 def unusable(question: str | None) -> tuple[str, str] | None:
     """Why a row's question is not varied; None where it can be."""
     if question is None:
@@ -178,6 +202,8 @@ def drafted(one: Wanted, fitting: Sequence[str], wishes: ParaphraseWishes, rng: 
         fitting, key=lambda kind: rng.random() ** (1 / WEIGHTS[kind]), reverse=True
     )  # weighted, without repetition (Efraimidis & Spirakis)
     picked = ranked[: rng.choice(CHANGES[wishes.strength])]
+    if not wishes.kinds and MARKS.issuperset(picked) and not MARKS.issuperset(fitting):
+        return None
     text, applied = one.question, []
     for kind in sorted(picked, key=KINDS.index):
         made = changed(kind, text, rng, wishes.language)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.data.make.qa_ask import schema
+from tunesmith.answer.json_reply import schema_of
 from tunesmith.data.make.teacher import Teaching
 from tunesmith.data.make.teacher_cost import estimated, prompt_tokens
 from tunesmith.spec.chat import Message
@@ -31,7 +31,7 @@ def request(question: str, count: int, wishes: ParaphraseWishes) -> Asked:
     """The request for paraphrases of one question."""
     told = (Message(role="system", content=TASK.format(count=count)), Message(role="user", content=question))
     room = int(count * (LEAST_TOKENS + TOKENS * prompt_tokens(Asked(messages=told[1:]))))
-    return Asked(messages=told, answer_schema=schema(Paraphrases), max_tokens=room, temperature=0.9, seed=wishes.seed)
+    return Asked(messages=told, answer_schema=schema_of(Paraphrases), max_tokens=room, temperature=0.9, seed=wishes.seed)
 
 
 def said_otherwise(questions: Sequence[str], counts: Sequence[int], wishes: ParaphraseWishes, teaching: Teaching) -> list[list[str] | Failure]:

@@ -15,8 +15,7 @@ from tunesmith.data.make.pdf_blocks import Blocks, folded
 from tunesmith.data.make.pdf_layout import Line, lines_of
 from tunesmith.data.make.pdf_margins import without_margins
 from tunesmith.data.make.pdf_page import PageText, page_text
-from tunesmith.data.sources.fault import excerpt
-from tunesmith.errors import BadData
+from tunesmith.errors import BadData, excerpt
 from tunesmith.spec.making import Limits
 from tunesmith.spec.passage import Passage, Skipped, Spot
 

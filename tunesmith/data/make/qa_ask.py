@@ -7,9 +7,8 @@ of it has to pass the checks of qa_check.py all the same.
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import Any
 
+from tunesmith.answer.json_reply import schema_of
 from tunesmith.data.make.qa_sections import Section
 from tunesmith.spec.chat import Message
 from tunesmith.spec.making_teacher import Asked, TaughtWishes
@@ -73,7 +72,7 @@ def make(section: Section, wishes: TaughtWishes) -> Asked:
     told = MAKE.format(count=wishes.per_section, language=language, style=style)
     return Asked(
         messages=(Message(role="system", content=told), Message(role="user", content=shown(section))),
-        answer_schema=schema(Pairs),
+        answer_schema=schema_of(Pairs),
         max_tokens=LONGEST_PAIR * wishes.per_section,
         temperature=wishes.temperature,
         seed=wishes.seed,
@@ -85,7 +84,7 @@ def answer_again(section: Section, question: str, wishes: TaughtWishes) -> Asked
     asked = f"{shown(section)}\n\nQuestion: {question}"
     return Asked(
         messages=(Message(role="system", content=ANSWER), Message(role="user", content=asked)),
-        answer_schema=schema(Check),
+        answer_schema=schema_of(Check),
         max_tokens=LONGEST_CHECK,
         temperature=0.0,
         seed=wishes.seed,
@@ -100,26 +99,3 @@ def shown(section: Section) -> str:
     mark = "passage-" + hashlib.sha256(section.text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     headings = f"Headings: {' › '.join(section.headings)}\n" if section.headings else ""
     return f"{headings}<{mark}>\n{section.text}\n</{mark}>"
-
-
-def schema(noun: type[Noun]) -> dict[str, Any]:
-    """The noun's JSON schema as endpoints take it: no titles, no descriptions.
-
-    >>> schema(Check)["required"]
-    ['is_answerable', 'answer']
-    """
-    found = json.loads(json.dumps(noun.model_json_schema()))
-    plain = _plain(found)
-    assert isinstance(plain, dict)
-    return plain
-
-
-def _plain(value: Any, *, names: bool = False) -> Any:
-    """The schema without what only people read; `names`: the keys are names of properties or definitions, and all of them stay."""
-    if isinstance(value, dict):
-        return {
-            key: _plain(item, names=key in ("properties", "$defs") and not names)
-            for key, item in value.items()
-            if names or key not in ("title", "description")
-        }
-    return [_plain(item) for item in value] if isinstance(value, list) else value

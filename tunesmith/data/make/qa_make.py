@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tunesmith.answer.json_reply import read
 from tunesmith.data.make.counted import counted
 from tunesmith.data.make.qa_ask import CHECK_TOKENS, PAIR_TOKENS, Check, Pair, Pairs, answer_again, make
 from tunesmith.data.make.qa_check import Fault, agreed, agreement, cited
 from tunesmith.data.make.qa_sections import Section, sections
 from tunesmith.data.make.repeats import repeats
 from tunesmith.data.make.tally import Tally
-from tunesmith.data.make.teacher import Teaching, read
+from tunesmith.data.make.teacher import Teaching
 from tunesmith.data.make.teacher_cost import estimated, prompt_tokens
 from tunesmith.measure.text import words
 from tunesmith.spec.chat import Message

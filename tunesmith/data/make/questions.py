@@ -70,11 +70,12 @@ def of_file(found: Sequence[Read], wishes: QuestionWishes, tally: Tally, seen: s
             if fates.get(place) != "":  # what is used once is used
                 fates[place] = fate
         yield tally.made(row) if isinstance(row, Made) else tally.skip(row)
-    for i in range(len(passages)):
-        fate = fates.get(i, "topic")
-        tally.used += fate == ""
-        if fate:
-            tally.passed_over[fate] += 1
+    for i, passage in enumerate(passages):
+        tally.used += fates.get(i) == ""
+        if i not in fates:
+            yield tally.pass_over(Skipped(spot=passage.spot, reason="topic", message="answers no question that stands in the document"))
+        elif fates[i]:
+            tally.passed_over[fates[i]] += 1
 
 
 def pairs(passages: Sequence[Passage], wishes: QuestionWishes) -> Iterator[Pair]:

@@ -48,9 +48,17 @@ class Tally:
         """What is skipped, counted; a notice is no problem and stands among the reasons."""
         if one.reason in NOTICES:
             self.reasons.append(f"{one.spot.words()} {one.message}")
+        elif one.reason in HARMLESS:
+            self.pass_over(one)
         else:
-            (self.passed_over if one.reason in HARMLESS else self.problems)[one.reason] += 1
+            self.problems[one.reason] += 1
             self._first.setdefault(one.reason, one)
+        return one
+
+    def pass_over(self, one: Skipped) -> Skipped:
+        """What is left out without being a problem, counted."""
+        self.passed_over[one.reason] += 1
+        self._first.setdefault(one.reason, one)
         return one
 
     def because(self, reason: str) -> None:

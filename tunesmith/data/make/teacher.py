@@ -3,45 +3,26 @@
     teaching = Teaching(config, opened_teacher, Answers(folder / "answers.jsonl"), monitor)
     found = teaching.ask_json(requests, Pairs, "asking for questions")
 
-What answers is behind `Opened`: an endpoint (teacher_remote.py) or a model of the store (teacher_local.py).
+What answers is behind `Opened`: an endpoint (answer/remote.py) or a model of the store (teacher_local.py).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
-from pydantic import ValidationError
-
+from tunesmith.answer.json_reply import Bad, read, repaired
+from tunesmith.answer.replies import Opened
 from tunesmith.data.make.teacher_answers import Answers
 from tunesmith.data.make.teacher_cost import spent
 from tunesmith.errors import Interrupted
-from tunesmith.measure.text import NOT_JSON, read_json
-from tunesmith.spec.chat import Message
 from tunesmith.spec.job import Monitor, Progress
 from tunesmith.spec.making_teacher import Asked, Failure, LocalTeacher, Reply, Spent, Teacher
 from tunesmith.spec.noun import Noun
 
 T = TypeVar("T", bound=Noun)
-_THOUGHT = re.compile(r"\A\s*<think>.*?</think>\s*", re.S)
-_FENCE = re.compile(r"\A\s*```(?:json)?[^\S\n]*\n(.*?)\n?\s*```\s*\Z", re.S)
-AGAIN = "That is not the JSON that was asked for: {problem}. Answer again with the JSON object only, nothing before or after it."
-SHORTER = "That answer was cut off before its end. Answer again with at most half as many entries, as a JSON object only."
 BUDGET = Failure(reason="budget", message="not asked: the budget is spent; raise `budget` and run the same command again, what was answered is kept")
-SHOWN_PROBLEMS = 3
-
-
-class Opened(Protocol):
-    """A teacher that can be asked."""
-
-    @property
-    def identity(self) -> str:
-        """Where and which model: what its answers depend on besides the request."""
-
-    def answer(self, asked: Sequence[Asked], take: Callable[[int, Reply | Failure], None], stop: Callable[[], bool]) -> None:
-        """Tell `take` the place and the answer of each request, in any order, as they come; fewer once `stop()`."""
 
 
 @dataclass
@@ -95,9 +76,9 @@ class Teaching:
         Raises: as `ask`.
         """
         found: list[T | Failure | Bad] = [read(reply, noun) for reply in self.ask(asked, label)]
-        bad = [place for place, one in enumerate(found) if isinstance(one, Bad)]
-        repairs = self.ask([repaired(asked[place], found[place]) for place in bad], f"{label}, once more") if bad else []
-        for place, reply in zip(bad, repairs, strict=True):
+        bad = [(place, one) for place, one in enumerate(found) if isinstance(one, Bad)]
+        repairs = self.ask([repaired(asked[place], one) for place, one in bad], f"{label}, once more") if bad else []
+        for (place, _), reply in zip(bad, repairs, strict=True):
             found[place] = read(reply, noun)
         return [
             Failure(reason="bad_answer", message=f"the teacher's answer is not the JSON asked for: {one.problem}") if isinstance(one, Bad) else one
@@ -118,49 +99,3 @@ class Teaching:
 def stopped() -> Interrupted:
     """The error for a stop: nothing that was paid for is lost."""
     return Interrupted("stopped while asking the teacher", fix="run the same command again: what was answered is kept and not asked again")
-
-
-@dataclass(frozen=True)
-class Bad:
-    """An answer that cannot be read."""
-
-    reply: Reply
-    problem: str
-
-
-def repaired(asked: Asked, bad: Any) -> Asked:
-    """The request with the bad answer behind it, and what is wrong with it."""
-    assert isinstance(bad, Bad)
-    again = AGAIN.format(problem=bad.problem) if bad.reply.is_whole else SHORTER
-    more = (Message(role="assistant", content=bad.reply.text), Message(role="user", content=again))
-    return asked.model_copy(update={"messages": (*asked.messages, *more)})
-
-
-def read(reply: Reply | Failure, noun: type[T]) -> T | Failure | Bad:
-    """The value in an answer. A thought before it and one fence around it are taken off; else it has to be the JSON alone, without unknown keys."""
-    if isinstance(reply, Failure):
-        return reply
-    text = bare(reply.text)
-    if read_json(text) is NOT_JSON:
-        return Bad(reply, "it was cut off" if not reply.is_whole else "it is not one JSON value")
-    try:
-        return noun.model_validate_json(text, strict=True)
-    except ValidationError as error:
-        return Bad(reply, "; ".join(problems(error)))
-
-
-def bare(text: str) -> str:
-    """The text without a thought before it and a fence around it.
-
-    >>> bare('<think>hm</think>```json\\n{"a": 1}\\n```')
-    '{"a": 1}'
-    """
-    text = _THOUGHT.sub("", text)
-    fenced = _FENCE.match(text)
-    return (fenced[1] if fenced else text).strip()
-
-
-def problems(error: ValidationError) -> Iterator[str]:
-    """The first few things that do not fit, without the values."""
-    for one in error.errors(include_url=False, include_input=False, include_context=False)[:SHOWN_PROBLEMS]:
-        yield f"`{'.'.join(map(str, one['loc'])) or 'answer'}`: {one['msg']}"

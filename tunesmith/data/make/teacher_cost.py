@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
+from tunesmith.answer.remote_reply import approximate_tokens
 from tunesmith.spec.making_teacher import Asked, Estimate, LocalTeacher, Spent, Teacher
 
-CHARACTERS_PER_TOKEN = 4.0
-"""Of alphabetic scripts: about 4.2 in English prose with today's vocabularies of 100,000 to 200,000 tokens, less with numbers and code."""
 MESSAGE_TOKENS = 4
 """What stands around each message."""
 METHOD = "four characters of alphabetic text per token, one token for each character of scripts without spaces; real counts differ by a fifth or so"
-_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 MILLION = 1_000_000
-
-
-def approximate_tokens(text: str) -> int:
-    """About how many tokens `text` has, by its characters.
-
-    >>> approximate_tokens("How do I reset my password?"), approximate_tokens("猫が好き")
-    (7, 4)
-    """
-    dense = len(_DENSE.findall(text)) if not text.isascii() else 0
-    return dense + round((len(text) - dense) / CHARACTERS_PER_TOKEN)
 
 
 def prompt_tokens(asked: Asked, count: Callable[[str], int] = approximate_tokens) -> int:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tunesmith.answer.remote import open_remote
+from tunesmith.answer.replies import Opened
 from tunesmith.answer.residents import Residents
-from tunesmith.data.make.teacher import Opened
 from tunesmith.data.make.teacher_local import Local
-from tunesmith.data.make.teacher_remote import Remote
-from tunesmith.errors import BadProject
 from tunesmith.spec.making_teacher import LocalTeacher, Teacher
 
 
@@ -19,9 +18,4 @@ def open_teacher(config: Teacher, *, key: str | None, residents: Callable[[], Re
     """
     if isinstance(config, LocalTeacher):
         return Local(config, residents())
-    if config.key_variable is not None and not key:
-        raise BadProject(
-            "is not set", where=f"environment variable {config.key_variable}", expected="the teacher's key",
-            fix=f"export {config.key_variable}=…, or remove `key_variable` if the endpoint wants none",
-        )  # fmt: skip
-    return Remote(config, key, say)
+    return open_remote(config, key, say)

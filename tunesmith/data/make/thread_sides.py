@@ -111,9 +111,7 @@ class Authors:
             )
         else:
             self.by_start = True
-            self.reason = (
-                "who begins a thread asks, everybody else in it answers: nothing in the log says who is an agent (name them with agents = …)"
-            )
+            self.reason = "who begins a thread asks, everybody else in it answers: nothing in the log says who is an agent (name them with --agent)"
         return self.reason
 
     def side(self, turn: Turn, starter: str) -> str:

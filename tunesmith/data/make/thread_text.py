@@ -1,6 +1,8 @@
-"""What a mail or a message holds → what its writer wrote: quoted replies, signatures, disclaimers and a telephone's greetings are left out.
+"""What a mail or a message holds → what its writer wrote: quoted replies, signatures, disclaimers, a telephone's greetings and a company's thanks for
+writing are left out.
 
-A turn that is only a greeting stays: it was said. What is left out stands at the end of a text, or is marked as quoted; words in the middle stay.
+A turn that is only a greeting or thanks stays: it was said. What is left out stands at the beginning or end of a text, or is marked as quoted; words in the
+middle stay.
 """
 
 from __future__ import annotations
@@ -49,6 +51,21 @@ _AUTOMATIC = re.compile(
     r"undeliverable|we have received your (?:request|message|e-?mail|ticket|enquiry|inquiry)|your (?:request|ticket|case)(?: \(?#?\w+\)?)? has been (?:received|created|updated|closed|solved|assigned))",
     re.I,
 )
+_THANKS = (
+    r"(?:(?:(?:many )?thanks|thank you)(?: so much| very much)? for (?:contacting|reaching out|getting in touch|writing (?:in|to us)|calling|choosing|"
+    r"being an? (?:(?:valued|loyal) )?customer|your (?:e-?mail|message|inquiry|enquiry|patience|business|interest|understanding|call))"
+    r"|(?:vielen |herzlichen )?dank für (?:ihre|deine|eure) (?:anfrage|nachricht|e-?mail|kontaktaufnahme|geduld)|merci (?:beaucoup )?(?:de nous avoir (?:contactés?|écrit)|(?:pour|de) votre (?:message|e-?mail|demande|patience))"
+    r"|(?:muchas )?gracias por (?:contactar|contactarnos|escribirnos|ponerse en contacto|su (?:mensaje|correo|consulta|paciencia))|grazie per (?:averci (?:contattato|scritto)|(?:il suo messaggio|la sua (?:e-?mail|richiesta|pazienza)))"
+    r"|obrigad[oa] por (?:entrar em contato|nos contatar|sua mensagem)|(?:hartelijk )?(?:dank|bedankt) voor (?:uw|je) (?:bericht|e-?mail|vraag|geduld))"
+    r"\b(?:(?! and | und | et | y | e | en )[^.!?,;:\n–—]){0,60}(?:[.!]+(?=\s|\Z)|(?=\n)|\Z)"
+)
+_GREETING = re.compile(
+    r"\A(?:(?:hi|hello|hey|dear|good (?:morning|afternoon|evening|day)|hallo|guten (?:morgen|tag|abend)|liebe[r]?|sehr geehrte[r]?|bonjour|bonsoir|cher|chère|hola|buenos días|"
+    r"buenas tardes|estimad[oa]|ciao|buongiorno|gentile|olá|bom dia|beste|geachte)\b[^.!?,\n]{0,40}[,.!]?\s*)",
+    re.I,
+)
+_THANKS_FIRST = re.compile(rf"({_GREETING.pattern}|\A){_THANKS}\s*", re.I)
+_THANKS_LAST = re.compile(rf"([.!?]\s+|\n\s*){_THANKS}\s*\Z", re.I)
 MARKUP_CHARACTERS = 20_000
 """HTML shows itself at its beginning."""
 AUTOMATIC_CHARACTERS = 300
@@ -83,7 +100,17 @@ def own_words(text: str) -> str:
     while before != lines:  # a disclaimer may stand under a signature, and the other way round
         before = lines
         lines = without_end(without_disclaimer(lines))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return without_courtesy(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip())
+
+
+def without_courtesy(text: str) -> str:
+    """The text without the thanks for writing that companies put before and behind every answer; a text of nothing else stays.
+
+    >>> without_courtesy("Hi Ann, thank you for contacting Acme Bank! Your card is on its way.")
+    'Hi Ann, Your card is on its way.'
+    """
+    kept = _THANKS_LAST.sub(r"\1", _THANKS_FIRST.sub(r"\1", text, count=1), count=1).strip()
+    return kept if any(map(str.isalnum, _GREETING.sub("", kept))) else text
 
 
 def without_quotes(lines: list[str]) -> list[str]:

@@ -40,7 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "repeated": ("says the same as the turn of its author before it", ""),
     "before_question": ("is an agent's turn before anything was asked", ""),
     "after_answer": ("comes after the last answer", ""),
-    "no_answer": ("stands in a thread without an agent's answer", "name the agents with agents = …, if somebody did answer"),
+    "no_answer": ("stands in a thread without an agent's answer", "name the agents with --agent, if somebody did answer"),
     "no_question": ("stands in a thread in which no customer writes", "name the customers with customers = …, if somebody did ask"),
     "too_long": ("stands in a conversation that is too long", "raise max_characters"),
 }

@@ -12,8 +12,7 @@ from tunesmith.data.make.outline import Outline, barred, one_line, plain
 from tunesmith.data.make.packages import package
 from tunesmith.data.make.word_styles import Styles, W
 from tunesmith.data.make.word_text import Paragraph, paragraph_of, text_boxes
-from tunesmith.data.sources.fault import excerpt
-from tunesmith.errors import BadData
+from tunesmith.errors import BadData, excerpt
 from tunesmith.spec.making import Limits
 from tunesmith.spec.passage import Passage
 

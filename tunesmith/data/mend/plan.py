@@ -62,6 +62,8 @@ class Reviewed:
     answer: str = ""
     where: str = ""
     """Line of the review file."""
+    question: str = ""
+    """What the row asks, as the review file says; empty: it does not say."""
 
 
 def plan(found: Examination, decisions: Decisions, reviewed: Iterable[Reviewed] = ()) -> Plan:
@@ -82,11 +84,11 @@ def plan(found: Examination, decisions: Decisions, reviewed: Iterable[Reviewed] 
             made.add(one.file, one.line, Step("answer", "review", value=one.answer))
     for finding in found.findings:
         for line, step in steps_of(finding, decisions):
-            if (finding.file, line) not in kept:
+            if (finding.file, line) not in kept or finding.group == "personal":  # to keep a row is no decision about what it tells of people
                 made.add(finding.file, line, step)
         if finding.renames and finding.kind not in decisions.skip:
             made.renames.setdefault(finding.file, {}).update(finding.renames)
-        if finding.severity == "block" and decisions.personal == "keep":
+        if finding.severity == "block" and (decisions.personal == "keep" or finding.kind in decisions.skip):
             made.accepted[finding.kind] = made.accepted.get(finding.kind, 0) + len(finding.lines)
     return made
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tunesmith.data.mend.plan import Reviewed
 from tunesmith.data.sources.detection import raw_rows, shape_of
-from tunesmith.data.sources.fault import RowFault, excerpt
-from tunesmith.errors import BadData, Problem
+from tunesmith.data.sources.fault import RowFault
+from tunesmith.errors import BadData, Problem, excerpt
 from tunesmith.spec.finding import Examination
 
 COLUMNS = ("decision", "new_answer", "suggestion", "kind", "score", "file", "line", "question", "answer", "note")
@@ -27,7 +27,8 @@ def write_review(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
     """
     is_table = path.suffix.lower() == ".csv"
     count = 0
-    with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if is_table:
             writer.writerow(COLUMNS)
@@ -38,7 +39,22 @@ def write_review(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
                 writer.writerow([tame(whole.get(name)) for name in COLUMNS])
             else:
                 file.write(json.dumps({name: whole.get(name) for name in COLUMNS}, ensure_ascii=False) + "\n")
+    fresh.replace(path)
     return count
+
+
+def is_untouched(path: Path) -> bool:
+    """True for a review file in which nobody has decided anything yet, and for an empty file."""
+    if path.is_file() and not path.stat().st_size:
+        return True
+    try:
+        shape = shape_of(path, None, None, "table" if path.suffix.lower() == ".csv" else None, path.name)
+        rows = [row for _, row in raw_rows(path, shape, path.name)] if shape.layout != "plain" else [RowFault("bad_row", "is text")]
+    except BadData:
+        return False
+    if not rows:
+        return path.read_bytes().strip() == ",".join(COLUMNS).encode()
+    return all(not isinstance(row, RowFault) and set(row) == set(COLUMNS) and not (row["decision"] or row["new_answer"]) for row in rows)
 
 
 def tame(value: Any) -> str:
@@ -62,7 +78,8 @@ def read_review(path: Path, where: str, found: Examination) -> list[Reviewed]:
     Raises: BadData with every row that cannot be understood.
     """
     shape = shape_of(path, None, None, "table" if path.suffix.lower() == ".csv" else None, where)
-    known = {finding.file for finding in found.findings}
+    if shape.layout == "plain":
+        raise BadData("is no review file", where=where, got="plain text", expected="the file that `tunesmith data check --review` wrote, edited")
     problems: list[Problem] = []
     decided: list[Reviewed] = []
     for line, row in raw_rows(path, shape, where):
@@ -70,7 +87,7 @@ def read_review(path: Path, where: str, found: Examination) -> list[Reviewed]:
             problems.append(Problem(str(row), f"{where} line {line}"))
             continue
         try:
-            one = _one(row, f"{where} line {line}", known)
+            one = _one(row, f"{where} line {line}", found.files)
         except BadData as error:
             problems += error.problems
             continue
@@ -82,7 +99,7 @@ def read_review(path: Path, where: str, found: Examination) -> list[Reviewed]:
     return decided
 
 
-def _one(row: Mapping[str, Any], where: str, known: set[str]) -> Reviewed | None:
+def _one(row: Mapping[str, Any], where: str, known: Collection[str]) -> Reviewed | None:
     """The decision of one row.
 
     Raises: BadData.
@@ -108,7 +125,7 @@ def _one(row: Mapping[str, Any], where: str, known: set[str]) -> Reviewed | None
         raise BadData(
             "has no answer to put there", where=where, expected="text under `new_answer`, or a suggestion", fix="write it under `new_answer`"
         )
-    return Reviewed(file, int(line), decision, answer if decision == "answer" else "", where)
+    return Reviewed(file, int(line), decision, answer if decision == "answer" else "", where, untamed(str(row.get("question") or "")))
 
 
 def _twice(decided: list[Reviewed]) -> Iterator[Problem]:

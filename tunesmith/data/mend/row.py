@@ -9,11 +9,15 @@ from typing import Any
 
 from tunesmith.data.clean import repair, trim
 from tunesmith.data.mend.plan import Step
+from tunesmith.data.personal.masking import masked
 from tunesmith.data.personal.redact import Placeholders, redact
+from tunesmith.data.profile import renaming
+from tunesmith.errors import excerpt
 from tunesmith.spec.dataset import Source
 from tunesmith.spec.mending import Done
 
 FENCED = ("label_in_fence", "json_in_fence")
+SHOWN_CHARACTERS = 60
 ROLES = ("role", "from")
 """Keys whose texts are names of roles, not said by anybody."""
 _FENCE = re.compile(r"\A\s*```[\w+-]*[ \t]*\n?(.*?)\n?[ \t]*```\s*\Z", re.DOTALL)
@@ -40,7 +44,7 @@ def mended(
                 made = over_texts(made, lambda text: _redacted(text, book, kinds))  # noqa: B023  used at once
                 detail = ", ".join(dict.fromkeys(kinds))
             case "answer":
-                made = over_answer(made, source, lambda _: step.value or "")  # noqa: B023  used at once
+                made, detail = answered(made, source, step.value or "")
             case "drop":
                 raise AssertionError("a dropped row is not mended")
         if made != before:
@@ -77,6 +81,14 @@ def over_answer(row: dict[str, Any], source: Source, change: Callable[[str], str
     return row
 
 
+def answered(row: dict[str, Any], source: Source, answer: str) -> tuple[dict[str, Any], str]:
+    """(the row with this answer, what it was and what it is, without personal data)."""
+    place = answer_place(row, source)
+    before = place[0][place[1]] if place else ""
+    detail = " → ".join(excerpt(masked(text), SHOWN_CHARACTERS) for text in (before, answer))
+    return over_answer(row, source, lambda _: answer), detail
+
+
 def answer_place(row: dict[str, Any], source: Source) -> tuple[dict[str, Any], str] | None:
     """(the object that holds the answer, its key there); None where there is none, or where it is no text."""
     match source.format:
@@ -110,7 +122,7 @@ def renamed(row: dict[str, Any], source: Source, renames: Mapping[str, str]) -> 
     for holder, key in holders:
         new = renames.get(holder[key].strip())
         if new is not None and holder[key] != new:
-            detail = f"`{holder[key].strip()[:60]}` → `{new[:60]}`"
+            detail = renaming(holder[key].strip()[:SHOWN_CHARACTERS], new[:SHOWN_CHARACTERS])
             holder[key] = new
     return row, detail
 

@@ -20,7 +20,7 @@ from tunesmith.spec.mending import Decisions, MendedFile, Version
 from tunesmith.store.disk import file_digest
 
 __all__ = ["VERSION", "as_they_came", "mend", "mending", "row_counts", "write_files"]
-VERSION = 1
+VERSION = 2
 DIFF = "diff.jsonl"
 
 

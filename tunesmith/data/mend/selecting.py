@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tunesmith.data.duplicates import first_of_equals
 from tunesmith.data.examine.balance import label_counts
 from tunesmith.data.examine.choose import Choice, choose, shortfall
-from tunesmith.data.examine.findings import SHOWN_CHARACTERS, excerpt
+from tunesmith.data.examine.findings import KINDS, SHOWN_CHARACTERS, excerpt
 from tunesmith.data.examine.meaning import meanings
 from tunesmith.data.examine.meaningful import Tools
 from tunesmith.data.examine.rows import Rows, read_rows_of
@@ -37,7 +37,7 @@ from tunesmith.spec.job import Monitor
 from tunesmith.spec.mending import GaveUp, Version
 from tunesmith.store.disk import file_digest
 
-VERSION = 1
+VERSION = 2
 """Raised when the same files and number would give other rows."""
 MOST_MEASURED = 5_000
 """Rows that the base model reads, drawn at random where there are more; the others count as worth half."""
@@ -96,6 +96,7 @@ def select(settled: Sequence[Plan], count: int, tools: Tools, folder: Path, scra
         worst_distance=round(chosen.worst_distance, 4),
         farthest=_farthest(scene, chosen),
         worth=said,
+        personal=_personal(rows, able[chosen.rows]),
     )
     files = write_files(settled, _plan(scene, chosen), folder, Placeholders(), monitor)
     refuse_changed(settled, before)
@@ -109,6 +110,14 @@ def _worth(scene: Scene, tools: Tools, scratch: Path, monitor: Monitor) -> tuple
     conversations = [record.conversation for record in scene.rows.records(scene.able).values() if record.conversation is not None]
     losses = measured(conversations, tools.measure, tools.base, scratch / "losses", monitor, seed=tools.seed, most=MOST_MEASURED)
     return worths(losses), f"instruction-following difficulty by {tools.base}, measured on {len(losses.rows):,} of {losses.of:,} rows"
+
+
+def _personal(rows: Rows, kept: I64) -> dict[str, int]:
+    """Kind of personal data → how many of these rows have some."""
+    found = {
+        kind: int(np.isin(np.array(flagged.rows, np.int64), kept).sum()) for kind, flagged in rows.flags.items() if KINDS[kind].group == "personal"
+    }
+    return {kind: count for kind, count in found.items() if count}
 
 
 def worths(losses: Losses) -> F64:
@@ -135,16 +144,11 @@ def _plan(scene: Scene, chosen: Choice) -> Mending:
     for row in np.flatnonzero(~kept).tolist():
         origin = rows.spool.origin(rows.facts, row)
         if first[row] != row:
-            step = Step("drop", "duplicate", f"of {_place(rows, int(first[row]))}")
+            step = Step("drop", "duplicate", f"of {rows.place(int(first[row]))}")
         else:
-            step = Step("drop", "not_selected", f"the nearest that is kept: {_place(rows, int(scene.able[chosen.stands_for[place[row]]]))}")
+            step = Step("drop", "not_selected", f"the nearest that is kept: {rows.place(int(scene.able[chosen.stands_for[place[row]]]))}")
         made.add(origin.file, origin.line, step)
     return made
-
-
-def _place(rows: Rows, row: int) -> str:
-    origin = rows.spool.origin(rows.facts, row)
-    return f"{origin.file} line {origin.line}"
 
 
 def _farthest(scene: Scene, chosen: Choice) -> tuple[Exhibit, ...]:

@@ -14,16 +14,18 @@ from typing import Any, BinaryIO
 from tunesmith.data.intake import ROWS_PER_LOOK, look
 from tunesmith.data.mend.plan import Plan as Mending
 from tunesmith.data.mend.plan import Step
-from tunesmith.data.mend.row import mended
+from tunesmith.data.mend.row import answer_place, mended
 from tunesmith.data.personal.redact import Placeholders
 from tunesmith.data.sources.detection import raw_rows
 from tunesmith.data.sources.fault import RowFault
 from tunesmith.data.sources.reading import Plan, Position
+from tunesmith.errors import BadData, Problem
 from tunesmith.spec.job import Monitor
 from tunesmith.spec.mending import Change, Done, MendedFile
 from tunesmith.store.disk import file_digest
 
 SUFFIXES = {"jsonl": ".jsonl", "json": ".json", "parquet": ".jsonl"}
+ANSWER_BY_HAND = "write the answer into the file yourself, or decide keep or drop"
 
 
 def stored_name(settled: Plan, number: int) -> str:
@@ -38,12 +40,13 @@ def stored_name(settled: Plan, number: int) -> str:
 def write_mended(settled: Plan, number: int, mending: Mending, folder: Path, diff: BinaryIO, book: Placeholders, monitor: Monitor) -> MendedFile:
     """Write one mended file into `folder` and its changes to `diff`. Every row that was read is in the one or told by the other.
 
-    Raises: BadData if the file cannot be read; Interrupted.
+    Raises: BadData if the file cannot be read, or for reviewed rows whose answer cannot be replaced; Interrupted.
     """
     name, file = stored_name(settled, number), settled.source.file
     dropped: Counter[str] = Counter()
     changed: Counter[str] = Counter()
     position, read = Position(), 0
+    unanswerable: list[Problem] = []
     with (folder / name).open("wb") as out:
         writer = Writer(out, settled)
         for line, row in raw_rows(settled.path, settled.shape, file, position):
@@ -58,12 +61,16 @@ def write_mended(settled: Plan, number: int, mending: Mending, folder: Path, dif
                 tell(diff, Change(file=file, line=line, became=None, done=(Done(action="drop", reason=steps[0].reason, detail=steps[0].detail),)))
                 continue
             assert not isinstance(row, RowFault)
+            if any(step.action == "answer" for step in steps) and answer_place(row, settled.source) is None:
+                unanswerable.append(Problem("has no single text as its answer that could be replaced", f"{file} line {line}", fix=ANSWER_BY_HAND))
             made, done = mended(row, steps, settled.source, mending.renames.get(file, {}), book) if steps else (row, [])
             writer.write(made)
             if done:
                 changed.update(dict.fromkeys((one.reason for one in done), 1))
                 tell(diff, Change(file=file, line=line, became=writer.rows, done=tuple(done)))
         writer.finish()
+    if unanswerable:
+        raise BadData("not every answer of the review can be put in its place", problems=unanswerable)
     assert read == writer.rows + sum(dropped.values()), "a row was lost or counted twice"
     return MendedFile(
         stored=name,

@@ -139,7 +139,7 @@ def is_password(value: str, *, is_code: bool) -> bool:
     return len(value) >= 20 and kinds[2] and bits(value) >= MIN_BITS and re.fullmatch(r"[A-Za-z0-9+/=_.-]+", value) is not None
 
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9.,]+[A-Za-z%]*\Z|v?[0-9]+(?:\.[0-9]+)+")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9.,]+(?:%|[A-Za-z]{0,3}|[A-Z]{0,2}[a-z]+|[A-Z]+)\Z|v?[0-9]+(?:\.[0-9]+)+")
 
 
 def bits(text: str) -> float:

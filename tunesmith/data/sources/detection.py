@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunesmith.data.sources.columns import Guess, guess_columns
-from tunesmith.data.sources.fault import excerpt
 from tunesmith.data.sources.json_rows import Row, json_array, json_lines
 from tunesmith.data.sources.lines import Position, check_file, read_lines, text_encoding
 from tunesmith.data.sources.rows import VERDICTS
 from tunesmith.data.sources.tables import csv_rows, likely_delimiter, parquet_columns, parquet_rows
-from tunesmith.errors import BadData, Problem
+from tunesmith.errors import BadData, Problem, excerpt
 from tunesmith.spec.dataset import FormatName
 
 Layout = Literal["jsonl", "json", "csv", "parquet", "plain"]
@@ -161,7 +160,7 @@ def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str
                 where,
                 got,
                 "a column for the input, and one for the output or the label",
-                'set input = "…" and label = "…" (or output = "…") for this source',
+                '--input COLUMN and --label COLUMN (or --output); in a project: input = "…" and label = "…" for this source',
             ),
         )
     return Detection(

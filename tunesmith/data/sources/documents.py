@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import RowFault
 from tunesmith.data.sources.lines import Position, read_lines
+from tunesmith.errors import excerpt
 
 PIECE_CHARACTERS = 4_000
 Piece = tuple[int, str | RowFault]

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tunesmith.errors import visible
-
-EXCERPT_CHARACTERS = 60
 FIX = "; fix: "
 EXPECTED = "; expected "
 FIXES = {
@@ -50,14 +45,3 @@ def with_fix(reason: str, message: str) -> str:
     '`text` (the question) is empty; fix: fill it in, or remove the row'
     """
     return message if FIX in message or reason not in FIXES else f"{message}{FIX}{FIXES[reason]}"
-
-
-def excerpt(value: Any, characters: int = EXCERPT_CHARACTERS) -> str:
-    """The start of a hostile value, quoted, with control characters as escapes.
-
-    >>> excerpt("a\\x1b[31m\\nb")
-    '"a\\\\x1b[31m\\\\nb"'
-    """
-    text = value if isinstance(value, str) else repr(value)
-    cut = text[:characters] + ("…" if len(text) > characters else "")
-    return '"' + visible(cut).replace("\n", "\\n") + '"'

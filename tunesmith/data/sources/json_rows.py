@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tunesmith.data.sources.fault import FIX, RowFault, excerpt
+from tunesmith.data.sources.fault import FIX, RowFault
 from tunesmith.data.sources.lines import MAX_LINE_CHARACTERS, Position, has_surrogate, read_lines
-from tunesmith.errors import BadData
+from tunesmith.errors import BadData, excerpt
 
 WINDOW_CHARACTERS = 1 << 16
 MAX_DEPTH = 64

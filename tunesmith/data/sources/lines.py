@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tunesmith.data.sources.fault import excerpt
-from tunesmith.errors import BadData, Problem
+from tunesmith.errors import BadData, Problem, excerpt
 
 MAX_LINE_CHARACTERS = 16_000_000
 MARKS = (
@@ -109,7 +108,10 @@ def text_encoding(path: Path, declared: str | None, where: str) -> tuple[str, st
             name = codecs.lookup(declared).name
         except LookupError:
             raise BadData(
-                f"unknown encoding {excerpt(declared)}", where=where, expected="utf-8, utf-16, cp1252, latin-1, gb18030 …", fix="change `encoding`"
+                f"unknown encoding {excerpt(declared)}",
+                where=where,
+                expected="utf-8, utf-16, cp1252, latin-1, gb18030 …",
+                fix="change --encoding, or `encoding` in the project",
             ) from None
         return (marked if marked == "utf-8-sig" and name == "utf-8" else name), "as `encoding` says"
     if marked is not None:
@@ -130,7 +132,7 @@ def text_encoding(path: Path, declared: str | None, where: str) -> tuple[str, st
             where=where,
             got=f"{even + odd} zero bytes in the first {len(head)}",
             expected="UTF-8",
-            fix=f'it looks like UTF-16: set encoding = "{"utf-16-le" if odd > even else "utf-16-be"}" for this source',
+            fix=f"it looks like UTF-16: {encoding_hint('utf-16-le' if odd > even else 'utf-16-be')}",
         )
     if 0 in head and not is_utf8(head):
         raise BadData(
@@ -141,6 +143,11 @@ def text_encoding(path: Path, declared: str | None, where: str) -> tuple[str, st
             fix="export the data as one of these",
         )
     return "utf-8", "the default"
+
+
+def encoding_hint(codec: str) -> str:
+    """How a file is declared to be in this encoding: to a command, and in a project."""
+    return f'--encoding {codec}, or in a project: set encoding = "{codec}" for this source'
 
 
 def is_utf8(head: bytes) -> bool:
@@ -173,7 +180,7 @@ def read_lines(path: Path, codec: str, where: str, position: Position | None = N
                     where=f"{where}, after line {number}",
                     got=str(error)[:120],
                     expected=codec,
-                    fix="change `encoding`, or save the file as UTF-8",
+                    fix="change --encoding, or `encoding` in the project, or save the file as UTF-8",
                 ) from None
             if not text:
                 break
@@ -232,11 +239,7 @@ def judge_encoding(path: Path, where: str) -> None:
     number, at, bad_byte, around = first
     guess = likely_encoding(bytes(sample))
     got = f"byte 0x{bad_byte:02X} at offset {at} in {excerpt(around.decode('latin-1'))}; lines like it: {bad:,}"
-    raise BadData(
-        problems=[
-            Problem("is not UTF-8", f"{where} line {number}", got, "UTF-8", f'set encoding = "{guess}" for this source, or save the file as UTF-8')
-        ]
-    )
+    raise BadData(problems=[Problem("is not UTF-8", f"{where} line {number}", got, "UTF-8", f"{encoding_hint(guess)}, or save the file as UTF-8")])
 
 
 def likely_encoding(sample: bytes) -> str:

@@ -17,10 +17,10 @@ from pydantic import ValidationError
 
 from tunesmith.data.sources.detection import Detection, Shape, detect, raw_rows
 from tunesmith.data.sources.documents import pieces
-from tunesmith.data.sources.fault import RowFault, excerpt, with_fix
+from tunesmith.data.sources.fault import RowFault, with_fix
 from tunesmith.data.sources.lines import Position, read_lines
 from tunesmith.data.sources.rows import document_of, own_group, parse_row
-from tunesmith.errors import BadData, Problem
+from tunesmith.errors import BadData, Problem, excerpt
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import FormatName, Origin, Record, Rejected, Source
 
@@ -76,7 +76,7 @@ def format_problems(source: Source, format_: FormatName, found: Detection) -> li
                 source.file,
                 found.reason,
                 "JSONL, JSON, CSV or Parquet",
-                'set format = "text", or export it as a table',
+                '--format text, or in a project: set format = "text"; or export it as a table',
             )
         ]
     wanted = [(key, getattr(source, key)) for key in ("input", "output", "label", "group")]
@@ -122,7 +122,7 @@ def table_problems(source: Source, found: Detection) -> list[Problem]:
             source.file,
             got,
             "`input`, and `output` or `label`",
-            'name them: input = "…", label = "…"',
+            'name them: --input COLUMN --label COLUMN, or in a project: input = "…", label = "…"',
         )
     ]
 
@@ -131,7 +131,8 @@ def missing_column(kind: str, name: str, where: str, found: Detection) -> Proble
     """A column that is not there, with the nearest that is."""
     near = difflib.get_close_matches(name.lower(), [c.lower() for c in found.columns], n=1, cutoff=0.5)
     nearest = next((c for c in found.columns if near and c.lower() == near[0]), None)
-    fix = f"write {kind} = {excerpt(nearest)}" if nearest is not None else f"name one of them in `{kind}`"
+    option = "" if kind == "group" else f" in a project, --{kind} {excerpt(nearest)} in a command"
+    fix = f"write {kind} = {excerpt(nearest)}{option}" if nearest is not None else f"name one of them in `{kind}`"
     known = "one of " + ", ".join(excerpt(c, 40) for c in found.columns[:30])
     return Problem(f"there is no column {excerpt(name)} (`{kind}`)", where, f"{kind} = {excerpt(name)}", known, fix)
 
@@ -163,7 +164,7 @@ def settle_columns(source: Source, format_: FormatName, found: Detection) -> tup
             "no column is left for the question",
             where=source.file,
             got=", ".join(excerpt(c, 30) for c in found.columns[:12]),
-            fix='name it: input = "…"',
+            fix='name it: --input COLUMN, or in a project: input = "…"',
         )
     return settled, ("; " + "; ".join(why) if why else "")
 

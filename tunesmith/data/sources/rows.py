@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import RowFault
 from tunesmith.data.sources.turns import arguments_text, check_turns, conversation, known_role, message_list, text_of, tool_list, weight
+from tunesmith.errors import excerpt
 from tunesmith.spec.chat import Conversation, FunctionCall, Message, ToolCall
 from tunesmith.spec.dataset import FormatName, Source
 

@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tunesmith.data.sources.fault import FIXES, RowFault, excerpt
+from tunesmith.data.sources.fault import FIXES, RowFault
 from tunesmith.data.sources.json_rows import Row
 from tunesmith.data.sources.lines import MAX_LINE_CHARACTERS, Line, Position, has_surrogate, read_lines
-from tunesmith.errors import BadData
+from tunesmith.errors import BadData, excerpt
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 MAX_ROW_LINES = 5_000
@@ -148,7 +148,7 @@ def checked_header(cells: list[str], where: str) -> list[str]:
     names = [cell.strip().lstrip("\ufeff") for cell in cells]
     undecoded = next((name for name in names if has_surrogate(name)), None)
     if undecoded is not None:
-        fix = "mend the name, or change `encoding`"
+        fix = "mend the name, or change --encoding, or `encoding` in the project"
         raise BadData("a column name holds bytes that are not UTF-8", where=where, got=excerpt(undecoded), expected="UTF-8", fix=fix)
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, cast
 
-from tunesmith.data.sources.fault import RowFault, excerpt
+from tunesmith.data.sources.fault import RowFault
+from tunesmith.errors import excerpt
 from tunesmith.spec.chat import ROLES, Conversation, FunctionCall, Message, Role, ToolCall
 
 ALIASES = {"human": "user", "customer": "user", "prompter": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant", "ai": "assistant",

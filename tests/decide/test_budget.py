@@ -1,0 +1,226 @@
+"""The plan: what it holds with all the time in the world, what goes first when there is less, and that it never promises too much."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.decide.planning import LARGE, SMALL, make_facts, with_documents
+from tunesmith.decide.budget import RESERVE, changes, least, make_plan, plan_words, revise
+from tunesmith.decide.cost import counted, learn, seconds
+from tunesmith.decide.steps import proof
+from tunesmith.spec.plan import Base, Decide, Plan, Speeds
+from tunesmith.spec.recipe import Budget, Recipe
+
+FREE = Decide()
+FULL = [
+    "controls", "prompts", "prompt-search", "few-shot", "few-shot-retrieved", "pilot-10", "pilot-25", "pilot-50", "ladder", "tuned", "tuned-seed-1", "test"
+]  # fmt: skip
+
+
+def names(plan: Plan) -> list[str]:
+    return [step.name for step in plan.steps]
+
+
+def left(plan: Plan) -> dict[str, str]:
+    return {one.name: one.reason for one in plan.left_out}
+
+
+def test_with_time_enough_everything_is_done_from_cheap_to_dear() -> None:
+    plan = make_plan(make_facts(), FREE, Speeds())
+    assert names(plan) == FULL
+    assert plan.left_out == ()
+    assert all(step.seconds > 0 and step.can_change for step in plan.steps)
+    assert names(make_plan(with_documents(), FREE, Speeds())) == [*FULL[:5], "rag", *FULL[5:-1], "tuned-rag", "test"]
+
+
+def test_wishes_shape_the_plan() -> None:
+    plan = make_plan(make_facts(), Decide(pilots=(), search=1, prompt_search=0, seeds=1), Speeds())
+    assert names(plan) == ["controls", "prompts", "few-shot", "few-shot-retrieved", "tuned", "test"]
+    assert "ladder" not in names(make_plan(make_facts(), Decide(search_over=()), Speeds()))
+    bare = make_facts(majority=None, classifier=None, written=(), space=None, shots=(), retrieved=None)
+    assert names(make_plan(bare, Decide(pilots=(0.5,), search=0, seeds=3), Speeds())) == ["pilot-50", "tuned", "tuned-seed-1", "tuned-seed-2", "test"]
+
+
+def test_pilots_on_a_handful_of_rows_are_left_out() -> None:
+    plan = make_plan(make_facts(train_rows=40), FREE, Speeds())
+    assert "pilot-50" in names(plan)
+    assert left(plan) == {
+        "pilot-10": "10% of 40 rows are 4: too few to say anything",
+        "pilot-25": "25% of 40 rows are 10: too few to say anything",
+    }
+
+
+def test_with_less_time_what_a_verdict_needs_goes_first() -> None:
+    whole = make_plan(make_facts(), FREE, Speeds()).will_have_spent()
+    plan = make_plan(make_facts(), Decide(budget=whole * 0.6), Speeds())
+    assert {"controls", "prompts", "tuned", "test", "few-shot"} <= set(names(plan))
+    assert "ladder" in left(plan) or any(step.name == "ladder" and step.trials < 6 for step in plan.steps)
+    assert plan.will_have_spent() <= whole * 0.6
+    tight = make_plan(make_facts(), Decide(budget=whole * 0.3), Speeds())
+    assert set(names(tight)) < set(names(plan)) | {"tuned"}
+    assert any("are left after what matters more" in reason for reason in left(tight).values())
+
+
+def test_a_full_training_is_shortened_before_it_is_left_out() -> None:
+    whole = make_plan(make_facts(), FREE, Speeds())
+    tuned = next(step for step in whole.steps if step.name == "tuned")
+    plan = make_plan(make_facts(), Decide(budget=1.6 * tuned.seconds), Speeds())
+    short = next(step for step in plan.steps if step.name == "tuned")
+    assert short.epochs in (1.0, 2.0)
+    assert short.seconds < tuned.seconds
+
+
+def test_another_seed_is_trained_as_long_as_the_first() -> None:
+    whole = make_plan(make_facts(), FREE, Speeds()).will_have_spent()
+    for part in (0.3, 0.5, 0.7, 0.9):
+        plan = make_plan(make_facts(), Decide(budget=part * whole), Speeds())
+        assert len({step.epochs for step in plan.steps if step.kind == "final"}) <= 1
+
+
+def test_what_is_not_tried_needs_no_proof() -> None:
+    few = make_plan(make_facts(), Decide(pilots=(), search=0, prompt_search=0, seeds=1), Speeds())
+    alone = make_plan(make_facts(shots=(), retrieved=None), Decide(pilots=(), search=0, prompt_search=0, seeds=1), Speeds())
+    assert few.steps[-1].seconds > alone.steps[-1].seconds
+
+
+def test_without_time_for_the_proof_nothing_is_tried() -> None:
+    plan = make_plan(make_facts(), Decide(budget=5.0), Speeds())
+    assert plan.steps == ()
+    assert set(left(plan)) == set(FULL) - {"test"}
+    assert plan.will_have_spent() == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    budget=st.floats(1, 50_000),
+    rows=st.integers(20, 50_000),
+    dev=st.integers(10, 5_000),
+    spent=st.floats(0, 5_000),
+    slow=st.floats(0.1, 20),
+    search=st.integers(0, 30),
+)
+def test_the_budget_is_never_exceeded(budget: float, rows: int, dev: int, spent: float, slow: float, search: int) -> None:
+    facts = with_documents(train_rows=rows, dev_rows=dev)
+    work = make_plan(facts, FREE, Speeds()).steps[-2].parts
+    speeds = learn(Speeds(), work, slow * sum(counted(part) for part in work))
+    plan = make_plan(facts, Decide(budget=budget, search=search), speeds, spent)
+    assert plan.will_have_spent() <= max(budget, spent)
+    assert len(set(names(plan))) == len(plan.steps)
+    assert not plan.steps or plan.steps[-1].kind == "test"
+    later = revise(plan, facts, speeds, spent + budget / 4, min(2, len(plan.steps)))
+    proof = later.steps[-1].seconds if later.steps else 0.0  # of what was done: it stays whatever happens
+    assert later.will_have_spent() <= max(budget, later.spent + proof)
+    assert later.steps[: later.passed] == plan.steps[: later.passed]
+
+
+def test_prices_are_rows_times_measured_speed() -> None:
+    plan = make_plan(make_facts(), FREE, Speeds())
+    pilot = next(step for step in plan.steps if step.name == "pilot-50")
+    speeds = learn(Speeds(), pilot.parts, 4 * pilot.seconds)
+    dearer = next(step for step in make_plan(make_facts(), FREE, speeds).steps if step.name == "pilot-50")
+    assert dearer.seconds > 3 * pilot.seconds
+    assert abs(dearer.seconds - seconds(pilot.parts, speeds)) < 1e-9
+
+
+def test_a_slow_machine_makes_the_revision_drop_what_matters_least() -> None:
+    facts = make_facts()
+    decide = Decide(budget=make_plan(facts, FREE, Speeds()).will_have_spent() * 1.2)
+    plan = make_plan(facts, decide, Speeds())
+    assert names(plan) == FULL
+    pilot = plan.steps[5]
+    slow = learn(Speeds(), pilot.parts, 3 * pilot.seconds)
+    later = revise(plan, facts, slow, spent=sum(step.seconds for step in plan.steps[:5]) + 3 * pilot.seconds, passed=6)
+    assert later.revision == 1
+    assert later.steps[:6] == plan.steps[:6]
+    assert "ladder" in left(later) or next(step for step in later.steps if step.name == "ladder").trials < 6
+    assert later.will_have_spent() <= decide.budget if decide.budget else False
+
+
+def test_a_quick_machine_brings_back_what_was_left_out() -> None:
+    facts = make_facts()
+    plan = make_plan(facts, Decide(budget=make_plan(facts, FREE, Speeds()).will_have_spent() * 0.5), Speeds())
+    assert set(names(plan)) < set(FULL)
+    quick = Speeds()
+    for part in {part.activity: part for step in plan.steps for part in step.parts}.values():
+        quick = learn(quick, [part], 0.2 * counted(part))
+    later = revise(plan, facts, quick, spent=1.0, passed=1)
+    assert names(later) == FULL
+    assert later.left_out == ()
+
+
+def test_prices_that_change_nothing_change_nothing() -> None:
+    plan = make_plan(make_facts(), FREE, Speeds())
+    assert revise(plan, make_facts(), learn(Speeds(), plan.steps[0].parts, 1.0), spent=30.0, passed=1) is plan
+
+
+def test_bases_compete_where_a_pilot_compares_them() -> None:
+    facts = make_facts(bases=(Base(id="small", parameters=SMALL, lr=1e-3), Base(id="large", parameters=LARGE, lr=1e-3)))
+    plan = make_plan(facts, FREE, Speeds())
+    assert names(plan).index("base-large") == names(plan).index("pilot-50") + 1
+    base, tuned = (next(step for step in plan.steps if step.name == name) for name in ("base-large", "tuned"))
+    assert base.share == 0.25
+    assert tuned.base == "large"  # the price of what may come
+    assert "without pilots" in left(make_plan(facts, Decide(pilots=()), Speeds()))["base-large"]
+
+
+def test_bases_that_would_answer_too_slowly_are_left_out() -> None:
+    facts = make_facts(bases=(Base(id="small", parameters=SMALL, lr=1e-3), Base(id="large", parameters=LARGE, lr=1e-3)))
+    assert "ms are allowed" in left(make_plan(facts, Decide(at_most_ms=100), Speeds()))["base-large"]
+    assert "base-large" in names(make_plan(facts, Decide(at_most_ms=10_000), Speeds()))
+
+
+def test_the_steps_of_a_recipe_that_is_cut_short_cost_less() -> None:
+    short = make_facts(recipe=Recipe(budget=Budget(max_steps=10)))
+    tuned = [next(step for step in make_plan(facts, FREE, Speeds()).steps if step.name == "tuned") for facts in (short, make_facts())]
+    assert tuned[0].seconds < tuned[1].seconds
+    assert tuned[0].parts[0].rows == 320
+
+
+def test_the_plan_in_words() -> None:
+    lines = plan_words(make_plan(make_facts(), Decide(budget=600.0), Speeds()))
+    assert re.match(r"controls +about \d+ s +whether anything beats the cheapest controls \([\d,]+ rows at [\d.]+/s\)", lines[0])
+    assert any(re.match(r"[\w-]+ +left out +", line) for line in lines)
+    assert " of 10 min in all; this machine was not measured yet" in lines[-1]
+    assert 0 < RESERVE < 0.5
+
+
+def test_the_shortest_budget_is_just_enough() -> None:
+    facts = make_facts()
+    shortest = least(facts, FREE, Speeds())
+    assert shortest is not None
+    assert make_plan(facts, Decide(budget=shortest * 1.001), Speeds()).steps
+    assert make_plan(facts, Decide(budget=shortest * 0.999), Speeds()).steps == ()
+
+
+def test_the_proof_has_a_price_for_what_is_examined() -> None:
+    facts = make_facts()
+    steps = make_plan(facts, FREE, Speeds()).steps
+    assert [work.rows for work in steps[-1].parts][:3] == [600, 900, 1_000]
+    untrained = proof(facts, facts.bases[0], steps[:3])
+    assert [work.rows for work in untrained.parts][:2] == [600, 900]
+    assert 1_000 not in [work.rows for work in untrained.parts]  # what was never tuned has forgotten nothing
+
+
+def test_a_revision_says_what_it_changes() -> None:
+    facts = make_facts()
+    whole = make_plan(facts, FREE, Speeds())
+    decide = Decide(budget=whole.will_have_spent() * 1.2)
+    plan = make_plan(facts, decide, Speeds())
+    slow = learn(Speeds(), plan.steps[5].parts, 3 * plan.steps[5].seconds)
+    later = revise(plan, facts, slow, spent=sum(step.seconds for step in plan.steps[:5]) + 3 * plan.steps[5].seconds, passed=6)
+    said = changes(plan, later)
+    assert said
+    assert all(" is left out now: " in line or " is made shorter: " in line for line in said)
+    assert all(" fits after all: " in line or " is made longer: " in line for line in changes(later, plan))
+    assert changes(plan, plan) == []
+
+
+def test_a_long_plan_without_a_budget_says_that_there_are_budgets() -> None:
+    long, short = (plan_words(make_plan(make_facts(train_rows=rows), FREE, Speeds()))[-1] for rows in (100_000, 100))
+    assert "`--budget 40m` would choose what matters most" in long
+    assert "--budget" not in short
+    granted = plan_words(make_plan(make_facts(train_rows=100_000), Decide(budget=1e6), Speeds()))[-1]
+    assert "--budget" not in granted

@@ -1,0 +1,86 @@
+"""Predicted seconds: counted first, then learnt from what was taken."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunesmith.decide.cost import MEMORY, counted, latency_ms, learn, seconds, slowness, spoken
+from tunesmith.spec.plan import Activity, Speeds, Work
+
+SMALL, LARGE = 135_000_000, 360_000_000
+
+
+def work(rows: int = 1000, activity: Activity = "train", parameters: int = SMALL, tokens: float = 30.0) -> Work:
+    return Work(activity=activity, parameters=parameters, rows=rows, tokens=tokens)
+
+
+def test_larger_models_and_more_rows_cost_more() -> None:
+    assert counted(work(2000)) > counted(work(1000)) > counted(work(1000, activity="choose"))
+    assert counted(work(parameters=LARGE)) > 2 * counted(work())
+    assert counted(work(0)) == 0
+
+
+def test_before_anything_was_measured_the_price_is_counted() -> None:
+    assert seconds([work(), work(activity="choose")], Speeds()) == counted(work()) + counted(work(activity="choose"))
+
+
+def test_readings_correct_the_price() -> None:
+    speeds = Speeds()
+    for _ in range(6):
+        speeds = learn(speeds, [work()], 3 * counted(work()))
+    assert abs(slowness(work(), speeds) - 3) < 0.25
+    assert slowness(work(activity="choose"), speeds) == 1  # another kind of work has not been measured
+
+
+def test_the_latest_reading_counts_most() -> None:
+    quick = learn(learn(Speeds(), [work()], 4 * counted(work())), [work()], counted(work()))
+    slow = learn(learn(Speeds(), [work()], counted(work())), [work()], 4 * counted(work()))
+    assert slowness(work(), quick) < slowness(work(), slow)
+
+
+def test_another_size_stands_in_until_the_own_was_measured() -> None:
+    speeds = learn(Speeds(), [work(parameters=LARGE)], 2 * counted(work(parameters=LARGE)))
+    assert slowness(work(), speeds) > 1.5
+    speeds = learn(speeds, [work()], counted(work()))
+    assert abs(slowness(work(), speeds) - 1) < 1e-9
+
+
+def test_a_reading_of_several_parts_is_shared_among_them() -> None:
+    parts = [work(), work(activity="choose"), work(0)]
+    speeds = learn(Speeds(), parts, 100.0)
+    assert len(speeds.timed) == 2
+    assert abs(sum(timed.seconds for timed in speeds.timed) - 100) < 1e-9
+    assert learn(speeds, [work(0)], 5.0) == speeds
+    assert learn(speeds, parts, 0.0) == speeds
+
+
+def test_old_readings_are_forgotten() -> None:
+    speeds = Speeds()
+    for taken in range(1, MEMORY + 10):
+        speeds = learn(speeds, [work()], float(taken))
+    assert len(speeds.timed) == MEMORY
+    assert speeds.timed[-1].seconds == MEMORY + 9
+
+
+@given(st.lists(st.floats(0.1, 1000), max_size=20))
+def test_prices_stay_between_the_readings_and_the_counted_one(taken: list[float]) -> None:
+    speeds = Speeds()
+    for one in taken:
+        speeds = learn(speeds, [work()], one)
+    every = [*taken, counted(work())]
+    assert min(every) * 0.999 <= seconds([work()], speeds) <= max(every) * 1.001
+
+
+def test_latency_grows_with_the_model() -> None:
+    assert latency_ms(LARGE, 20, 1, Speeds()) > latency_ms(SMALL, 20, 1, Speeds()) > 0
+
+
+def test_times_as_people_say_them() -> None:
+    assert [spoken(s) for s in (0.2, 60, 3599, 3600, 7500)] == ["0 s", "1 min", "59 min 59 s", "1 h", "2 h 5 min"]
+
+
+def test_processes_take_their_time_to_start() -> None:
+    two = Work(activity="process", parameters=1, rows=2, tokens=1.0)
+    assert counted(two) == 8
+    assert seconds([two], learn(Speeds(), [two], 40.0)) > 30

@@ -1,0 +1,214 @@
+"""The certificate of a made-up line: what it states, how it is read, and the page that is printed."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from tests.evaluate.test_page import HOSTILE, read, router, words_of
+from tunesmith.errors import BadData
+from tunesmith.evaluate.certificate import differing, prove, shortened
+from tunesmith.evaluate.certificate import read as read_certificate
+from tunesmith.evaluate.certificate_page import certificate_page, kind_words, plan_words, tried_words
+from tunesmith.evaluate.page_costs import money
+from tunesmith.spec.certificate import Certificate, Code, Pin, Proof
+from tunesmith.spec.plan import Plan
+from tunesmith.spec.verdict import Bill, Known, Pace, Prices, Side
+
+CODE = Code(
+    version="0.1.0", commit="c" * 40, is_changed=False, packages={"torch": "2.9"}, computing={"dtype": None}, machine="a processor, Linux x86_64"
+)
+PINS = (Pin(kind="code", name="tunesmith", sha256="a" * 64), Pin(kind="rows", name="dataset-0123456789ab/test.jsonl", sha256="b" * 64))
+LOST = Side(candidate="tuned-smollm2", topic="forgetting", sentence="It forgot 3.1 points of general questions.", standing="worse")
+
+
+def made(**verdict: object) -> Certificate:
+    report, measured, _ = router()
+    bills = tuple(
+        Bill(
+            candidate=f.candidate.name, remedy=f.remedy, prompt_tokens=310.0, answer_tokens=4.0, computed_tokens=40.0, per_1000_answers=0.16,
+            training_tokens=612_400 if f.remedy == "fine-tune" else 0, training=1.84 if f.remedy == "fine-tune" else None,
+            break_even=12_000 if f.remedy == "fine-tune" else None, instead_of="few-shot-8", privacy="Questions and answers stay on this machine.",
+        )
+        for f in report.finalists
+    )  # fmt: skip
+    known = Known(sides=(LOST,), prices=Prices(currency="€"))
+    changes = {"recommended": "tuned-smollm2", "settle": "", "bills": bills, "known": known, **verdict}
+    report = report.model_copy(update={"verdict": report.verdict.model_copy(update=changes)})
+    paces = tuple(Pace(candidate=f.candidate.name, latency_s=0.0312, hours_per_1000_answers=0.01, training_s=161.4) for f in report.finalists)
+    return Certificate.of(prove(report, "line-0123456789ab", PINS, CODE), measured.model_copy(update={"paces": paces}))
+
+
+def test_the_proof_states_what_was_found() -> None:
+    proof, (report, _, _) = made().proof, router()
+    assert (proof.decision, proof.winner, proof.recommended) == ("fine-tune", "tuned-smollm2", "tuned-smollm2")
+    assert len(proof.tried) == len(report.trials)
+    assert [entrant.answers for entrant in proof.entrants] == [f.report.files["answers.jsonl"] for f in report.finalists]
+    assert proof.locked.model_dump() == {
+        "dataset": "dataset-0123456789ab",
+        "rows": 600,
+        "clusters": None,
+        "sha256": report.dataset.files["test.jsonl"],
+        "looks": 1,
+    }
+    assert proof.seeds == (0,)
+    assert proof.worse == (LOST.sentence,)
+
+
+def test_what_the_recommended_one_loses_beyond_doubt_is_stated() -> None:
+    report, _, _ = router()
+    lost = report.verdict.comparisons[0].model_copy(update={"outcome": "worse", "metric": "out_of_scope_recall"})
+    found = made(comparisons=(lost,)).proof.worse
+    assert found[0].startswith("Out-of-scope recall: tuned-smollm2 loses against minilm-logistic, ")
+    turned = lost.model_copy(update={"better": "minilm-logistic", "rival": "tuned-smollm2", "outcome": "better"})
+    assert made(comparisons=(turned,)).proof.worse[0].startswith("Out-of-scope recall: tuned-smollm2 loses against minilm-logistic, −")
+
+
+def test_the_digest_is_of_the_proof_alone() -> None:
+    one = made()
+    later = one.model_copy(update={"clock": one.clock.model_copy(update={"finished": "tomorrow"}) if one.clock else None})
+    assert (later.is_intact(), later.digest) == (True, one.digest)
+    other = one.model_copy(update={"proof": one.proof.model_copy(update={"winner": None})})
+    assert not other.is_intact()
+
+
+def test_a_file_reads_back_and_anything_else_is_refused() -> None:
+    one = made()
+    assert read_certificate(one.to_text(), "c.json") == one
+    for text in ("", "[]", '{"proof": 1}', one.to_text().replace('"decision"', '"decided"')):
+        with pytest.raises(BadData, match="is no certificate"):
+            read_certificate(text, "c.json")
+
+
+@pytest.mark.parametrize(
+    ("stated", "found", "tolerance", "places"),
+    [
+        ({"a": 1}, {"a": 1}, 0.0, []),
+        ({"a": 0.5}, {"a": 0.505}, 0.0, ["a: 0.5 is stated, 0.505 was found"]),
+        ({"a": 0.5}, {"a": 0.505}, 0.01, []),
+        ({"a": [1, {"b": "x"}]}, {"a": [1, {"b": "y"}]}, 0.5, ['a[1].b: "x" is stated, "y" was found']),
+        ({"a": 1}, {}, 0.0, ["a: 1 is stated, null was found"]),
+        ([1, 2], [1], 0.0, [": [1, 2] is stated, [1] was found"]),
+        (True, 1.0, 0.5, []),  # JSON's true equals 1 in Python; no field of ours may be either
+        (math.nan, math.nan, 0.0, []),
+        (100.0, 100.9, 0.01, []),
+        (None, 0.0, 0.5, [": null is stated, 0.0 was found"]),
+    ],
+)
+def test_places_that_differ_are_named(stated: object, found: object, tolerance: float, places: list[str]) -> None:
+    assert differing(stated, found, tolerance) == places
+
+
+def test_long_values_are_cut() -> None:
+    assert len(shortened("x" * 500)) == 60
+
+
+def test_the_page_says_it_all() -> None:
+    certificate = made()
+    text = words_of(certificate_page(certificate))
+    for words in (
+        "Tunesmith certificate", "Fine-tune", "★ Fine-tuned tuned-smollm2", "€0.16", "€1.84", "from 12,000 answers", "opened once for a verdict", "600 rows",
+        "8 candidates on the dev rows", LOST.sentence, "tunesmith verify certificate.json", "tunesmith run examples/router/project.toml",
+        certificate.digest, "c" * 40, "code tunesmith aaaaaaaaaaaaaaaa", "31 ms", "2 min 41 s", "at least 75.0 %: met", "exact match",
+    ):  # fmt: skip
+        assert words.lower() in text.lower(), words
+
+
+def test_the_page_asks_nothing_of_any_network_and_is_well_formed() -> None:
+    reader = read(certificate_page(made()))
+    assert not {"script", "iframe", "img", "object", "embed", "form", "base"} & {tag for tag, _ in reader.elements}
+    assert not [key for _, attrs in reader.elements for key in attrs if key.startswith("on") or key in ("src", "style", "action")]
+    levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch("h[1-6]", tag)]
+    assert (levels[0], set(levels[1:])) == (1, {2})
+
+
+def test_two_pages_of_one_proof_differ_only_where_the_clock_is() -> None:
+    one = made()
+    assert one.clock is not None
+    other = one.model_copy(update={"clock": one.clock.model_copy(update={"started": "then", "paces": ()})})
+    pages = [re.sub(r'<div class="clock" data-clock>.*?</main>', "", certificate_page(each), flags=re.DOTALL) for each in (one, other)]
+    assert pages[0] == pages[1]
+
+
+def test_without_a_clock_a_winner_or_a_loss_it_is_still_a_page() -> None:
+    bare = Certificate.of(made(winner=None, recommended=None, known=Known(), bills=(), comparisons=()).proof, None)
+    text = words_of(certificate_page(bare))
+    assert "Nothing is ahead beyond doubt" in text
+    assert "Nothing is recommended" in text
+    assert "Nothing that was measured." in text
+
+
+def test_hostile_text_is_inert() -> None:
+    certificate = made(headline=HOSTILE, settle=HOSTILE)
+    proof = certificate.proof.model_copy(
+        update={"project": HOSTILE, "rerun": HOSTILE, "worse": (HOSTILE,), "pins": (Pin(kind="source", name=HOSTILE, sha256="d" * 64),)}
+    )
+    page = certificate_page(Certificate.of(proof, certificate.clock))
+    assert HOSTILE not in page
+    assert not {"script", "img", "svg"} & {tag for tag, _ in read(page).elements}
+
+
+def test_amounts_have_the_digits_that_help() -> None:
+    assert [money(amount, "$") for amount in (0.0, 1.0, 1234.5, 0.004567)] == ["$0.00", "$1.00", "$1,234.50", "$0.0046"]
+
+
+def test_a_proof_without_finalists_can_be_made() -> None:
+    report, _, _ = router()
+    empty = report.model_copy(update={"finalists": (), "trials": (), "checkpoint": None})
+    proof = prove(empty, "line-0", (), CODE)
+    assert (proof.entrants, proof.seeds, proof.locked.clusters) == ((), (), None)
+    assert Proof.model_validate_json(proof.model_dump_json()) == proof
+
+
+def test_what_was_tried_names_the_best_of_each_kind() -> None:
+    report, _, _ = router()
+    values = {trial.candidate.name: trial.report.metrics["exact_match"].value for trial in report.trials if trial.report}
+    best = max(value for name, value in values.items() if name.startswith("prompt-"))
+    text = words_of(certificate_page(made()))
+    assert f"8 candidates on the dev rows: Prompt {100 * best:.1f} % (best of 5), Prompt with examples" in text
+    pilot = made().proof.tried[-1].model_copy(update={"share": 0.25})
+    several = made().proof.model_copy(update={"tried": (*made().proof.tried, pilot, pilot)})
+    assert tried_words(several).endswith("; and 2 small trainings before the full one")
+
+
+def test_kinds_that_were_tried_on_a_part_of_the_rows_are_not_ahead_by_luck() -> None:
+    one = made().proof.tried[0]
+    assert one.value is not None
+    lucky = one.model_copy(update={"value": one.value.model_copy(update={"value": 0.99, "n": 5})})
+    assert kind_words([one, lucky], "exact_match") == f"Prompt {100 * one.value.value:.1f}\u00a0% (best of 2)"
+    assert kind_words([one.model_copy(update={"value": None})], "exact_match") == "Prompt"
+
+
+def test_open_comparisons_say_what_would_settle_them_and_by_which_test() -> None:
+    text = words_of(certificate_page(made()))
+    assert "◆ cannot tell shown are 4.8 points or more; about 380 more rows settle it" in text
+    assert "0.16 McNemar, mid-p" in text
+
+
+def test_what_was_examined_and_not_found_worse_is_said() -> None:
+    fine = LOST.model_copy(update={"topic": "calibration", "sentence": "It is calibrated.", "standing": "fine"})
+    other = fine.model_copy(update={"candidate": "majority", "topic": "worst slice"})
+    text = words_of(certificate_page(made(known=Known(sides=(LOST, fine, other)))))
+    assert "Looked at as well, and not found worse: calibration." in text
+    assert "worst slice" not in text
+
+
+def test_the_plan_is_told_with_what_was_not_done() -> None:
+    left = {"name": "ladder", "seconds": 600.0, "reason": "not enough time"}
+    step = {"name": "prompts", "kind": "prompt", "base": "m", "can_change": "which prompt", "parts": []}
+    frozen = Plan.model_validate({"decide": {"budget": 1200}, "steps": [step], "left_out": [left]}).model_dump(mode="json")
+    proof = made().proof.model_copy(update={"plan": {"frozen": frozen, "passed_over": [left | {"name": "rag", "reason": "it cannot win"}]}})
+    assert plan_words(proof) == "1 step in 20 min 00 s; left out: ladder; passed over, as they could change nothing any more: rag"
+    assert plan_words(made().proof) == ""
+    assert "1 step in 20 min 00 s" in words_of(certificate_page(Certificate.of(proof, None)))
+
+
+def test_columns_that_nobody_fills_are_not_there() -> None:
+    text = certificate_page(Certificate.of(made(bills=(), known=Known()).proof, None))
+    assert "Pays for itself" not in text
+    assert "Tokens per answer" not in text
+    for table in re.findall(r"<table.*?</table>", certificate_page(made()), flags=re.DOTALL):
+        heads = len(re.findall(r'scope="col"', table))
+        assert {heads} == {len(re.findall(r"<t[dh]\b", row)) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, flags=re.DOTALL)}

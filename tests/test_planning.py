@@ -1,0 +1,274 @@
+"""The plan of a run: frozen, found again, revised, replayed; and the walk by it, with stages that pretend and a clock that is real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from tests.cli.conftest import share
+from tests.doubles import PROJECT, Doubles, open_line, processes, titles
+from tests.ears import Ears
+from tunesmith import settings as settings_module
+from tunesmith.conclusion import Conclusion
+from tunesmith.errors import BadProject
+from tunesmith.pipeline import foremost, run, walk
+from tunesmith.planning import Planning
+from tunesmith.spec.candidate import Tuned
+from tunesmith.spec.job import Note
+from tunesmith.spec.plan import Activity, Plan, Speeds, Timed, Work
+from tunesmith.spec.report import Report
+from tunesmith.spec.trial import Trial
+from tunesmith.spec.verdict import Finalist
+from tunesmith.store.artifacts import Artifact, Store
+from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
+
+SEARCHING = PROJECT.replace("pilots = []\nsearch = 0\nprompt_search = 0\nseeds = 1", "pilots = [0.25, 0.5]\nsearch = 3\nprompt_search = 4\nseeds = 2")
+TRAINED = ["fine-tune pilot-25", "fine-tune pilot-50", "fine-tune ladder-0-100", "fine-tune ladder-1-100", "fine-tune ladder-2-100"]
+
+
+class Many(Doubles):
+    """Rows enough for small trainings."""
+
+    rows = 80
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.save(tmp_path_factory.mktemp("models") / "base")
+
+
+@pytest.fixture
+def folder(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "base").symlink_to(base)
+    (tmp_path / "project.toml").write_text(SEARCHING)
+    (tmp_path / "rows.csv").write_text("text,label\nmy card,card\nmy money,money\n")
+    monkeypatch.setattr("tunesmith.conclusion.issue", lambda *_: None)  # it rests on hashes of weights, and here there are none
+    settings_module.settings.cache_clear()
+    yield tmp_path
+    settings_module.settings.cache_clear()
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    found = Store.open(folder / "home")
+    yield found
+    found.close()
+
+
+def last(store: Store) -> tuple[Artifact, Plan]:
+    """The plan as it was last revised."""
+    plans = [(artifact, artifact.load(Plan)) for artifact in store.artifacts("plan")]
+    return max(plans, key=lambda pair: pair[1].revision)
+
+
+def heard(ears: Ears) -> list[str]:
+    return [event.text for event in ears.heard if isinstance(event, Note)]
+
+
+def test_every_training_has_a_process_of_its_own(store: Store, folder: Path) -> None:
+    made = processes(folder, store, steps=Many)
+    training = [titles(one) for one in made if any(artifact.stage == "train" for artifact in one)]
+    assert all(len(one) == 1 for one in training)
+    assert [one[0] for one in training] == [*TRAINED, "fine-tune tuned-seed-1"]  # the setting that is chosen was trained on all rows already
+    assert all(len({artifact.stage for artifact in one}) == 1 for one in made)
+    assert store.registered()["tiny"][-1].artifact in {artifact.name for one in made for artifact in one if artifact.stage == "train"}
+    assert len(store.registered()["tiny"]) == 1  # pilots and settings bear no name
+
+
+def test_searches_ask_the_same_part_of_dev(store: Store, folder: Path) -> None:
+    processes(folder, store, steps=Many)
+    every = [artifact for artifact in store.artifacts("evaluation") if "search" in artifact.sidecar()["title"]]
+    parts = {artifact.load(Report).rows for artifact in every}
+    assert parts == {32, 80}
+    assert all(("32 rows" in artifact.sidecar()["title"]) == (artifact.load(Report).rows == 32) for artifact in every)
+
+
+def test_two_seeds_are_one_arm_and_both_are_tested(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Finalist] = []
+    monkeypatch.setattr(Conclusion, "keep", lambda self: found.extend(self.finalists) or {})
+    run(open_line(folder, store, steps=Many))
+    tuned = [one for one in found if one.remedy == "fine-tune"]
+    assert [(one.candidate.name, one.seed, one.arm, one.on_dev) for one in tuned] == [("tuned", 0, "", 0.5), ("tuned-seed-1", 1, "", 0.5)]
+    assert len({one.candidate.checkpoint for one in tuned if isinstance(one.candidate, Tuned)}) == 2
+    assert found[0] == tuned[0]
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4, 6, 9])
+def test_a_stopped_run_goes_on_with_the_same_plan(store: Store, folder: Path, tmp_path: Path, stop: int) -> None:
+    whole = Store.open(tmp_path / "whole")
+    undisturbed = [title for one in processes(folder, whole, steps=Many) for title in titles(one)]
+    first = processes(folder, store, steps=Many, most=stop)
+    before = last(store)[1]
+    rest = processes(folder, store, steps=Many)
+    assert [title for one in [*first, *rest] for title in titles(one)] == undisturbed
+    assert before.steps == last(store)[1].steps
+    assert len(store.artifacts("plan")) == 1
+    whole.close()
+
+
+def test_a_budget_is_revised_by_what_was_taken_and_the_last_revision_is_walked_by_again(store: Store, folder: Path) -> None:
+    wishes = ("decide.budget=100",)
+    made = processes(folder, store, *wishes, steps=Many)
+    assert titles(made[0]) == ["prepare the data"]  # then the machine is timed, because a budget rests on it
+    assert [titles(one)[0] for one in made[1:4]] == ["time a few answers", "time a few training steps", "plan what is tried"]
+    plans = sorted((artifact.load(Plan) for artifact in store.artifacts("plan")), key=lambda plan: plan.revision)
+    assert plans[0].left_out
+    assert len(plans) > 1  # doubles take no time at all: what was left out comes back
+    assert {step.name for step in plans[0].steps} < {step.name for step in plans[-1].steps}
+    assert plans[-1].will_have_spent() <= 100
+    assert processes(folder, store, *wishes, steps=Many) == []
+    ears = Ears()
+    line = open_line(folder, store, *wishes, steps=Many)
+    line.monitor = ears
+    history, plan, _ = walk(line, Planning(line, since=time.time()))
+    assert plan[1] == plans[-1]
+    assert any("fits after all" in text for text in heard(ears))
+    assert {trial.artifact for trial in history} == {a.name for a in store.artifacts("evaluation") if a.sidecar()["title"].startswith("dev ")}
+
+
+def crawl(store: Store) -> None:
+    """From now on this machine is known to take an hour for everything."""
+    activities: tuple[Activity, ...] = ("choose", "train", "process")
+    timed = [Timed(work=Work(activity=one, parameters=1_000, rows=10, tokens=10.0), seconds=3600.0) for one in activities]
+    keep_speeds(store.home, machine_name(settings_module.settings().computing()), Speeds(timed=tuple(timed)))
+
+
+def test_a_finished_run_is_found_again_whatever_the_machine_is_said_to_take(store: Store, folder: Path) -> None:
+    wishes = ("decide.budget=100",)
+    processes(folder, store, *wishes, steps=Many)
+    plan = last(store)
+    crawl(store)
+    assert processes(folder, store, *wishes, steps=Many) == []
+    assert last(store) == plan
+
+
+@pytest.mark.parametrize("wishes", [("decide.budget=100", "goal.at_least=0.9"), ("decide.budget=90",), ("decide.budget=20",)])
+def test_what_is_done_costs_nothing(store: Store, folder: Path, wishes: tuple[str, ...]) -> None:
+    processes(folder, store, "decide.budget=100", steps=Many)
+    before = last(store)[1]
+    crawl(store)
+    made = [title for one in processes(folder, store, *wishes, steps=Many) for title in titles(one)]
+    assert made == ["plan what is tried", "conclude and write the report"]
+    taken_over = store.artifacts("plan")[0].load(Plan)
+    assert [step.name for step in taken_over.steps] == [step.name for step in before.steps]
+    assert taken_over.will_have_spent() == taken_over.spent < 5
+
+
+def test_of_other_rows_nothing_is_done(store: Store, folder: Path) -> None:
+    processes(folder, store, "decide.budget=100", steps=Many)
+    crawl(store)
+    with pytest.raises(BadProject, match="too short for any verdict"):
+        run(open_line(folder, store, "decide.budget=100", "split.seed=1", steps=Many))
+
+
+def test_a_plan_that_goes_less_far_than_there_is_time_for_is_not_taken_over(store: Store, folder: Path) -> None:
+    bare = ("decide.pilots=[]", "decide.search=0", "decide.prompt_search=0", "decide.seeds=1", "rivals.few_shot=0")
+    processes(folder, store, "decide.budget=300", *bare, steps=Many)
+    made = [title for one in processes(folder, store, "decide.budget=300", steps=Many) for title in titles(one)]
+    assert "dev few-shot" in made
+
+
+def test_what_it_takes_to_start_a_process_is_learnt_too(store: Store, folder: Path) -> None:
+    line = open_line(folder, store, steps=Many)
+    walk(line, Planning(line, since=time.time()))
+    known = read_speeds(store.home, machine_name(settings_module.settings().computing()))
+    readings = [timed.seconds for timed in known.timed if timed.work.activity == "process"]
+    assert readings
+    assert max(readings) < 5  # doubles take no time, nor does going on to the next step in the same process
+
+
+def test_who_leads_on_dev_is_said_once_and_what_it_is_worth(store: Store, folder: Path) -> None:
+    ears = Ears()
+    for _ in range(2):
+        line = open_line(folder, store, steps=Many)
+        line.monitor = ears
+        history, _, _ = walk(line, Planning(line, since=time.time()))
+    said = [text for text in heard(ears) if text.startswith("so far on dev")]
+    trained = [trial.candidate.name for trial in history if trial.remedy == "fine-tune" and not trial.candidate.name.startswith("ladder")]
+    assert len(said) == 1 + len(trained)  # behind the untrained rivals, and behind every training of the recipe
+    assert all("only the locked rows prove it" in text and "80 rows" in text for text in said)
+    assert not [artifact for artifact in store.artifacts("evaluation") if artifact.sidecar()["title"].startswith("test ")]
+
+
+def test_the_plan_is_told_before_anything_is_tried(store: Store, folder: Path) -> None:
+    line, ears = open_line(folder, store, "decide.budget=60", steps=Many), Ears()
+    line.monitor = ears
+    Planning(line, since=time.time()).current()
+    told = [text for text in heard(ears) if text.startswith("plan  ")]
+    plan = last(store)[1]
+    assert len(told) == len(plan.steps) + len(plan.left_out) + 1
+    assert any("left out" in text and "are left after what matters more" in text for text in told)
+    assert " of 1 min in all" in told[-1]
+    assert not [a for a in store.artifacts("evaluation") if a.sidecar()["title"].startswith("dev ")]
+
+
+def test_a_budget_that_is_too_short_says_how_long_it_would_take(store: Store, folder: Path) -> None:
+    with pytest.raises(BadProject, match="too short for any verdict") as caught:
+        run(open_line(folder, store, "decide.budget=5", steps=Many))
+    problem = caught.value.problems[0]
+    assert problem.where == "decide.budget"
+    assert problem.expected.startswith("about ")
+    assert problem.fix.startswith("give it more time: --budget ")
+    assert store.artifacts("plan") == []
+
+
+def test_without_a_rival_there_is_still_the_training(store: Store, folder: Path) -> None:
+    bare = ("rivals.prompts=false", "rivals.few_shot=0", "rivals.majority=false", "decide.pilots=[]", "decide.search=0", "decide.seeds=1")
+    made = [title for one in processes(folder, store, *bare, steps=Many) for title in titles(one)]
+    assert [title for title in made if title.startswith(("dev ", "test "))] == ["dev tuned", "test tuned"]
+
+
+def test_a_plan_that_was_given_is_carried_out_as_it_stands(store: Store, folder: Path, tmp_path: Path) -> None:
+    processes(folder, store, "decide.budget=100", steps=Many)
+    plan = last(store)[1]
+    dev = {title for artifact in store.artifacts("evaluation") for title in titles([artifact])}
+    other = Store.open(tmp_path / "other")
+    made = [title for one in processes(folder, other, "decide.budget=100", steps=Many, given=plan) for title in titles(one)]
+    assert "take the plan that was given" in made
+    assert not {title for title in made if title.startswith(("time ", "revise ", "plan "))}
+    assert {title for title in made if title.startswith(("dev ", "test "))} == dev
+    assert last(other)[0].name == last(store)[0].name  # the certificate names the same plan
+    other.close()
+
+
+def test_the_plan_of_another_project_is_refused(store: Store, folder: Path) -> None:
+    processes(folder, store, steps=Many, most=2)
+    plan = last(store)[1]
+    strange = plan.model_copy(update={"steps": (plan.steps[0].model_copy(update={"name": "rag", "kind": "rag"}), *plan.steps)})
+    with pytest.raises(BadProject, match="not for this project") as caught:
+        run(open_line(folder, store, steps=Many), given=strange)
+    assert caught.value.problems[0].got == "it wants rag"
+
+
+def test_what_was_taken_is_learnt_once(store: Store, folder: Path) -> None:
+    processes(folder, store, steps=Many)
+    name = machine_name(settings_module.settings().computing())
+    known = read_speeds(store.home, name)
+    assert {timed.work.activity for timed in known.timed} == {"choose", "train"}
+    assert {timed.work.rows for timed in known.timed if timed.work.activity == "train"} == {600}  # as the double says that it was trained
+    assert processes(folder, store, steps=Many) == []
+    assert read_speeds(store.home, name) == known
+
+
+def test_who_leads_is_looked_into_and_where_nobody_does_the_tuned_one_or_the_best_on_dev(store: Store, folder: Path) -> None:
+    line = open_line(folder, store, steps=Many)
+    planning = Planning(line, since=time.time())
+    _, _, end = walk(line, planning)
+    assert foremost(end, planning.facts, None).candidate.name == "tuned"
+    untuned = [trial for trial in end.trials if trial.remedy != "fine-tune"]
+    assert [foremost(end, planning.facts, trial.candidate.name) == trial for trial in untuned] == [trial.remedy != "majority" for trial in untuned]
+    better = untuned[1].model_copy(update={"report": line_report(untuned[1], 0.9)})
+    rest = end.model_copy(update={"trials": (untuned[0], better, *untuned[2:])})
+    assert foremost(rest, planning.facts, None).candidate == better.candidate
+    control = end.model_copy(update={"trials": tuple(trial for trial in untuned if trial.remedy == "majority")})
+    assert foremost(control, planning.facts, "majority").remedy == "majority"
+
+
+def line_report(trial: Trial, value: float) -> Report:
+    """The trial's report with another value."""
+    assert trial.report is not None
+    return trial.report.model_copy(update={"metrics": {"exact_match": share(value)}})

@@ -1,0 +1,295 @@
+"""Everything that was measured → a verdict, a page, a certificate, and models under their names. The end of the line; no torch."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import psutil
+
+from tunesmith.library import made_of
+from tunesmith.line import Line
+from tunesmith.planning import Frozen
+from tunesmith.spec.candidate import Decoding, Tuned
+from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.elected import Elected, proposed
+from tunesmith.spec.forgetting import Forgetting
+from tunesmith.spec.noun import Noun
+from tunesmith.spec.plan import Done
+from tunesmith.spec.project import to_toml
+from tunesmith.spec.report import Asked, Cost, Report, Scored
+from tunesmith.spec.suite import Suites
+from tunesmith.spec.task import form_of
+from tunesmith.spec.trial import Trial
+from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Outlook, Side, Verdict
+from tunesmith.store.artifacts import Artifact, Store
+from tunesmith.store.folder import PAGE
+from tunesmith.store.steps import Step, cost_of
+from tunesmith.store.work import Work
+from tunesmith.verify import issue
+
+VERSION = 4
+"""Part of every report's key; raised when the same measurements would give another report or page."""
+TRAININGS = {"fine-tune": "train", "fine-tune-rag": "train-rag"}
+"""Remedy → what the cost of its training is called."""
+
+
+def answers_of(line: Line, finalists: Sequence[Finalist]) -> dict[str, list[Scored]]:
+    """Finalist → its rows on the split that it stands for."""
+    from tunesmith.evaluate.answers import read_answers
+
+    return {one.candidate.name: read_answers(line.store.get(one.artifact).path) for one in finalists}
+
+
+def finalist(line: Line, trial: Trial, artifact: Artifact, report: Report) -> Finalist:
+    """A trial with what it has on a split, which `artifact` holds."""
+    assert trial.report is not None
+    on_dev = trial.report.metrics.get(line.metric)
+    return Finalist(
+        remedy=trial.remedy,
+        candidate=trial.candidate,
+        report=report,
+        artifact=artifact.name,
+        seed=seed_of(trial, line.store),
+        arm=trial.candidate.name if trial.pilot is not None else "",
+        on_dev=on_dev.value if on_dev else None,
+    )
+
+
+def seed_of(trial: Trial, store: Store) -> int | None:
+    """The seed of the training that made a finalist; None where nothing was trained."""
+    found = (store.get(name) for name in made_of(trial.candidate))
+    return next((artifact.load(Checkpoint).resolved.seed for artifact in found if artifact.kind == "checkpoint"), None)
+
+
+def so_far(line: Line, trials: Sequence[Trial]) -> str:
+    """What the answers on dev would say of these trials if they were the locked ones, in one line."""
+    from tunesmith.decide.run import provisional
+
+    on_dev = [finalist(line, trial, line.store.get(trial.artifact), trial.report) for trial in trials if trial.artifact and trial.report]
+    return provisional(on_dev, answers_of(line, on_dev), line.project.goal, line.dataset[1], line.project.given())
+
+
+class Leader(Noun):
+    """The manifest of a first look at the answers on the locked split."""
+
+    name: str | None
+    """Of the finalist that they speak for."""
+
+
+def leading(line: Line, finalists: Sequence[Finalist]) -> str | None:
+    """The name of the finalist that the answers on the locked split speak for, as long as nothing else is known: it is worth a closer look."""
+    from tunesmith.decide.run import VERSION as DECIDE_VERSION
+    from tunesmith.decide.run import spoken_for
+
+    goal, (artifact, dataset) = line.project.goal, line.dataset
+    inputs = {
+        "version": DECIDE_VERSION,
+        "metric": line.metric,
+        "confidence": goal.confidence,
+        "finalists": [[one.remedy, one.candidate.name, one.seed, one.arm, one.on_dev, one.artifact] for one in finalists],
+    }
+    step = Step("measure", "see who leads", "leader", inputs, (artifact.name, *(one.artifact for one in finalists)))
+
+    def make(work: Work) -> Leader:
+        return Leader(name=spoken_for(finalists, answers_of(line, finalists), goal, dataset, line.project.given()))
+
+    return line.steps.do(step, make, lambda found: found.name or "nobody is ahead", Leader)[1].name
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What else was found out about the finalist that leads, and about the tuned one."""
+
+    suites: tuple[Artifact, Suites]
+    forgotten: tuple[Tuned, Artifact, Forgetting] | None
+    """Of the model that was tuned to answer by itself; None where there is none."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the artifacts."""
+        return (self.suites[0].name, *((self.forgotten[1].name,) if self.forgotten else ()))
+
+    def sides(self) -> tuple[Side, ...]:
+        """For the verdict. General instructions are seldom a task's business: what was forgotten is said, and bars nothing by itself."""
+        from tunesmith.evaluate.suites.sides import sides
+
+        found = sides(self.suites[1])
+        if self.forgotten is None:
+            return found
+        who, _, lost = self.forgotten
+        standing: Literal["worse", "fine"] = "worse" if lost.standing in ("warn", "block") else "fine"
+        return (*found, Side(candidate=who.name, topic="forgetting", sentence=lost.sentence, standing=standing))
+
+
+@dataclass
+class Conclusion:
+    """Everything that was measured, on its way to a verdict, a page and registered models."""
+
+    line: Line
+    history: Sequence[Trial]
+    end: Done
+    plan: Frozen
+    finalists: Sequence[Finalist]
+    looks: int
+    asked: Asked | None
+    examined: Examined
+    outlook: Outlook | None
+    """What the small trainings say about more rows."""
+    started: float
+    """Unix time."""
+
+    @cached_property
+    def trained(self) -> dict[str, tuple[Artifact, Checkpoint]]:
+        """Finalist → the checkpoint in it; absent: nothing of it was trained."""
+        found = {}
+        for finalist in self.finalists:
+            for artifact in (self.line.store.get(name) for name in made_of(finalist.candidate)):
+                if artifact.kind == "checkpoint":
+                    found[finalist.candidate.name] = artifact, artifact.load(Checkpoint)
+        return found
+
+    @cached_property
+    def tuned(self) -> tuple[Artifact, Checkpoint] | None:
+        """The tuned model that answers by itself, the best on dev; None where none was tuned."""
+        return next((self.trained[one.candidate.name] for one in self.finalists if isinstance(one.candidate, Tuned)), None)
+
+    def keep(self) -> dict[str, Any]:
+        """The report, stored, with the model's name made to mean the checkpoint."""
+        from tunesmith.decide.run import VERSION as DECIDE_VERSION
+
+        line, tuned, plan = self.line, self.tuned, self.plan[0].name
+        checkpoints = dict.fromkeys(artifact.name for artifact, _ in self.trained.values())
+        parents = (line.dataset[0].name, plan, *checkpoints, *self.examined.names, *(f.artifact for f in self.finalists))
+        inputs = {
+            "version": [VERSION, DECIDE_VERSION],
+            "plan": plan,
+            "trials": [t.artifact for t in self.history],
+            "finalists": [f.artifact for f in self.finalists],
+            "project": line.project.model_dump(mode="json"),
+            "model": line.model,
+            "rerun": line.rerun,
+            "asked": self.asked.model_dump(mode="json") if self.asked else None,
+            "looks": self.looks,
+            "examined": list(self.examined.names),
+        }
+        clock: dict[str, Any] = {}
+        step = Step("report", "conclude and write the report", "line", inputs, parents)
+        found, report = line.steps.do(
+            step, lambda work: self._write(work, clock), lambda made: made.verdict.headline, LineReport, beside=lambda: clock
+        )
+        if tuned is not None:
+            line.store.register(line.model, tuned[0].name)
+        self._elect(report.verdict)
+        skipped = [left.model_dump(mode="json") for left in self.end.skipped]
+        issue(line.store, line.steps, found, {"frozen": self.plan[1].model_dump(mode="json"), "passed_over": skipped})
+        return {"line": found.name}
+
+    def known(self) -> Known:
+        """What the verdict knows beside the answers on test."""
+        project = self.line.project
+        return Known(
+            outlook=self.outlook,
+            sides=self.examined.sides(),
+            prices=project.prices,
+            judge=self.line.marking.trust,
+            training_tokens={name: checkpoint.computed_tokens for name, (_, checkpoint) in self.trained.items()},
+            may_leave=project.rivals.remote is not None and project.rivals.remote.may_leave,
+        )
+
+    def _elect(self, verdict: Verdict) -> None:
+        """Register the candidate to serve, as it was measured, under the model's name with `-best` behind it."""
+        line, name, best = self.line, verdict.recommended or verdict.winner, f"{self.line.model}-best"
+        candidate = next((found.candidate for found in self.finalists if found.candidate.name == name), None)
+        if candidate is None:
+            return
+        threshold, dataset = proposed(self.examined.suites[1], candidate), line.dataset[1]
+        free = Decoding(max_new_tokens=line.project.task.max_new_tokens)
+        decoding = Decoding(choices=dataset.labels) if form_of(dataset.task) == "classify" else free
+        elected = Elected(candidate=candidate, decoding=decoding, dataset=line.dataset[0].name, threshold=threshold)
+        parents = (line.dataset[0].name, *made_of(candidate))
+        step = Step("report", f"keep {candidate.name} to be served", "candidate", elected.model_dump(mode="json"), parents)
+        kept, _ = line.steps.do(step, lambda work: elected, lambda found: found.candidate.name, Elected)
+        line.store.register(best, kept.name)
+
+    def _write(self, work: Work, clock: dict[str, Any]) -> LineReport:
+        """The report, with its page beside it; what the clock said goes into `clock`."""
+        from tunesmith.decide.run import conclude
+        from tunesmith.evaluate.page import page
+
+        line, (artifact, dataset), tuned = self.line, self.line.dataset, self.tuned
+        answers = answers_of(line, self.finalists)
+        known = self.known()
+        report = LineReport(
+            project=line.project.name,
+            task=line.project.task,
+            goal=line.project.goal,
+            dataset=dataset,
+            dataset_name=artifact.name,
+            trials=tuple(self.history),
+            finalists=tuple(self.finalists),
+            verdict=conclude(self.finalists, answers, line.project, dataset, self.looks, known),
+            checkpoint=tuned[1] if tuned else None,
+            checkpoint_name=tuned[0].name if tuned else None,
+            model=line.model if tuned else None,
+            choices=tuned[1].choices if tuned else (),
+            project_toml=to_toml(line.project),
+            rerun=line.rerun,
+        )
+        measured = self.measured(report.verdict)
+        items = self.asked.items if self.asked else ()
+        (work.path / PAGE).write_text(
+            page(report, measured, answers, items, (self.examined.suites[1], self.examined.forgotten[2] if self.examined.forgotten else None)),
+            encoding="utf-8",
+        )
+        if items:
+            asked = [{"question": q, "answer": a.text, "confidence": a.confidence} for q, a in items]
+            (work.path / "questions.json").write_text(json.dumps(asked, ensure_ascii=False, indent=2), encoding="utf-8")
+        clock["measured"] = measured.model_dump(mode="json")
+        return report
+
+    def measured(self, verdict: Verdict) -> Measured:
+        """What the clock said: of every step, and of every finalist."""
+        from tunesmith.decide.run import paces
+
+        store = self.line.store
+        training = {name: (artifact, cost_of(artifact)) for name, (artifact, _) in self.trained.items()}
+        named: dict[str, Cost] = {}
+        for finalist in reversed(self.finalists):  # the first one of a remedy gives its name
+            if finalist.candidate.name in training:
+                named[TRAININGS[finalist.remedy]] = training[finalist.candidate.name][1]
+        asked = {one.candidate.name: cost_of(store.get(one.artifact)) for one in self.finalists}
+        instead = next((bill.instead_of for bill in verdict.bills if bill.instead_of), None)
+        return Measured(
+            costs={**without(self.line.steps.costs, list(named.values())), **named},
+            machine=machine_facts(),
+            started=clock_time(self.started),
+            finished=clock_time(time.time()),
+            paces=paces(self.finalists, asked, {name: cost for name, (_, cost) in training.items()}, verdict.known, instead),
+        )
+
+
+def without(costs: Mapping[str, Cost], others: Sequence[Cost]) -> dict[str, Cost]:
+    """The costs of all steps but those that are told under another name."""
+    return {title: cost for title, cost in costs.items() if cost not in others}
+
+
+def machine_facts() -> dict[str, str]:
+    """What this machine is."""
+    memory = f"{psutil.virtual_memory().total / 2**30:.1f} GiB"
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "cores": str(psutil.cpu_count()),
+        "memory": memory,
+    }
+
+
+def clock_time(at: float) -> str:
+    """A moment, in the time of this place."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at))

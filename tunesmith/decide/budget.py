@@ -1,0 +1,255 @@
+"""Facts, the user's budget and this machine's speeds → a frozen plan: which steps, in which order, at which price, and what is left out and why.
+
+Steps are chosen from what a sound verdict cannot do without to what refines it, each in the largest version that the time allows; they are done
+from cheap to dear. A tenth of the budget stays free, because predictions are no promises. `revise` prices again with what was measured meanwhile, first of all
+what is always needed at the end (the finalists on the locked rows, the suites, what was forgotten, the report), and leaves everything that was begun as it is, so
+that the last revision alone replays the whole run; `shorten` ends a search earlier, where time would else be wanting for what matters more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from tunesmith.decide.cost import seconds, spoken
+from tunesmith.decide.reach import UNPROVEN
+from tunesmith.decide.steps import Wish, begun, prompts_searched, proof, search, wanted
+from tunesmith.spec.plan import Decide, Facts, LeftOut, Plan, PlannedStep, Speeds, StepKind
+
+RESERVE = 0.1
+"""Of the budget: predictions are not exact."""
+REPORT_S = 8.0
+"""To conclude and to write the report."""
+ORDER: tuple[StepKind, ...] = (
+    "control", "prompt", "prompt-search", "few-shot", "few-shot-retrieved", "rag", "remote", "pilot", "base", "ladder", "final", "fine-tune-rag", "test"
+)  # fmt: skip
+"""Of doing: from cheap to dear, and what others build on first."""
+MATTERS: Mapping[StepKind, int] = {
+    "control": 1, "prompt": 2, "final": 3, "few-shot": 4, "few-shot-retrieved": 5, "rag": 6, "remote": 7, "prompt-search": 8,
+    "fine-tune-rag": 9, "pilot": 10, "ladder": 12, "base": 13,
+}  # fmt: skip
+"""Of choosing: what a sound verdict needs first. A second seed stands between the pilots and the search."""
+SECOND_SEED = 11
+LONG_S = 2400.0
+"""A plan that takes longer without a budget says that there are budgets."""
+MOST_OF_REST: Mapping[StepKind, float] = {"prompt": 0.4, "final": 0.5, "prompt-search": 0.25, "ladder": 0.8}
+"""A step that also comes in smaller versions takes at most this part of what is left, unless only its smallest version fits."""
+
+
+def make_plan(facts: Facts, decide: Decide, speeds: Speeds, spent: float = 0.0) -> Plan:
+    """The first plan; `spent` is what preparing the data has taken."""
+    wishes, senseless = wanted(facts, decide, speeds)
+    steps, short = fit(wishes, rest_of(decide, spent), speeds, facts)
+    return Plan(decide=decide, steps=steps, left_out=(*senseless, *short), speeds=speeds, spent=spent)
+
+
+def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, hopeless: Sequence[str] = ()) -> Plan:
+    """The plan with prices of today; the same plan where other prices change nothing.
+
+    The first `passed` steps, those that were done, begun or passed over, stay as they are. A step that was left out comes back if it now fits and its turn is
+    still to come. What was done is proven on test in any case, for a late verdict is worth more than none; only of the `hopeless` steps, whose finalists are
+    behind on dev beyond doubt, the proof is given up where it would make the verdict late, or takes the time of what matters more.
+    """
+    if any(step.kind == "test" for step in plan.steps[:passed]):
+        return plan
+    wishes, senseless = wanted(facts, plan.decide, speeds)
+    done, behind = plan.steps[:passed], max((ORDER.index(step.kind) for step in plan.steps[:passed]), default=-1)
+    names = {step.name for step in done}
+    ahead = [wish for wish in wishes if wish[0].name not in names and ORDER.index(wish[0].kind) >= behind]
+    rest, given_up = rest_of(plan.decide, spent), [plan.unproven]
+    for name in (step.name for step in done if step.name in hopeless and step.name not in plan.unproven):
+        given_up.append((*given_up[-1], name))
+    every = [(fit(ahead, rest, speeds, facts, [step for step in done if step.name not in who]), who) for who in given_up]
+    in_time = (one for one in every if not is_pressed(*one[0], rest, ahead))
+    (steps, short), unproven = next(in_time, None) or min(every, key=lambda one: max(0.0, sum(step.seconds for step in one[0][0]) - rest))
+    if [shape(step) for step in steps] == [shape(step) for step in plan.steps[passed:]] and unproven == plan.unproven:
+        return plan
+    again = {wish[0].name for wish in ahead} | {left.name for left in senseless}
+    gone = tuple(left for left in plan.left_out if left.name not in again)
+    return plan.model_copy(
+        update={
+            "steps": (*done, *steps),
+            "left_out": (*gone, *senseless, *short),
+            "speeds": speeds,
+            "revision": plan.revision + 1,
+            "passed": passed,
+            "spent": spent,
+            "unproven": unproven,
+        }
+    )
+
+
+def is_pressed(steps: Sequence[PlannedStep], short: Sequence[LeftOut], rest: float, ahead: Sequence[Wish]) -> bool:
+    """True if these steps end too late, or a full training that was wished for does not fit."""
+    wished = {wish[0].name for wish in ahead if wish[0].kind in ("final", "fine-tune-rag") and not wish[0].seed}
+    return sum(step.seconds for step in steps) > rest or any(left.name in wished for left in short)
+
+
+def shorten(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, so_far: tuple[int, int]) -> Plan:
+    """The plan with the search under way, the last of the first `passed` steps, ended early, where time would else be wanting for what matters more behind it.
+
+    `so_far`: (trials that it has made, settings that it has tried), all on its first rung. Ended at any number of settings from those on it makes the same choice
+    when the plan is replayed: what is proposed hangs on what was tried before and not on what would have come.
+    """
+    step, (made, tried) = plan.steps[passed - 1], so_far
+    ahead = [one for one in plan.steps[passed:] if one.kind != "test" and matters((one,)) < matters((step,))]
+    proven = priced_proof(facts, [*(one for one in plan.steps[:passed] if one.name not in plan.unproven), *ahead], speeds).seconds
+    rest = rest_of(plan.decide, spent) - proven - sum(price(one, speeds) for one in ahead)
+    before = seconds(begun(step, made, facts), speeds)
+    versions = [sized(step, count, facts, plan.decide, speeds) for count in range(step.trials, min(tried, step.trials) - 1, -1)]
+    found = next((one for one in versions if one.seconds - before <= rest), versions[-1])
+    if found.trials == step.trials:
+        return plan
+    return plan.model_copy(
+        update={
+            "steps": (*plan.steps[: passed - 1], found, *plan.steps[passed:]),
+            "speeds": speeds,
+            "revision": plan.revision + 1,
+            "passed": passed,
+            "spent": spent + max(0.0, found.seconds - before),
+        }
+    )
+
+
+def sized(step: PlannedStep, trials: int, facts: Facts, decide: Decide, speeds: Speeds) -> PlannedStep:
+    """A search with so many settings or prompts on its first rung, and its price."""
+    base = facts.base(step.base)
+    found = prompts_searched(facts, base, trials) if step.kind == "prompt-search" else search(facts, decide, base, trials)
+    return found.model_copy(update={"seconds": price(found, speeds)})
+
+
+def covers(earlier: Plan, fresh: Plan, facts: Facts) -> bool:
+    """True if the earlier plan goes as far as the fresh one in all that this one would do, and does nothing that is not wished for."""
+    most = {wish[0].name: wish[0].trials for wish in wanted(facts, fresh.decide, fresh.speeds)[0]}
+    kept = {step.name: step for step in earlier.steps if step.kind != "test"}
+    bases = {base.id for base in facts.bases}
+    is_wished = all(step.trials <= most.get(name, 0) and step.base in bases for name, step in kept.items())
+    needed = [step for step in fresh.steps if step.kind != "test"]
+    return bool(kept) and is_wished and all(reaches(kept.get(step.name), step) and step.name not in earlier.unproven for step in needed)
+
+
+def reaches(step: PlannedStep | None, other: PlannedStep) -> bool:
+    """True if a step is no smaller a version than the other."""
+    return step is not None and step.trials >= other.trials and (step.epochs or math.inf) >= (other.epochs or math.inf)
+
+
+def shape(step: PlannedStep) -> tuple[str, int, float | None]:
+    """What tells one version of a step from another."""
+    return step.name, step.trials, step.epochs
+
+
+def rest_of(decide: Decide, spent: float) -> float:
+    """Seconds that may still be planned."""
+    return max(0.0, decide.budget * (1 - RESERVE) - spent) if decide.budget is not None else math.inf
+
+
+def fit(
+    wishes: Sequence[Wish], rest: float, speeds: Speeds, facts: Facts, done: Sequence[PlannedStep] = ()
+) -> tuple[tuple[PlannedStep, ...], tuple[LeftOut, ...]]:
+    """The steps that fit into `rest` seconds, in the order of doing, and those that do not. Each brings its own part of the proof on test."""
+    chosen: list[PlannedStep] = []
+    left: list[LeftOut] = []
+    for wish in sorted(wishes, key=matters):
+        versions = [step.model_copy(update={"seconds": price(step, speeds)}) for step in alike(wish, [*done, *chosen])]
+        proven, with_this = (priced_proof(facts, steps, speeds).seconds for steps in ([*done, *chosen], [*done, *chosen, wish[0]]))
+        room = rest - sum(step.seconds for step in chosen) - proven
+        found, least = largest(versions, room - (with_this - proven)), versions[-1].seconds
+        missing = cannot_do_without(wish[0], [*done, *chosen])
+        if missing is None and found is not None:
+            chosen.append(found)
+        else:
+            short = f"takes about {spoken(least + with_this - proven)} with its proof; {spoken(max(0.0, room))} are left after what matters more"
+            left.append(LeftOut(name=wish[0].name, seconds=least, reason=missing or short))
+    if not chosen and not done:
+        return (), tuple(left)
+    steps = sorted(chosen, key=lambda step: (ORDER.index(step.kind), step.seed, step.share, step.name))
+    return (*steps, priced_proof(facts, [*done, *chosen], speeds)), tuple(left)
+
+
+def priced_proof(facts: Facts, steps: Sequence[PlannedStep], speeds: Speeds) -> PlannedStep:
+    """The proof of these steps on the test split, with its price."""
+    largest_base = max(facts.bases, key=lambda base: base.parameters)
+    found = proof(facts, largest_base, steps)
+    return found.model_copy(update={"seconds": price(found, speeds)})
+
+
+def alike(wish: Wish, others: Sequence[PlannedStep]) -> Wish:
+    """The versions of a step that go with the others: a training with another seed is as long as the first, or it would confirm nothing."""
+    first = next((step for step in others if step.name == "tuned"), None)
+    if wish[0].kind != "final" or not wish[0].seed or first is None:
+        return wish
+    return tuple(step for step in wish if step.epochs == first.epochs) or wish
+
+
+def price(step: PlannedStep, speeds: Speeds) -> float:
+    """The step's predicted seconds."""
+    return seconds(step.parts, speeds) + (REPORT_S if step.kind == "test" else 0.0)
+
+
+def matters(wish: Wish) -> tuple[int, int, float, str]:
+    """The place of a step among those that are chosen from."""
+    step = wish[0]
+    return (SECOND_SEED if step.kind == "final" and step.seed else MATTERS[step.kind]), step.seed, step.share, step.name
+
+
+def largest(versions: Sequence[PlannedStep], rest: float) -> PlannedStep | None:
+    """The largest version that fits and leaves room for others; the smallest that fits at all where none does; None where nothing fits."""
+    most = (MOST_OF_REST.get(versions[0].kind, 1.0) if len(versions) > 1 else 1.0) * rest
+    fitting = [step for step in versions if step.seconds <= rest]
+    return next((step for step in fitting if step.seconds <= most), fitting[-1] if fitting else None)
+
+
+def cannot_do_without(step: PlannedStep, others: Sequence[PlannedStep]) -> str | None:
+    """Why a step makes no sense beside these; None where it does."""
+    if step.kind == "base" and not any(other.kind == "pilot" and other.share == step.share for other in others):
+        return f"there is no pilot of the project's own base on {step.share:.0%} of the rows to compare with"
+    if (step.kind == "ladder" or (step.kind == "final" and step.seed)) and not any(other.name == "tuned" for other in others):
+        return "there is no time for a full training"
+    return None
+
+
+def least(facts: Facts, decide: Decide, speeds: Speeds) -> float | None:
+    """The shortest budget in which anything can be tried and proven; None where there is nothing to try."""
+    wishes, _ = wanted(facts, decide, speeds)
+    smallest = [wish[-1].model_copy(update={"seconds": price(wish[-1], speeds)}) for wish in wishes if cannot_do_without(wish[-1], ()) is None]
+    found = [step.seconds + priced_proof(facts, [step], speeds).seconds for step in smallest]
+    return min(found) / (1 - RESERVE) if found else None
+
+
+def plan_words(plan: Plan) -> list[str]:
+    """The plan as lines for people: each step with its price, then what is left out and why, then the sum."""
+    width = max((len(name) for name in [*(step.name for step in plan.steps), *(left.name for left in plan.left_out)]), default=0)
+    lines = [f"{step.name:<{width}}  {'about ' + spoken(step.seconds):<16}  {step.can_change}{price_words(step)}" for step in plan.steps]
+    lines += [f"{left.name:<{width}}  {'left out':<16}  {left.reason}" for left in plan.left_out]
+    budget = f" of {spoken(plan.decide.budget)}" if plan.decide.budget is not None else ""
+    known = "" if plan.speeds.timed else "; this machine was not measured yet, so the times are counted"
+    shorter = f"; `--budget {LONG_S / 60:g}m` would choose what matters most" if not budget and plan.will_have_spent() > LONG_S else ""
+    return [*lines, f"about {spoken(plan.will_have_spent())}{budget} in all{known}{shorter}"]
+
+
+def price_words(step: PlannedStep) -> str:
+    """What a step's price rests on: rows and their speed, and passes where there are fewer than asked for."""
+    rows = sum(work.rows for work in step.parts if work.activity != "process")
+    said = [f"{step.epochs:g} epoch{'' if step.epochs == 1 else 's'}"] if step.epochs is not None else []
+    said += [f"{rows:,} rows at {rows / step.seconds:.1f}/s"] if rows and step.seconds else []
+    return f" ({', '.join(said)})" if said else ""
+
+
+def changes(before: Plan, after: Plan) -> list[str]:
+    """What a revision has changed, as lines for people; empty where only prices are other ones."""
+    old, new = ({step.name: step for step in plan.steps if step.kind != "test"} for plan in (before, after))
+    why = {left.name: left.reason for left in after.left_out}
+    lines = [f"{name} is left out now: {why.get(name, 'there is no time for it')}" for name in old if name not in new]
+    lines += [f"{name} is not taken to the locked rows: {UNPROVEN}" for name in after.unproven if name not in before.unproven]
+    lines += [f"{name} fits after all: about {spoken(step.seconds)}, {step.can_change}" for name, step in new.items() if name not in old]
+    other = [(old[name], step) for name, step in new.items() if name in old and shape(old[name]) != shape(step)]
+    return lines + [
+        f"{step.name} is made {'shorter' if (step.trials, step.epochs or math.inf) < (was.trials, was.epochs or math.inf) else 'longer'}: {extent(step)}"
+        for was, step in other
+    ]
+
+
+def extent(step: PlannedStep) -> str:
+    """How much of a step is done, where it comes in several versions."""
+    count = f"{step.trials} tried" if step.trials > 1 else f"{step.epochs:g} epochs" if step.epochs is not None else "as long as the recipe says"
+    return f"{count}, about {spoken(step.seconds)}"

@@ -1,0 +1,180 @@
+"""A decision and its evidence → one sentence for a person in a hurry (two or three where a win here is a loss there), without statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence
+from tunesmith.decide.outcome import Outcome
+from tunesmith.decide.wording import SUBJECTS, achieves, capital, counted, goal_in_words, rows_words, shown, standing_words
+from tunesmith.spec.report import Comparison
+from tunesmith.spec.verdict import Decision
+
+PROVEN: Mapping[Decision, str] = {
+    "use RAG": "Use RAG",
+    "fine-tune": "Fine-tune",
+    "fine-tune with RAG": "Fine-tune with RAG",
+    "use the remote model": "Use the remote model",
+}
+"""Decisions for something that has to be ahead of everything cheaper."""
+MOST_LABELS = 5
+"""Named in a sentence."""
+
+
+def headline(evidence: Evidence, outcome: Outcome) -> str:
+    """The headline: what is decided, the numbers that decide it, and what is lost by it."""
+    first = sentence(evidence, outcome.beneath or outcome.decision, outcome)
+    if outcome.decision == "get more rows":
+        return " ".join([more_rows(outcome), f"For now: {first}", *trades(evidence, outcome)])
+    if outcome.decision == "the goal cannot be judged":
+        return " ".join([goal_open(evidence, outcome), first])
+    return " ".join([first, *trades(evidence, outcome)])
+
+
+def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
+    """What the comparisons say, in one sentence."""
+    chosen = outcome.chosen
+    match decision:
+        case "a classifier does it":
+            return classifier_does(evidence, chosen)
+        case "prompting is enough":
+            rest = f"; {adds_nothing(evidence, chosen)}" if adds_nothing(evidence, chosen) else ", and nothing dearer was measured"
+            return f"Prompting is enough: {subject(evidence, chosen)} {does(evidence, chosen)}{rest}."
+        case "nothing helps":
+            control = evidence.control or chosen
+            best = next(iter(evidence.named(TRAINED)), chosen)
+            return (
+                f"Nothing helps: {subject(evidence, best)} {does(evidence, best)}, and nothing tried is clearly better than {SUBJECTS['majority']} "
+                f"({value(evidence, control)})."
+            )
+        case "use RAG" | "fine-tune" | "fine-tune with RAG" | "use the remote model":
+            rest = f" {capital(adds_nothing(evidence, chosen))}." if adds_nothing(evidence, chosen) else ""
+            return f"{PROVEN[decision]}: {subject(evidence, chosen)} {does(evidence, chosen)}{against(evidence, chosen)}.{rest}"
+        case _:
+            return open_question(evidence, outcome)
+
+
+def against(evidence: Evidence, chosen: str) -> str:
+    """The best thing that needs less, beside what is decided for."""
+    tier = evidence.arms[chosen].tier
+    cheaper = [name for name in evidence.named(PROMPTING | {"rag"}) if evidence.arms[name].tier < tier and evidence.arms[name].is_open_to_choice]
+    others = cheaper or [name for name in evidence.arms if name != chosen and evidence.between(chosen, name, evidence.metric) is not None]
+    if not others:
+        return ""
+    found = evidence.between(chosen, others[0], evidence.metric)
+    chance = ", and chance does not explain that" if found is not None and found.outcome == "better" else ""
+    return f"; {subject(evidence, others[0])} {does(evidence, others[0])}{chance}"
+
+
+def adds_nothing(evidence: Evidence, chosen: str) -> str:
+    """That a dearer remedy adds nothing, or is out of the question; empty where none was compared."""
+    tier = evidence.arms[chosen].tier
+    dearer = [name for name in (*evidence.named(TRAINED), *evidence.choices) if evidence.arms[name].tier > tier and evidence.both(chosen, name)]
+    if not dearer:
+        return ""
+    rest = "adds nothing that matters" if evidence.arms[dearer[0]].is_open_to_choice else "lost too much elsewhere"
+    return f"{subject(evidence, dearer[0])} ({value(evidence, dearer[0])}) {rest}"
+
+
+def classifier_does(evidence: Evidence, chosen: str) -> str:
+    """The headline for a classifier: how it stands to the best that is dearer, as far as that is known."""
+    head = f"A classifier does it: it {does(evidence, chosen)}"
+    ranked = (*evidence.named(TRAINED), *evidence.choices)
+    dearer = [name for name in ranked if evidence.arms[name].is_open_to_choice and evidence.arms[name].tier > evidence.arms[chosen].tier]
+    other = next((name for name in dearer if evidence.between(chosen, name, evidence.metric) is not None), None)
+    if other is None:
+        return f"{head}, and costs far less to run than a language model."
+    found = evidence.between(chosen, other, evidence.metric)
+    assert found is not None
+    if evidence.standing(chosen, other) == "ahead":
+        return f"{head}, better than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run."
+    if found.outcome == "worse":
+        return f"{head}, hardly less than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run."
+    return f"{head} and costs far less to run; {standing_words(found, subject(evidence, other), value(evidence, other))}."
+
+
+def open_question(evidence: Evidence, outcome: Outcome) -> str:
+    """The headline where the rows do not decide."""
+    first, second = outcome.pair or (evidence.leader, None)
+    best = f"{subject(evidence, first)} {does(evidence, first)}"
+    if not evidence.found:
+        return f"Cannot tell: {best}, but nothing else was measured that it could be compared with."
+    found = evidence.between(first, second, evidence.metric) if second is not None else None
+    if second is None or found is None:
+        other = evidence.control or next(name for name in evidence.arms if name != first)
+        rows = counted(evidence.metrics[first])
+        return f"Cannot tell: {best}, {subject(evidence, other)} {value(evidence, other)}, and {rows} are too few to say what helps."
+    few = "is" if found.difference.n == 1 else "are"
+    return (
+        f"Cannot tell: {best}, {subject(evidence, second)} {value(evidence, second)}, and {counted(found.difference)} {few} too few to say whether that "
+        f"is more than chance; {rows_words(found.rows_to_settle)}."
+    )
+
+
+def more_rows(outcome: Outcome) -> str:
+    """How many rows to get, and of which classes."""
+    assert outcome.more is not None
+    named = ", ".join(outcome.labels[:MOST_LABELS]) + (" …" if len(outcome.labels) > MOST_LABELS else "")
+    rows = f"{outcome.rows:,} {'is' if outcome.rows == 1 else 'are'}"
+    what = f", above all of {named}" if named else ""
+    return f"Get about {outcome.more:,} more training rows{what}: {rows} too few for what can be learnt."
+
+
+def goal_open(evidence: Evidence, outcome: Outcome) -> str:
+    """That the test rows are too few to judge any goal."""
+    assert evidence.goal.at_least is not None
+    found = evidence.metrics[outcome.chosen]
+    low, high = shown(evidence.metric, found.low).removesuffix(" %"), shown(evidence.metric, found.high)
+    return (
+        f"The goal cannot be judged with this test set: on {counted(found)} {subject(evidence, outcome.chosen)} reaches anything between {low} and {high}, "
+        f"and the goal, {goal_in_words(evidence.goal, evidence.metric)}, lies in between."
+    )
+
+
+def subject(evidence: Evidence, name: str) -> str:
+    """What an arm is called in a sentence; with its name where several arms are of one remedy."""
+    remedy = evidence.arms[name].remedy
+    alone = sum(arm.remedy == remedy for arm in evidence.arms.values()) == 1
+    return SUBJECTS[remedy] if alone else f"{SUBJECTS[remedy]} {name}"
+
+
+def does(evidence: Evidence, name: str) -> str:
+    """What an arm achieves on test."""
+    return achieves(evidence.metric, evidence.metrics[name].value, evidence.second is not None)
+
+
+def value(evidence: Evidence, name: str) -> str:
+    """The deciding metric of an arm, as people read it."""
+    return shown(evidence.metric, evidence.metrics[name].value)
+
+
+def trades(evidence: Evidence, outcome: Outcome) -> list[str]:
+    """The wins that are losses elsewhere, of the arm that the decision speaks for."""
+    chosen = outcome.chosen
+    told = [name for name in evidence.arms if name not in (chosen, evidence.control)]
+    if chosen != evidence.leader:
+        told = [name for name in told if name == evidence.leader or evidence.arms[name].remedy in TRAINED]
+    found = (trade(evidence, chosen, name) for name in told)
+    return [one for one in found if one]
+
+
+def trade(evidence: Evidence, one: str, other: str) -> str | None:
+    """The sentence that names a win on one metric and a loss on the other, or a choice that the second metric made; None for neither."""
+    first, second = (as_compared(evidence, one, other, metric) for metric in (evidence.metric, evidence.second))
+    if first is None or second is None or second.outcome in ("cannot tell", first.outcome):
+        return None
+    mine, theirs = (shown(second.metric, evidence.seconds[name].value) for name in (second.better, second.rival))
+    leading, rival = subject(evidence, second.better), subject(evidence, second.rival)
+    if first.outcome == "cannot tell":
+        ahead, count = ("ahead of", "more") if second.outcome == "better" else ("behind", "fewer")
+        return (
+            f"{capital(leading)} is {ahead} {rival} because it declines {count} of the questions that are out of scope: "
+            f"{mine} against {theirs}; on the others ({value(evidence, second.better)} against {value(evidence, second.rival)}) there is no clear difference."
+        )
+    less = "fewer" if second.outcome == "worse" else "more"
+    return f"But {leading} declines {less} of the questions that are out of scope: {mine} against {theirs} for {rival}."
+
+
+def as_compared(evidence: Evidence, one: str, other: str, metric: str | None) -> Comparison | None:
+    """The comparison of the two as it was made, whichever stands first."""
+    return next((found for found in evidence.found.values() if found.metric == metric and {found.better, found.rival} == {one, other}), None)

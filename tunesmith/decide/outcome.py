@@ -1,0 +1,32 @@
+"""What was decided, on its way into words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tunesmith.spec.verdict import Decision
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A decision and what it rests on."""
+
+    decision: Decision
+    chosen: str
+    """The arm that it speaks for; while it is open, the one to serve meanwhile."""
+    pair: tuple[str, str] | None = None
+    """The two arms between which it is open; None where it is not, or nothing could be compared."""
+    goal_met: bool | None = None
+    beneath: Decision | None = None
+    """What would be decided if more rows were not worth more."""
+    more: int | None = None
+    """Rows more that would change it; None: no realistic number."""
+    rows: int = 0
+    """Training rows now, where more of them are advised."""
+    labels: tuple[str, ...] = ()
+    """The classes that need them most."""
+
+    def but(self, **changes: Any) -> Outcome:
+        """The same with some fields changed."""
+        return replace(self, **changes)

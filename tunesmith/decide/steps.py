@@ -1,0 +1,296 @@
+"""Facts and the user's wishes → every step that could be done, with what it asks of the machine, and the steps that would say nothing on these data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tunesmith.decide import ladder, prompt_search
+from tunesmith.decide.cost import latency_ms
+from tunesmith.spec.candidate import Classifier, Constant, Remote, Retrieval
+from tunesmith.spec.plan import Base, Decide, Facts, LeftOut, PlannedStep, PlannedTrial, Speeds, StepKind, Work
+
+PASSAGE_TOKENS = 150.0
+"""Of one passage, on average."""
+FRAME_TOKENS = 12.0
+"""Of a row, which the chat template puts around question and answer."""
+EXAMINED = {"choose": 900, "write": 400}
+"""Questions that the first finalist is asked beside the test rows: the suites of evidence."""
+PROBES = (1_000, 28.0)
+"""(Rows, tokens) that take as long to choose among as the probes of what a tuned model has forgotten, its base's part included."""
+FEWEST_PILOT_ROWS = 16
+"""A pilot on fewer rows says nothing."""
+
+TRAINED: frozenset[StepKind] = frozenset({"pilot", "base", "ladder", "final", "fine-tune-rag"})
+"""Steps after which there is a tuned model."""
+RUN_PARTS = 3
+"""Of a run of the search over training settings: it is trained, measured, and has processes of its own."""
+
+Wish = tuple[PlannedStep, ...]
+"""One step in every version that it comes in, the largest first."""
+
+
+def wanted(facts: Facts, decide: Decide, speeds: Speeds) -> tuple[list[Wish], tuple[LeftOut, ...]]:
+    """Every step that could be done, and those that would say nothing on these data or could not be used."""
+    own, largest_base = facts.bases[0], max(facts.bases, key=lambda base: base.parameters)
+    wishes: list[Wish] = [*without_training(facts, decide, own)]
+    senseless: list[LeftOut] = []
+    for share in decide.pilots:
+        if share * facts.train_rows < FEWEST_PILOT_ROWS:
+            reason = f"{share:.0%} of {facts.train_rows} rows are {round(share * facts.train_rows)}: too few to say anything"
+            senseless.append(LeftOut(name=pilot_name(share), seconds=0.0, reason=reason))
+        else:
+            wishes.append((pilot(facts, own, share),))
+    for base in facts.bases[1:]:
+        reason_against = unfit(base, facts, decide, speeds)
+        if reason_against:
+            senseless.append(LeftOut(name=f"base-{base.id}", seconds=0.0, reason=reason_against))
+        else:
+            wishes.append((rival_base(facts, base, middle(decide.pilots)),))
+    if decide.search > 1 and decide.search_over:
+        wishes.append(tuple(search(facts, decide, largest_base, trials) for trials in halved(decide.search, 3)))
+    wishes += [tuple(final(facts, largest_base, seed, epochs) for epochs in shortened(facts)) for seed in range(decide.seeds)]
+    if facts.rag_tuned is not None:
+        wishes.append((reading_final(facts, largest_base),))
+    return wishes, tuple(senseless)
+
+
+def unfit(base: Base, facts: Facts, decide: Decide, speeds: Speeds) -> str | None:
+    """Why a base does not compete; None where it does."""
+    if not decide.pilots:
+        return "without pilots there is nothing to compare bases by"
+    wait = latency_ms(base.parameters, facts.question_tokens, 1.0 if facts.answering == "choose" else facts.answer_tokens, speeds)
+    if decide.at_most_ms is not None and wait > decide.at_most_ms:
+        return f"one answer is expected to take {wait:.0f} ms, and {decide.at_most_ms:g} ms are allowed"
+    return None
+
+
+def without_training(facts: Facts, decide: Decide, own: Base) -> list[Wish]:
+    """The controls and everything that is asked of an untuned model."""
+    found: list[PlannedStep] = []
+    controls = (facts.majority is not None) + (facts.classifier is not None)
+    if controls:
+        rows = facts.train_rows + facts.dev_rows if facts.classifier is not None else 0
+        change = "whether anything beats the cheapest controls"
+        found.append(PlannedStep(name="controls", kind="control", base=own.id, can_change=change, parts=(encoded(facts, rows),), trials=controls))
+    if facts.shots:
+        change = "whether worked examples are enough"
+        found.append(PlannedStep(name="few-shot", kind="few-shot", base=own.id, can_change=change, parts=(asked(facts, own, facts.dev_rows),)))
+    if facts.retrieved is not None:
+        work, change = asked(facts, own, facts.dev_rows, shown_tokens(facts, facts.retrieved)), "whether examples that are looked up are enough"
+        found.append(PlannedStep(name="few-shot-retrieved", kind="few-shot-retrieved", base=own.id, can_change=change, parts=(work,)))
+    if facts.rag:
+        reading = tuple(asked(facts, own, facts.dev_rows, reader.count * PASSAGE_TOKENS) for reader in facts.rag)
+        change = "whether the documents hold the answers"
+        found.append(PlannedStep(name="rag", kind="rag", base=own.id, can_change=change, parts=reading, trials=len(facts.rag)))
+    if facts.remote is not None:
+        work, change = elsewhere(facts.dev_rows), "how far all of them are from the yardstick"
+        found.append(PlannedStep(name="remote", kind="remote", base=own.id, can_change=change, parts=(work,)))
+    wishes: list[Wish] = [(step,) for step in found]
+    if facts.written:
+        wishes.append(tuple(written_asked(facts, own, count) for count in halved(len(facts.written), 1)))
+    if facts.space is not None and decide.prompt_search:
+        most = min(decide.prompt_search, prompt_search.combinations(facts.space))
+        wishes.append(tuple(prompts_searched(facts, own, trials) for trials in halved(most, 4)))
+    return wishes
+
+
+def written_asked(facts: Facts, own: Base, count: int) -> PlannedStep:
+    """So many of the written prompts, the user's own first."""
+    parts = (asked(facts, own, facts.dev_rows * count),)
+    return PlannedStep(name="prompts", kind="prompt", base=own.id, can_change="whether prompting is enough", parts=parts, trials=count)
+
+
+def prompts_searched(facts: Facts, own: Base, trials: int) -> PlannedStep:
+    """The search over prompts with so many of them on its first rung."""
+    rungs = prompt_search.rungs(facts.dev_rows)
+    counts = prompt_search.sizes(trials, len(rungs))
+    parts = tuple(asked(facts, own, rows * count) for rows, count in zip(rungs, counts, strict=True))
+    shares = tuple(rows / facts.dev_rows for rows in rungs)
+    change = "whether a better prompt is enough"
+    return PlannedStep(name="prompt-search", kind="prompt-search", base=own.id, can_change=change, parts=parts, trials=trials, rungs=shares)
+
+
+def pilot(facts: Facts, own: Base, share: float) -> PlannedStep:
+    """A training of the recipe as written on a part of the rows."""
+    parts = (trained(facts, own, share * facts.recipe.budget.epochs), asked(facts, own, facts.dev_rows), starting(2))
+    change = "whether fine-tuning can win, and whether more rows would help"
+    return PlannedStep(name=pilot_name(share), kind="pilot", base=own.id, can_change=change, parts=parts, share=share)
+
+
+def rival_base(facts: Facts, base: Base, share: float) -> PlannedStep:
+    """Another base: its best prompt, and the same pilot as the project's own base had."""
+    training_parts = (trained(facts, base, share * facts.recipe.budget.epochs), asked(facts, base, facts.dev_rows), starting(2))
+    parts = (asked(facts, base, facts.dev_rows), *training_parts)
+    change = "which base is tuned"
+    return PlannedStep(name=f"base-{base.id}", kind="base", base=base.id, can_change=change, parts=parts, share=share, trials=2)
+
+
+def search(facts: Facts, decide: Decide, base: Base, trials: int) -> PlannedStep:
+    """The search over training settings; the recipe's own runs are its pilots, where those are on its rungs."""
+    rungs = ladder.rungs(facts.recipe, facts.train_rows, decide.pilots)
+    epochs = ladder.most_epochs(facts.recipe, facts.train_rows) if "epochs" in decide.search_over else facts.recipe.budget.epochs
+    parts: list[Work] = []
+    for share, count in zip(rungs, ladder.sizes(trials, len(rungs)), strict=True):
+        runs = count - 1 if share == rungs[0] and share in decide.pilots else count
+        parts += [trained(facts, base, share * epochs), asked(facts, base, facts.dev_rows), starting(2)] * runs
+    change = "whether better settings let fine-tuning win"
+    return PlannedStep(name="ladder", kind="ladder", base=base.id, can_change=change, parts=tuple(parts), trials=trials, rungs=rungs)
+
+
+def final(facts: Facts, base: Base, seed: int, epochs: float) -> PlannedStep:
+    """A full training."""
+    is_shorter = epochs < facts.recipe.budget.epochs
+    parts = (trained(facts, base, epochs), asked(facts, base, facts.dev_rows), starting(2))
+    change = "whether the gain holds with another seed" if seed else "whether fine-tuning wins"
+    return PlannedStep(
+        name=f"tuned-seed-{seed}" if seed else "tuned",
+        kind="final",
+        base=base.id,
+        can_change=change,
+        parts=parts,
+        epochs=epochs if is_shorter else None,
+        seed=seed,
+    )
+
+
+def reading_final(facts: Facts, base: Base) -> PlannedStep:
+    """A full training with passages before every question."""
+    assert facts.rag_tuned is not None
+    extra = facts.rag_tuned.count * PASSAGE_TOKENS
+    parts = (trained(facts, base, facts.recipe.budget.epochs, extra), asked(facts, base, facts.dev_rows, extra), starting(2))
+    change = "whether fine-tuning and documents together win"
+    return PlannedStep(name="tuned-rag", kind="fine-tune-rag", base=base.id, can_change=change, parts=parts)
+
+
+def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep]) -> PlannedStep:
+    """The finalists of these steps on the locked test split, what the first of them is examined for, and the report.
+
+    A tuned model, full or pilot, is always among them.
+    """
+    examined = [asked(facts, base, EXAMINED[facts.answering])]
+    if any(step.kind in TRAINED for step in steps):
+        examined.append(Work(activity="choose", parameters=base.parameters, rows=PROBES[0], tokens=PROBES[1]))
+    parts = (asked(facts, base, facts.test_rows), *examined, *(work for step in steps for work in proofs(step, facts)), starting(1))
+    return PlannedStep(name="test", kind="test", base=base.id, can_change="everything: only the locked rows prove it", parts=parts)
+
+
+def proofs(step: PlannedStep, facts: Facts) -> tuple[Work, ...]:
+    """What a step's finalist asks of the machine on the test split."""
+    own, rows = facts.bases[0], facts.test_rows
+    match step.kind:
+        case "control":
+            return (encoded(facts, rows),) if facts.classifier is not None else ()
+        case "prompt" | "few-shot":
+            return (asked(facts, own, rows),)
+        case "few-shot-retrieved" if facts.retrieved is not None:
+            return (asked(facts, own, rows, shown_tokens(facts, facts.retrieved)),)
+        case "rag":
+            return (asked(facts, own, rows, facts.rag[0].count * PASSAGE_TOKENS),)
+        case "remote":
+            return (elsewhere(rows),)
+        case "final" if step.seed:
+            return (asked(facts, facts.base(step.base), rows),)
+        case "fine-tune-rag" if facts.rag_tuned is not None:
+            return (asked(facts, facts.base(step.base), rows, facts.rag_tuned.count * PASSAGE_TOKENS),)
+        case _:
+            return ()
+
+
+def answering(step: PlannedTrial, facts: Facts) -> Work | None:
+    """What measuring a trial on its dev rows asks of the machine; None where no model answers."""
+    base = facts.base(step.base)
+    match step.trial.candidate:
+        case Constant():
+            return None
+        case Classifier():
+            return encoded(facts, step.dev_rows)
+        case Remote():
+            return elsewhere(step.dev_rows)
+        case Retrieval(shown="examples") as candidate:
+            return asked(facts, base, step.dev_rows, shown_tokens(facts, candidate))
+        case Retrieval() as candidate:
+            return asked(facts, base, step.dev_rows, candidate.count * PASSAGE_TOKENS)
+        case _:
+            return asked(facts, base, step.dev_rows)
+
+
+def training(step: PlannedTrial, facts: Facts, rows: int) -> Work:
+    """What a trial's training has asked of the machine: `rows` passes over rows, of which an early end makes fewer than were planned."""
+    extra = step.trial.candidate.count * PASSAGE_TOKENS if isinstance(step.trial.candidate, Retrieval) else 0.0
+    return trained(facts, facts.base(step.base), 1.0, extra).model_copy(update={"rows": rows})
+
+
+def begun(step: PlannedStep, done: int, facts: Facts) -> tuple[Work, ...]:
+    """What the first `done` trials of a search have asked of the machine, all of them on its first rung."""
+    if step.kind == "prompt-search":
+        return (asked(facts, facts.base(step.base), prompt_search.rungs(facts.dev_rows)[0] * done),)
+    return step.parts[: RUN_PARTS * done]
+
+
+def starting(processes: int) -> Work:
+    """Processes that have to start: a training has one of its own, and what is measured after it another."""
+    return Work(activity="process", parameters=1, rows=processes, tokens=1.0)
+
+
+def encoded(facts: Facts, rows: int) -> Work:
+    """Rows whose questions become vectors."""
+    return Work(activity="encode", parameters=facts.encoder_parameters, rows=rows, tokens=facts.question_tokens)
+
+
+def elsewhere(rows: int) -> Work:
+    """Rows that a model elsewhere answers."""
+    return Work(activity="remote", parameters=1, rows=rows, tokens=1.0)
+
+
+def shown_tokens(facts: Facts, retrieved: Retrieval) -> float:
+    """Of the examples that stand before a question."""
+    return retrieved.count * (facts.question_tokens + facts.answer_tokens + FRAME_TOKENS)
+
+
+def asked(facts: Facts, base: Base, rows: int, extra: float = 0.0) -> Work:
+    """Rows that a base answers; `extra` tokens stand before each question beside what all rows share."""
+    if facts.answering == "choose":
+        return Work(activity="choose", parameters=base.parameters, rows=rows, tokens=facts.question_tokens + FRAME_TOKENS + extra)
+    return Work(activity="write", parameters=base.parameters, rows=rows, tokens=facts.answer_tokens + (facts.question_tokens + extra) / 5)
+
+
+def trained(facts: Facts, base: Base, epochs: float, extra: float = 0.0) -> Work:
+    """`epochs` passes over all training rows."""
+    budget = facts.recipe.budget
+    rows = max(1, round(facts.train_rows * epochs))
+    if budget.max_steps is not None:
+        rows = min(rows, budget.max_steps * budget.rows_per_step)
+    tokens = facts.question_tokens + facts.answer_tokens + FRAME_TOKENS + extra
+    return Work(activity="train", parameters=base.parameters, rows=rows, tokens=tokens)
+
+
+def shortened(facts: Facts) -> list[float]:
+    """Epochs of a full training, and of shorter ones down to a single pass."""
+    epochs = facts.recipe.budget.epochs
+    return [epochs, *(float(n) for n in range(int(epochs - 1e-9), 0, -1))]
+
+
+def halved(trials: int, least: int) -> list[int]:
+    """The number of trials and smaller ones, each about half of the one before, down to `least`.
+
+    >>> halved(12, 4), halved(6, 3), halved(2, 3)
+    ([12, 6, 4], [6, 3], [2])
+    """
+    found = [trials]
+    while found[-1] > least:
+        found.append(max(least, found[-1] // 2))
+    return found
+
+
+def middle(pilots: Sequence[float]) -> float:
+    """The pilots' share on which bases are compared."""
+    return pilots[len(pilots) // 2]
+
+
+def pilot_name(share: float) -> str:
+    """What a pilot is called.
+
+    >>> pilot_name(0.25)
+    'pilot-25'
+    """
+    return f"pilot-{100 * share:g}"

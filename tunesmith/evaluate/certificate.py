@@ -1,0 +1,174 @@
+"""A line's report and the hashes of all that it rests on → its certificate: the proof, which is the same in every run, and the clock's part beside it.
+
+A certificate is JSON, so that a machine can check it. Its digest covers the proof alone; whoever edits a number and leaves the digest is found by reading,
+whoever mends the digest too is found by `tunesmith verify`, which measures again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from tunesmith.errors import BadData, Problem
+from tunesmith.evaluate import page_words as words
+from tunesmith.evaluate.answers import ANSWERS
+from tunesmith.spec.candidate import Candidate, Remote, Retrieval, Tuned
+from tunesmith.spec.certificate import Certificate, Code, Entrant, Locked, Pin, Proof, Tried
+from tunesmith.spec.noun import canonical
+from tunesmith.spec.report import Comparison
+from tunesmith.spec.task import NEEDS
+from tunesmith.spec.trial import Trial
+from tunesmith.spec.verdict import Finalist, LineReport
+
+VERSION = 1
+"""Part of every certificate's key; raised when the same report would give another certificate or page."""
+
+
+def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: dict[str, Any] | None = None) -> Proof:
+    """The proof of a line's report, which stands in the store under the name `line`."""
+    verdict, dataset = report.verdict, report.dataset
+    deciding = [found for finalist in report.finalists if (found := finalist.report.metrics.get(verdict.metric)) is not None]
+    return Proof(
+        project=report.project,
+        task=report.task,
+        goal=report.goal,
+        line=line,
+        decision=verdict.decision,
+        headline=verdict.headline,
+        reasons=verdict.reasons,
+        settle=verdict.settle,
+        metric=verdict.metric,
+        winner=verdict.winner,
+        recommended=verdict.recommended,
+        goal_met=verdict.goal_met,
+        tried=tuple(tried(trial, report) for trial in report.trials),
+        entrants=tuple(entrant(finalist) for finalist in report.finalists),
+        comparisons=verdict.comparisons,
+        worse=tuple(worse(report)),
+        locked=Locked(
+            dataset=report.dataset_name,
+            rows=dataset.rows["test"],
+            clusters=deciding[0].clusters if deciding else None,
+            sha256=dataset.files.get("test.jsonl", ""),
+            looks=verdict.looks,
+        ),
+        bills=verdict.bills,
+        known=verdict.known,
+        seeds=seeds(report),
+        plan=plan,
+        pins=tuple(pins),
+        code=code,
+        project_toml=report.project_toml,
+        rerun=report.rerun,
+    )
+
+
+def tried(trial: Trial, report: LineReport) -> Tried:
+    """One thing that was tried on dev."""
+    value = trial.report.metrics.get(report.verdict.metric) if trial.report is not None else None
+    return Tried(remedy=trial.remedy, candidate=trial.candidate.name, share=trial.pilot.share if trial.pilot else None, value=value)
+
+
+def entrant(finalist: Finalist) -> Entrant:
+    """A finalist with what it takes to measure it again."""
+    report = finalist.report
+    return Entrant(
+        remedy=finalist.remedy,
+        candidate=finalist.candidate,
+        seed=finalist.seed,
+        arm=finalist.arm,
+        on_dev=finalist.on_dev,
+        artifact=finalist.artifact,
+        answers=report.files.get(ANSWERS, ""),
+        metrics=report.metrics,
+        prompt_tokens=report.prompt_tokens,
+        answer_tokens=report.completion_tokens,
+        can_be_repeated=not isinstance(finalist.candidate, Remote) and not NEEDS.keys() & report.metrics.keys(),
+    )
+
+
+def seeds(report: LineReport) -> tuple[int, ...]:
+    """The seeds of all trainings that the finalists come from."""
+    found = {finalist.seed for finalist in report.finalists if finalist.seed is not None}
+    if report.checkpoint is not None and any(isinstance(reader(f.candidate), Tuned) for f in report.finalists):
+        found.add(report.checkpoint.resolved.seed)
+    return tuple(sorted(found))
+
+
+def reader(candidate: Candidate) -> Candidate:
+    """Who answers: a candidate that looks things up has a reader."""
+    return candidate.reader if isinstance(candidate, Retrieval) else candidate
+
+
+def worse(report: LineReport) -> list[str]:
+    """What got worse with the candidate that is recommended: what it loses against others beyond doubt, and what else was found out about it."""
+    verdict = report.verdict
+    name = verdict.recommended or verdict.winner
+    lost = [loss_words(one, name) for one in verdict.comparisons if name is not None and loses(one, name)]
+    return [*lost, *(side.sentence for side in verdict.known.sides if side.standing != "fine" and side.candidate in (name, verdict.winner))]
+
+
+def loses(found: Comparison, name: str) -> bool:
+    """True if the comparison is one that `name` loses beyond doubt."""
+    return (found.better == name and found.outcome == "worse") or (found.rival == name and found.outcome == "better")
+
+
+def loss_words(found: Comparison, name: str) -> str:
+    """A loss as a sentence."""
+    other = found.rival if found.better == name else found.better
+    gap = (
+        found.difference
+        if found.better == name
+        else found.difference.model_copy(update={"value": -found.difference.value, "low": -found.difference.high, "high": -found.difference.low})
+    )
+    return f"{words.METRIC_TITLES.get(found.metric, found.metric)}: {name} loses against {other}, {words.difference(found.metric, gap)}."
+
+
+def read(text: str, where: str) -> Certificate:
+    """The certificate in the text of a file. Whether its digest fits is for `Certificate.is_intact` to say.
+
+    Raises: BadData if it is none.
+    """
+    try:
+        return Certificate.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadData(
+            problems=[
+                Problem(
+                    f"is no certificate: {first['msg']}",
+                    where=f"{where}, {place}" if place else where,
+                    expected="a file that `tunesmith run` wrote as certificate.json",
+                    fix="name the file, or the certificate in the store: tunesmith verify latest",
+                )
+            ]
+        ) from None
+
+
+def differing(stated: Any, found: Any, tolerance: float, place: str = "") -> list[str]:
+    """The places at which two values of plain JSON differ, numbers by more than `tolerance` (of 1, or of the value where it is larger).
+
+    >>> differing({"a": [1.0, 2]}, {"a": [1.004, 3]}, 0.01)
+    ['a[1]: 2 is stated, 3 was found']
+    """
+    if isinstance(stated, dict) and isinstance(found, dict):
+        keys = sorted({*stated, *found})
+        return [line for key in keys for line in differing(stated.get(key), found.get(key), tolerance, f"{place}.{key}" if place else key)]
+    if isinstance(stated, list) and isinstance(found, list) and len(stated) == len(found):
+        return [line for i, (one, other) in enumerate(zip(stated, found, strict=True)) for line in differing(one, other, tolerance, f"{place}[{i}]")]
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (stated, found))
+    if numbers and tolerance and abs(stated - found) <= tolerance * max(1.0, abs(stated)):
+        return []
+    if stated == found or (numbers and canonical(stated) == canonical(found)):  # NaN is stated as NaN
+        return []
+    return [f"{place}: {shortened(stated)} is stated, {shortened(found)} was found"]
+
+
+def shortened(value: Any) -> str:
+    """A value of plain JSON, at most 60 characters of it."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,93 @@
+"""What answers and training cost → tables and words: tokens, money where tokens have a price, and apart from those what the clock said."""
+
+from __future__ import annotations
+
+from tunesmith.evaluate import page_words as words
+from tunesmith.evaluate.page_tables import Cell, Column, Table, used
+from tunesmith.spec.verdict import Bill, LineReport, Measured, Pace
+
+
+def bills(report: LineReport) -> Table:
+    """What every finalist costs, the same in every run."""
+    columns = (
+        Column("Candidate", number=False),
+        Column("Tokens per answer"),
+        Column("Of them computed"),
+        Column("1,000 answers"),
+        Column("Training"),
+        Column("Pays for itself"),
+    )
+    currency = report.verdict.known.prices.currency
+    return Table("What answers and training cost", *used(columns, [_bill(one, currency) for one in report.verdict.bills]))
+
+
+def _bill(one: Bill, currency: str) -> tuple[Cell, ...]:
+    return (
+        Cell(one.candidate),
+        Cell(words.count(round(one.prompt_tokens + one.answer_tokens, 1))),
+        Cell(words.count(round(one.computed_tokens, 1))),
+        Cell(money(one.per_1000_answers, currency)),
+        Cell(training(one, currency)),
+        paid_back(one),
+    )
+
+
+def paid_back(one: Bill | Pace) -> Cell:
+    """From how many answers on training has paid, and against what."""
+    return Cell() if one.break_even is None else Cell(volume(one.break_even), f"instead of {one.instead_of}" if one.instead_of else "")
+
+
+def paces(report: LineReport, measured: Measured) -> Table:
+    """What the clock said of every finalist."""
+    columns = (
+        Column("Candidate", number=False),
+        Column("One answer, in a batch", clock=True),
+        Column("Hours for 1,000 answers", clock=True),
+        Column("1,000 answers", clock=True),
+        Column("Training", clock=True),
+        Column("Time won back", clock=True),
+    )
+    currency = report.verdict.known.prices.currency
+    rows = [
+        (
+            Cell(one.candidate),
+            Cell(words.duration(one.latency_s)),
+            Cell(f"{one.hours_per_1000_answers:.2g}"),
+            Cell(money(one.per_1000_answers, currency)),
+            Cell(words.duration(one.training_s)) if one.training_s else Cell(),
+            paid_back(one),
+        )
+        for one in measured.paces
+    ]
+    return Table("What every finalist takes", *used(columns, rows))
+
+
+def privacy(report: LineReport) -> list[tuple[str, str]]:
+    """(who, what leaves this machine and what stays in it), each thing said once."""
+    found: dict[str, list[str]] = {}
+    for one in report.verdict.bills:
+        found.setdefault(one.privacy, []).append(one.candidate)
+    return [(", ".join(names), text) for text, names in found.items()]
+
+
+def training(bill: Bill, currency: str) -> str:
+    """What training took: money where tokens have a price, else tokens."""
+    if not bill.training_tokens:
+        return words.NOTHING
+    return money(bill.training, currency) if bill.training is not None else f"{words.count(bill.training_tokens)} tokens"
+
+
+def money(amount: float | None, currency: str) -> str:
+    """An amount with as many digits as help.
+
+    >>> money(12.3456, "€"), money(0.00123, "€"), money(None, "€")
+    ('€12.35', '€0.0012', '–')
+    """
+    if amount is None:
+        return words.NOTHING
+    return f"{currency}{amount:,.2f}" if amount >= 1 or amount == 0 else f"{currency}{amount:.2g}"
+
+
+def volume(answers: int) -> str:
+    """A break-even volume."""
+    return f"from {words.count(answers)} answers"

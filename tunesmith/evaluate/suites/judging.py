@@ -1,0 +1,50 @@
+"""An answer → declined or not, right or not, the same as another or not: one judge for all suites of a candidate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunesmith.evaluate.suites.material import Material
+from tunesmith.measure.agreement import ALIKE, means_the_same
+from tunesmith.measure.quantities import PER_ROW
+from tunesmith.measure.refusal import Refusals, refusals_of
+from tunesmith.spec.report import Scored
+from tunesmith.spec.task import MetricName, TaskKind
+
+RIGHTNESS = frozenset({"exact_match", "token_f1", "same_result", "tests_passed", "own_score", "judge_score"})
+"""Scores of a row that say whether its answer is right, from 0.8 on."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What counts as what in one task."""
+
+    task: TaskKind
+    metric: MetricName
+    refusals: Refusals
+
+    def declined(self, answer: str) -> bool:
+        """True if the answer is a refusal."""
+        return self.refusals.sign(answer) is not None
+
+    def right(self, row: Scored) -> bool:
+        """True if a scored answer is what the row wants: by the deciding metric where it has a value per row (0.8 or more), else by meaning."""
+        name = PER_ROW.get(self.metric)
+        if not row.out_of_scope and name in RIGHTNESS and name in row.scores:
+            return row.scores[name] >= ALIKE
+        return self.fits(row.answer, row.reference, row.out_of_scope)
+
+    def fits(self, answer: str, reference: str, outside: bool) -> bool:
+        """True if an answer is what a row with this reference wants: a refusal where it is out of scope."""
+        return self.declined(answer) if outside else means_the_same(self.task, answer, reference)
+
+    def same(self, first: str, second: str) -> bool:
+        """True if two answers say the same; two refusals do, in whatever words."""
+        return means_the_same(self.task, first, second) or (self.declined(first) and self.declined(second))
+
+
+def judge_of(material: Material) -> Judge:
+    """The judge, who knows refusals by the project's answer and the training rows."""
+    right = [row.reference for row in (*material.dev_answers, *material.test_answers) if not row.out_of_scope]
+    task = material.dataset.kind
+    return Judge(task, material.metric, refusals_of(task, material.dataset.out_of_scope, material.refused_in_training(), right))

@@ -1,0 +1,124 @@
+"""What the suites are made of: rows, answers that are there already, and what other stages know of the rows. Values are passed in; nothing is read here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from tunesmith.spec.chat import Conversation, Message
+from tunesmith.spec.dataset import Dataset, Record, SplitName
+from tunesmith.spec.report import Scored
+from tunesmith.spec.suite import SuiteLimits
+from tunesmith.spec.task import MetricName, TaskKind, form_of
+
+R = TypeVar("R", Record, Scored)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Rows and answers of one candidate. The test split is judged by answers that were given anyway: no suite opens it again."""
+
+    dataset: Dataset
+    dataset_name: str
+    metric: MetricName
+    """The deciding one."""
+    train: Sequence[Record]
+    dev: Sequence[Record]
+    dev_answers: Sequence[Scored]
+    test_answers: Sequence[Scored] = ()
+    """Empty: the test split is still closed, and dev is judged instead."""
+    test: Sequence[Record] = ()
+    train_answers: Sequence[Scored] = ()
+    """Answers to training rows, where they were given anyway; empty: a sample is asked, as far as scores from answer and reference alone go."""
+    unanswerable: Sequence[Record] = ()
+    """Questions of the user's domain that nobody can answer (made by the maker, or the user's own)."""
+    paraphrases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Id of a dev row → other wordings of its last question."""
+    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Column (`language`, or one of the user's) → id of a row → value."""
+    passages: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Id of a judged row → what its answer was to rest on."""
+    confidence: float = 0.95
+    """Of the intervals."""
+    limits: SuiteLimits = field(default_factory=SuiteLimits)
+
+    @property
+    def split(self) -> SplitName:
+        """The split that is judged by answers which are there."""
+        return "test" if self.test_answers else "dev"
+
+    @property
+    def answers(self) -> Sequence[Scored]:
+        """Its answers."""
+        return self.test_answers or self.dev_answers
+
+    @cached_property
+    def records(self) -> dict[str, Record]:
+        """Id → row, of dev and test."""
+        return {row.id: row for row in (*self.dev, *self.test)}
+
+    @cached_property
+    def dev_by_id(self) -> dict[str, Scored]:
+        """Id → dev answer."""
+        return {row.id: row for row in self.dev_answers}
+
+    def asked_dev(self) -> list[Record]:
+        """The dev rows that a question stands in and an answer is there for."""
+        return [row for row in self.dev if row.conversation is not None and row.id in self.dev_by_id]
+
+    def outside(self, row: Record) -> bool:
+        """True if the row's right answer is the out-of-scope answer."""
+        return self.dataset.out_of_scope is not None and reference_of(row) == self.dataset.out_of_scope
+
+    def refused_in_training(self) -> list[str]:
+        """Answers of training rows that bear the out-of-scope label, the most frequent first."""
+        outside = self.dataset.out_of_scope
+        counts = Counter(reference_of(row) for row in self.train if outside is not None and outside in (row.label, reference_of(row)))
+        return sorted(counts, key=lambda text: (-counts[text], text))
+
+
+def limits_for(task: TaskKind) -> SuiteLimits:
+    """The limits that suit a kind of task: a free answer takes as long as dozens of choices among labels, so fewer are asked for."""
+    if form_of(task) == "classify":
+        return SuiteLimits()
+    return SuiteLimits(
+        unknown_questions=50, repeated_rows=30, paraphrased_rows=30, paraphrases=2, reprompted_rows=30, train_rows=60, recalled_rows=100
+    )
+
+
+def reference_of(row: Record) -> str:
+    """The right answer; empty where there is none."""
+    return (row.conversation.answer() if row.conversation is not None else None) or ""
+
+
+def cluster_of(row: Record | Scored) -> str:
+    """The row's cluster, its own where it stands alone."""
+    return f"cluster {row.cluster}" if row.cluster is not None else f"row {row.id}"
+
+
+def chosen(rows: Sequence[R], limit: int, seed: int, purpose: str) -> list[R]:
+    """At most `limit` rows, drawn by seed and not by order: one of every cluster before any cluster gives a second one; in the order of `rows`."""
+    drawn = sorted(rows, key=lambda row: hashlib.sha256(f"{seed}\0{purpose}\0{row.id}".encode()).digest())
+    seen: set[str] = set()
+    first: list[R] = []
+    more: list[R] = []
+    for row in drawn:
+        (more if cluster_of(row) in seen else first).append(row)
+        seen.add(cluster_of(row))
+    kept = {row.id for row in (first + more)[:limit]}
+    return [row for row in rows if row.id in kept]
+
+
+def asking(conversation: Conversation, text: str) -> Conversation:
+    """The conversation's question with `text` as its last user turn."""
+    asked = conversation.question()
+    last = max((i for i, message in enumerate(asked.messages) if message.role == "user"), default=None)
+    if last is None:
+        return asked.model_copy(update={"messages": (*asked.messages, Message(role="user", content=text))})
+    turns = list(asked.messages)
+    turns[last] = turns[last].model_copy(update={"content": text})
+    return asked.model_copy(update={"messages": tuple(turns)})

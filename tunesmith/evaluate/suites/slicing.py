@@ -1,0 +1,125 @@
+"""Answers that are there, and what is known of their rows → where it is good and where not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from tunesmith.evaluate.suites.material import Material, cluster_of
+from tunesmith.evaluate.suites.wording import counted, percent, rough, sentences, share
+from tunesmith.measure.quantities import PER_ROW, rows_of
+from tunesmith.measure.slices import Marked, Sliced, sliced
+from tunesmith.spec.dataset import Record
+from tunesmith.spec.report import Scored
+from tunesmith.spec.suite import Example, Slice, Slices
+from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, form_of
+
+FALLBACKS = ("exact_match", "token_f1")
+"""Scores that stand for a metric which has no value per row (macro-F1, BLEU, perplexity)."""
+OWN_SCORES = frozenset({"chrf", "bleu"})
+"""Metrics of a whole corpus that rows have a value of their own for."""
+
+
+def slices(material: Material) -> Slices | str:
+    """The suite; the reason where no row has a score that slices could be compared by."""
+    _, rows = rows_of(material.metric, material.answers)
+    name = score_name(material.metric, rows)
+    if name is None:
+        return f"the rows have no score that stands for {material.metric.replace('_', ' ')}"
+    falling = material.metric in LOWER_IS_BETTER and name not in FALLBACKS
+    scores = [1 - row.scores[name] if falling else row.scores[name] for row in rows]
+    marks = marks_of(rows, material)
+    limits = material.limits
+    marked = [Marked(score, cluster_of(row), mark) for row, score, mark in zip(rows, scores, marks, strict=True)]
+    found = sliced(marked, least=limits.slice_rows, confidence=material.confidence, seed=limits.seed)
+    worst = found.slices[0] if found.slices else None
+    inside = (
+        [] if worst is None else [(s, row) for s, row, m in zip(scores, rows, marks, strict=True) if m.get(worst.column) == worst.value and s < 1]
+    )
+    examples = tuple(
+        Example(
+            question=row.question,
+            answer=row.answer,
+            wanted=row.reference,
+            note=f"{name.replace('_', ' ')} {percent(row.scores[name])}",
+            origin=row.origin,
+        )
+        for _, row in sorted(inside, key=lambda pair: (pair[0], pair[1].id))[: limits.examples]
+    )
+    told = f"1 − {name}" if falling else name
+    return Slices(
+        split=material.split,
+        score=told,
+        slices=found.slices,
+        too_small=found.too_small,
+        examples=examples,
+        sentence=_sentence(found, told, len(rows)),
+    )
+
+
+def score_name(metric: MetricName, rows: Sequence[Scored]) -> str | None:
+    """The per-row score that is averaged: the metric's own, or what comes nearest to it; None where no row has one."""
+    own = PER_ROW.get(metric, metric if metric in OWN_SCORES else None)
+    return next((name for name in (own, *FALLBACKS) if name is not None and rows and all(name in row.scores for row in rows)), None)
+
+
+def marks_of(rows: Sequence[Scored], material: Material) -> list[dict[str, str]]:
+    """What is known of each row: its label, how long the question is, where it comes from, and the columns that were passed in."""
+    records = material.records
+    lengths = length_quarters([len(row.question.split()) for row in rows])
+    found = []
+    for row, length in zip(rows, lengths, strict=True):
+        label = row.reference if form_of(material.dataset.task) == "classify" else _label(records.get(row.id))
+        mark = {"label": label, "length of the question": length, "source": row.origin.file}
+        mark |= {column: values[row.id] for column, values in material.columns.items() if row.id in values}
+        found.append({column: value for column, value in mark.items() if value})
+    several = {column for column in _columns(found) if len({mark.get(column) for mark in found}) > 1}
+    return [{column: value for column, value in mark.items() if column in several} for mark in found]
+
+
+def _label(record: Record | None) -> str:
+    return (record.label if record is not None else None) or ""
+
+
+def _columns(marks: Sequence[Mapping[str, str]]) -> list[str]:
+    return list(dict.fromkeys(column for mark in marks for column in mark))
+
+
+def length_quarters(lengths: Sequence[int]) -> list[str]:
+    """The quarter of each length, named by its bounds; equal lengths share a quarter, so there may be fewer than four.
+
+    >>> length_quarters([3, 3, 4, 6, 8, 8, 20, 40])
+    ['up to 3 words', 'up to 3 words', '4 to 6 words', '4 to 6 words', '7 to 8 words', '7 to 8 words', 'over 8 words', 'over 8 words']
+    """
+    if not lengths:
+        return []
+    bounds = sorted({int(x) for x in np.quantile(lengths, (0.25, 0.5, 0.75), method="inverted_cdf")})
+    names = [
+        f"up to {bounds[0]} words",
+        *(f"{low + 1} to {high} words" for low, high in pairwise(bounds)),
+        f"over {bounds[-1]} words",
+    ]
+    return [names[int(np.searchsorted(bounds, length))] for length in lengths]
+
+
+def _sentence(found: Sliced, score: str, rows: int) -> str:
+    if not found.slices:
+        return f"No slice of the {rows:,} rows has enough rows on both sides to be judged."
+    worse = [one for one in found.slices if one.outcome == "worse"]
+    better = sum(one.outcome == "better" for one in found.slices)
+    worst = worse[0] if worse else found.slices[0]
+    head = f"of {counted(len(found.slices), 'slice')} the lowest is {_name(worst)}: {score.replace('_', ' ')} {share(worst.metric)} on {counted(worst.metric.n, 'row')}, elsewhere {percent(worst.rest.value)}"
+    if not worse:
+        return sentences(
+            [head, f"no slice is worse than the rest beyond what chance gives among so many (p = {worst.p_adjusted:.2f} after Holm's correction)"]
+        )
+    others = [f"{_name(one)} ({percent(one.metric.value)})" for one in worse[1:4]]
+    more = f"worse than the rest as well: {', '.join(others)}" + (f" and {len(worse) - 4} more" if len(worse) > 4 else "") if others else ""
+    good = f"{counted(better, 'slice is', 'slices are')} better than the rest" if better else ""
+    return sentences([f"{head}; that is worse beyond chance (p = {worst.p_adjusted:.2g} after Holm's correction)", more, good, rough([worst.metric])])
+
+
+def _name(one: Slice) -> str:
+    return f"{one.column} “{one.value}”"

@@ -1,0 +1,177 @@
+"""A candidate that was measured on dev, and on test where that is open → its suites of evidence: the step, its key, and what other stages know of the rows.
+
+Stages are strangers: paraphrases and unanswerable questions come from `data.make`, languages from `data.examine`, and go into `evaluate.suites` as plain values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tunesmith.answer import VERSION as ANSWER_VERSION
+from tunesmith.errors import NotEnoughData
+from tunesmith.evaluate.answers import read_answers
+from tunesmith.evaluate.suites import FORGETTING_VERSION, VERSION
+from tunesmith.line import Line
+from tunesmith.probes.load import probes
+from tunesmith.settings import settings
+from tunesmith.spec.candidate import Candidate, Tuned
+from tunesmith.spec.chat import Conversation
+from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.dataset import Origin, Record
+from tunesmith.spec.forgetting import Forgetting
+from tunesmith.spec.job import Silent
+from tunesmith.spec.making import Made
+from tunesmith.spec.making_teacher import OutsideKind, OutsideWishes, ParaphraseWishes
+from tunesmith.spec.suite import SuiteLimits, Suites
+from tunesmith.store.artifacts import Artifact
+from tunesmith.store.steps import Step
+from tunesmith.store.work import Work
+
+NEAR_MISSES: tuple[OutsideKind, ...] = ("name", "slot", "attribute", "false_premise")
+"""Made of the user's own questions; far-off questions are asked by the rows out of scope."""
+
+
+@dataclass
+class Examiner:
+    """Examines candidates of one line."""
+
+    line: Line
+    given_limits: SuiteLimits | None = None
+    """None: those that suit the kind of task."""
+
+    @property
+    def limits(self) -> SuiteLimits:
+        """How much is asked."""
+        from tunesmith.evaluate.suites.material import limits_for
+
+        return self.given_limits or limits_for(self.line.dataset[1].task)
+
+    def suites(self, candidate: Candidate, dev: str, test: str | None) -> tuple[Artifact, Suites]:
+        """The candidate's suites; `dev` and `test` are the names of its evaluations."""
+        line = self.line
+        inputs = {
+            **line.answering(candidate),
+            "suites": VERSION,
+            "dev": dev,
+            "test": test,
+            "limits": self.limits.model_dump(mode="json"),
+            "confidence": line.project.goal.confidence,
+            "metric": self.line.metric,
+        }
+        parents = tuple(name for name in (line.dataset[0].name, dev, test) if name)
+        step = Step("measure", f"examine {candidate.name}", "suites", inputs, parents)
+
+        def make(work: Work) -> Suites:
+            from tunesmith.answer.candidate import open_candidate
+            from tunesmith.evaluate.run import decoding_for
+            from tunesmith.evaluate.suites.run import examine
+
+            answerer = open_candidate(candidate, line.bench)
+            return examine(candidate, answerer, self.material(dev, test), decoding_for(line.project.task, line.dataset[1]), line.monitor)
+
+        return line.steps.do(
+            step, make, lambda found: found.out_of_scope.sentence if found.out_of_scope else f"{len(found.left_out)} suites left out", Suites
+        )
+
+    def forgetting(self, candidate: Tuned) -> tuple[Artifact, Forgetting]:
+        """What the tuned model has lost of what its base could do; probes that stand in the training rows are left out."""
+        line = self.line
+        checkpoint = line.store.get(candidate.checkpoint, "checkpoint").load(Checkpoint)
+        inputs = {
+            "version": [FORGETTING_VERSION, ANSWER_VERSION],
+            "checkpoint": candidate.checkpoint,
+            "prompt": candidate.prompt.model_dump(mode="json"),
+            "base": checkpoint.base_digest,
+            "dataset": line.dataset[0].name,
+            "probes": probes().digest,
+            "limits": line.project.probes.model_dump(mode="json"),
+            **settings().computing(),
+        }
+        parents = (line.dataset[0].name, candidate.checkpoint)
+        step = Step("measure", f"what {candidate.name} has forgotten", "forgetting", inputs, parents)
+
+        def make(work: Work) -> Forgetting:
+            from tunesmith.answer.engine import Engine
+            from tunesmith.data.examine.probe_leaks import ProbeIndex, held_by
+            from tunesmith.evaluate.suites.forgetting import Pair, Suite
+
+            held = held_by(line.references("train"), ProbeIndex(probes().texts()))
+            asked = [candidate.prompt.apply(row.conversation.question()) for row in line.references("dev") if row.conversation is not None]
+            pair = Pair(
+                lambda: Engine(line.bench.model(checkpoint.base)), lambda: Engine(line.bench.model(checkpoint.base, candidate.checkpoint)), asked
+            )
+            limits = line.project.probes
+            limits = limits.model_copy(update={"excluded": tuple(sorted({*limits.excluded, *held}))})
+            return Suite(probes(), line.monitor, limits).run(pair).forgetting
+
+        return line.steps.do(step, make, lambda found: found.sentence, Forgetting)
+
+    def material(self, dev: str, test: str | None) -> Any:
+        """Rows, answers, and what other stages know of them."""
+        from tunesmith.data.examine.tongue import language_of
+        from tunesmith.evaluate.suites.material import Material
+
+        line, (artifact, dataset) = self.line, self.line.dataset
+        rows, held = line.references("dev"), line.references("test")
+        return Material(
+            dataset=dataset,
+            dataset_name=artifact.name,
+            metric=self.line.metric,
+            train=line.references("train"),
+            dev=rows,
+            dev_answers=read_answers(line.store.get(dev, "evaluation").path),
+            test=held if test else (),
+            test_answers=read_answers(line.store.get(test, "evaluation").path) if test else (),
+            unanswerable=self.unanswerable(line.references("train"), rows),
+            paraphrases=self.paraphrases(rows),
+            columns={"language": {row.id: code for row in (*rows, *held) if row.conversation and (code := language_of(asked(row.conversation)))}},
+            confidence=line.project.goal.confidence,
+            limits=self.limits,
+        )
+
+    def paraphrases(self, rows: Sequence[Record]) -> dict[str, list[str]]:
+        """Id of a dev row → other wordings, by rules."""
+        from tunesmith.data.make.paraphrase import make_paraphrases
+
+        found: dict[str, list[str]] = {}
+        wishes = ParaphraseWishes(per_row=self.limits.paraphrases, seed=self.limits.seed)
+        for made in make_paraphrases([row for row in rows if row.conversation is not None], wishes, Silent()):
+            if isinstance(made, Made) and made.messages:
+                found.setdefault(str(made.details["parent"]), []).append(asked(Conversation(messages=made.messages)))
+        return found
+
+    def unanswerable(self, train: Sequence[Record], dev: Sequence[Record]) -> list[Record]:
+        """Near misses made of dev rows, by rules; none where the task has no out-of-scope answer or too few questions."""
+        outside = self.line.dataset[1].out_of_scope
+        if outside is None:
+            return []
+        from tunesmith.data.make.outside import make_outside
+
+        parents = {row.id: row for row in dev}
+        wishes = OutsideWishes(refusal=outside, kinds=NEAR_MISSES, near_share=1.0, share=0.15, seed=self.limits.seed)
+        rows = [
+            row for row in (*train, *dev) if row.conversation is not None and row.conversation.answer() != outside
+        ]  # else those count towards the share
+        try:
+            made = [one for one in make_outside(rows, wishes, None, Silent()) if isinstance(one, Made) and one.messages]
+        except NotEnoughData:
+            return []
+        return list(near_misses(made, parents))[: self.limits.unknown_questions]
+
+
+def near_misses(made: Sequence[Made], parents: dict[str, Record]) -> Iterator[Record]:
+    """Those whose parent is among `parents`, in its cluster."""
+    for one in made:
+        parent = parents.get(str(one.details.get("parent")))
+        if parent is not None and one.messages:
+            name = hashlib.sha256(f"{parent.id} {asked(Conversation(messages=one.messages))}".encode()).hexdigest()[:16]
+            origin = Origin(file=parent.origin.file, line=parent.origin.line)
+            yield Record(id=name, conversation=Conversation(messages=one.messages), cluster=parent.cluster or parent.id, origin=origin)
+
+
+def asked(conversation: Conversation) -> str:
+    """The last user turn."""
+    return next((message.content or "" for message in reversed(conversation.messages) if message.role == "user"), "")

@@ -1,0 +1,326 @@
+"""A line and its user's wishes → the frozen plan of what is tried: made once, found again by every later process, revised where the budget asks for it.
+
+    facts      project, rows, models → what may be tried              no torch
+    timing     a few answers, a few steps of training → readings      only where a budget rests on a machine that was never measured
+    plan       facts, wishes, readings → steps with prices            stage measure; the readings go into the plan, and not into its key
+    revision   a plan and the time that was taken → the next plan     stage measure; its key is the plan before it
+
+The last revision alone replays a whole run: so whoever comes later, after a stop or another day, follows the revisions to their end and walks by that one.
+The clock is read here and nowhere in `decide`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tunesmith.errors import BadProject, DamagedWeights, Interrupted
+from tunesmith.library import made_of
+from tunesmith.line import Line
+from tunesmith.settings import settings
+from tunesmith.spec.candidate import Prompted
+from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.job import Note, Silent
+from tunesmith.spec.plan import Activity, Base, Decide, Facts, Plan, PlannedTrial, Speeds, Timed
+from tunesmith.spec.trial import Trial
+from tunesmith.store.artifacts import Artifact
+from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
+from tunesmith.store.steps import Finding, NotMade, Step, cost_of
+from tunesmith.store.work import Work
+
+VERSION = 2
+"""Part of every plan's key; raised when the same facts and wishes would give another plan."""
+TIMED_ROWS = 48
+"""Questions that are answered to see how fast this machine is."""
+LONGEST_START_S = 60.0
+"""Whoever takes longer between two steps was asleep."""
+TIMED_STEPS = 3
+"""Of a training that is made to see how fast this machine is."""
+
+Frozen = tuple[Artifact, Plan]
+
+
+@dataclass
+class Planning:
+    """What is tried in one line, and what it costs."""
+
+    line: Line
+    since: float
+    """When the job began, in Unix time."""
+    given: Plan | None = None
+    """A plan that somebody wants replayed: it is carried out as it stands."""
+
+    @cached_property
+    def facts(self) -> Facts:
+        """All that is known before anything was tried.
+
+        Raises: BadProject for prompts with unknown placeholders; NotEnoughData.
+        """
+        from tunesmith.decide.run import Given, facts_of
+        from tunesmith.train.rates import learning_rate
+
+        line, footing, recipe = self.line, self.line.footing, self.line.footing.recipe
+        dataset = line.dataset[1]
+        has_classifier = line.project.rivals.classifier and len(dataset.labels) > 1
+        return facts_of(
+            Given(
+                project=line.project,
+                dataset=dataset,
+                train=line.references("train"),
+                dev=line.references("dev"),
+                metric=line.metric,
+                bases=[
+                    Base(id=base.id, parameters=base.parameters, lr=recipe.optimiser.lr or float(learning_rate(recipe, base.parameters).value))
+                    for base in footing.bases
+                ],
+                encoder_parameters=footing.embedder.parameters if has_classifier else 0,
+                inherited=footing.parent[1].prompt if footing.parent else None,
+                recipe=recipe,
+            )
+        )
+
+    @property
+    def decide(self) -> Decide:
+        """The user's wishes; a continued model keeps its rank."""
+        wishes = self.line.project.decide
+        if self.line.footing.parent is None:
+            return wishes
+        return wishes.model_copy(update={"search_over": tuple(name for name in wishes.search_over if name != "rank")})
+
+    @cached_property
+    def machine(self) -> str:
+        """The name that this machine's speeds are kept under."""
+        return machine_name(settings().computing())
+
+    @property
+    def speeds(self) -> Speeds:
+        """What this machine is known to take."""
+        return read_speeds(self.line.store.home, self.machine)
+
+    @cached_property
+    def first(self) -> Frozen:
+        """The plan as it was first made.
+
+        Raises: BadProject where the budget is too short for anything, or the plan that was given is another project's.
+        """
+        if self.given is not None:
+            return self._taken(self.given)
+        dataset = self.line.dataset[0].name
+        inputs = {"version": VERSION, "dataset": dataset, "facts": self.facts.content_digest(), "decide": self.decide.model_dump(mode="json")}
+        step = Step("measure", "plan what is tried", "plan", inputs, (dataset,))
+        speeds = self._calibrated() if self.line.store.find(step.key) is None else Speeds()
+        return self.line.steps.do(step, lambda work: self._made(speeds), plan_summary, Plan)
+
+    def _taken(self, given: Plan) -> Frozen:
+        from tunesmith.decide.run import wanted
+
+        wishes, _ = wanted(self.facts, given.decide, given.speeds)
+        known = {version.name for wish in wishes for version in wish} | {"test"}
+        unknown = [step.name for step in given.steps if step.name not in known or all(base.id != step.base for base in self.facts.bases)]
+        if unknown:
+            raise BadProject(
+                "the plan is not for this project", where="--plan", got=f"it wants {', '.join(unknown)}",
+                expected=f"steps out of {', '.join(sorted(known))}", fix="give the plan that was made for this project, or none",
+            )  # fmt: skip
+        step = Step(
+            "measure", "take the plan that was given", "plan", {"version": VERSION, "given": given.content_digest()}, (self.line.dataset[0].name,)
+        )
+        return self.line.steps.do(step, lambda work: given, plan_summary, Plan)
+
+    def _made(self, speeds: Speeds) -> Plan:
+        from tunesmith.decide.run import least, make_plan, spoken
+
+        spent = max(0.0, time.time() - self.since)
+        plan = make_plan(self.facts, self.decide, speeds, spent)
+        plan = self._done_before(plan) or plan
+        if plan.steps:
+            return plan
+        needed = least(self.facts, self.decide, speeds)
+        if needed is None:
+            fix = "let at least one rival in: rivals.prompts = true"
+            raise BadProject("there is nothing to try", where="rivals", got="every rival is switched off", fix=fix)
+        raise BadProject(
+            "the budget is too short for any verdict", where="decide.budget", got=f"{spoken(self.decide.budget or 0.0)}, of which {spoken(spent)} are gone",
+            expected=f"about {spoken(spent + needed)} or more", fix=f"give it more time: --budget {round((spent + needed) / 60 + 1)}m",
+        )  # fmt: skip
+
+    def _done_before(self, fresh: Plan) -> Plan | None:
+        """An earlier plan for these rows that is done and holds all that the fresh one would do; None where there is none, or no budget presses.
+
+        What is done costs nothing: no verdict is refused, or rests on less, because the machine is slower today than it was when the work was done.
+        """
+        from tunesmith.decide.run import covers
+
+        if self.decide.budget is None:
+            return None
+        for earlier in self._earlier():
+            if covers(earlier, fresh, self.facts):
+                steps = tuple(step.model_copy(update={"seconds": 0.0}) for step in earlier.steps)
+                found = fresh.model_copy(update={"steps": steps, "left_out": (), "passed": len(steps), "unproven": earlier.unproven})
+                if self._is_done(found):
+                    return found
+        return None
+
+    def _earlier(self) -> Iterator[Plan]:
+        """The plans that were made for these rows, the newest first, as far as this version can read them."""
+        for artifact in self.line.store.artifacts("plan"):
+            if self.line.dataset[0].name in artifact.parents:
+                with suppress(DamagedWeights):
+                    yield artifact.load(Plan)
+
+    def _is_done(self, plan: Plan) -> bool:
+        """True if all that the plan leads to, with these facts, is in the store: on dev, and of the finalists on the locked rows."""
+        from tunesmith.decide.run import next_trial
+
+        line, history = self.line, list[Trial]()
+        look = Line(line.project, line.path, line.store, Silent(), line.model, line.rerun)
+        look.footing, look.dataset, look.steps = line.footing, line.dataset, Finding(line.store, Silent())
+        try:
+            while isinstance(step := next_trial(history, self.facts, plan), PlannedTrial):
+                history.append(tried(look, step, self.facts))
+            for trial in (*step.trials, *step.replicas):
+                look.measure(trial.candidate, "test", "measure")
+        except NotMade:
+            return False
+        return bool(step.trials)
+
+    def current(self) -> Frozen:
+        """The plan as it was last revised, told step by step."""
+        from tunesmith.decide.run import changes, plan_words
+
+        found = self.first
+        self._tell([f"plan  {line}" for line in plan_words(found[1])])
+        while self.given is None and (kept := self.line.store.find(self._revision(found).key)) is not None:
+            before, found = found, (kept, kept.load(Plan))
+            self._tell(changes(before[1], found[1]))
+        return found
+
+    def _revision(self, plan: Frozen) -> Step:
+        """The step that revises a plan."""
+        inputs = {"version": VERSION, "revises": plan[0].name}
+        return Step("measure", f"revise the plan, {plan[1].revision + 1}", "plan", inputs, (self.line.dataset[0].name, plan[0].name))
+
+    def revised(self, plan: Frozen, history: Sequence[Trial]) -> Frozen:
+        """The plan after something was tried: the same one, unless the time that is left asks for another."""
+        from tunesmith.decide.run import changes, hopeless, progress, revise, shorten, under_way
+
+        if plan[1].decide.budget is None or self.given is not None:
+            return plan
+        passed, doing = progress(history, self.facts, plan[1])
+        searching = under_way(history, self.facts, plan[1]) if doing else None
+        if doing and searching is None:  # in the middle of a step: what is begun is ended, and prices are looked at again between steps
+            return plan
+        now = plan[1], self.facts, self.speeds, self.spent(history), passed
+        fresh = shorten(*now, searching) if searching is not None else revise(*now, hopeless(history, self.facts))
+        if fresh == plan[1]:
+            return plan
+        found = self.line.steps.do(self._revision(plan), lambda work: fresh, plan_summary, Plan)
+        self._tell(changes(plan[1], found[1]))
+        return found
+
+    def spent(self, history: Sequence[Trial]) -> float:
+        """Seconds of the budget that are gone: before the plan, in this job, and for what earlier jobs have made by this plan."""
+        artifact, plan = self.first
+        names = dict.fromkeys(name for trial in history for name in (trial.artifact, *made_of(trial.candidate)) if name)
+        made = [self.line.store.get(name) for name in names]
+        earlier = sum(cost_of(one).seconds for one in made if artifact.created_at <= one.created_at < self.since)
+        return plan.spent + earlier + max(0.0, time.time() - max(self.since, artifact.created_at))
+
+    def learn(self, step: PlannedTrial, trial: Trial) -> None:
+        """Keep what a trial took, so that the next price is nearer."""
+        from tunesmith.decide.run import answering, learn, starting, training
+
+        store, speeds, work = self.line.store, self.speeds, answering(step, self.facts)
+        if work is not None and trial.artifact and step.dev_rows >= self.facts.dev_rows:
+            speeds = learn(speeds, [work], cost_of(store.get(trial.artifact)).seconds)
+        for artifact in (store.get(name) for name in made_of(trial.candidate)):
+            if artifact.kind == "checkpoint":
+                rows = artifact.load(Checkpoint).trained_rows
+                speeds = learn(speeds, [training(step, self.facts, rows)], cost_of(artifact).seconds)
+                between = self._between(artifact, store.get(str(trial.artifact)))
+                speeds = learn(speeds, [starting(1)], between) if 0 < between < LONGEST_START_S else speeds
+        keep_speeds(store.home, self.machine, speeds)
+
+    def _between(self, first: Artifact, second: Artifact) -> float:
+        """Seconds from the end of one step to the beginning of the next, which another process has done; 0 where an earlier job did the first."""
+        return second.created_at - cost_of(second).seconds - first.created_at if first.created_at >= self.since else 0.0
+
+    def _calibrated(self) -> Speeds:
+        """This machine's speeds; measured in short where a budget rests on them and nothing is known."""
+        known = self.speeds
+        if self.decide.budget is None:
+            return known
+        activities: tuple[Activity, ...] = (self.facts.answering, "train")
+        for activity in activities:
+            if not any(timed.work.activity == activity for timed in known.timed):
+                known = Speeds(timed=(*known.timed, *self._timed(activity).timed))
+        keep_speeds(self.line.store.home, self.machine, known)
+        return known
+
+    def _timed(self, activity: Activity) -> Speeds:
+        """One reading of the clock."""
+        artifact, _ = self.line.dataset
+        inputs: dict[str, Any] = {"version": VERSION, "machine": self.machine, "activity": activity, "base": self.line.footing.base.digest}
+        stage, title, make = ("train", "time a few training steps", self._time_training)
+        if activity != "train":
+            stage, title, make = ("measure", "time a few answers", self._time_answers)
+        step = Step(stage, title, "timing", inputs | {"dataset": artifact.name}, (artifact.name,))
+        return self.line.steps.do(step, make, lambda found: ", ".join(f"{t.work.rows} rows in {t.seconds:.1f} s" for t in found.timed), Speeds)[1]
+
+    def _time_answers(self, work: Work) -> Speeds:
+        from tunesmith.answer.candidate import open_candidate
+        from tunesmith.decide.run import BEGINNING_S, asked, dev_sample
+        from tunesmith.evaluate.run import decoding_for
+
+        line, base = self.line, self.facts.bases[0]
+        every = [row for row in line.references("dev") if row.conversation is not None]
+        questions = [row.conversation.question() for row in dev_sample(every, TIMED_ROWS, self.facts.seed) if row.conversation is not None]
+        answerer = open_candidate(Prompted(name="timing", model=base.id, prompt=self.facts.prompt), line.bench)
+        decoding = decoding_for(line.project.task, line.dataset[1])
+        answerer.answer(questions[:1], decoding, done=lambda n: None, stop=line.monitor.stopping)  # loading comes once, and many questions after it
+        began = time.monotonic()
+        answers = answerer.answer(questions, decoding, done=lambda n: None, stop=line.monitor.stopping)
+        if len(answers) < len(questions):
+            raise Interrupted("stopped while this machine was being timed", where="plan", fix="run the same command again")
+        taken = BEGINNING_S[self.facts.answering] + time.monotonic() - began
+        return Speeds(timed=(Timed(work=asked(self.facts, base, len(questions)), seconds=taken),))
+
+    def _time_training(self, work: Work) -> Speeds:
+        began = time.monotonic()
+        from tunesmith.decide.run import trained
+
+        rows = self.line.trainings.few_steps(work, TIMED_STEPS).trained_rows
+        asked = trained(self.facts, self.facts.bases[0], 1.0).model_copy(update={"rows": rows})
+        return Speeds(timed=(Timed(work=asked, seconds=time.monotonic() - began),))
+
+    def announce(self, step: PlannedTrial, plan: Plan) -> None:
+        """Say which step of the plan begins, and for a training with which settings."""
+        number, planned = next((k, one) for k, one in enumerate(plan.steps, 1) if one.name == step.step)
+        said = [f"{number} of {len(plan.steps)}, {step.step}: {planned.can_change}"]
+        if step.recipe is not None and step.reason != planned.can_change:
+            said.append(f"{step.trial.candidate.name}: {step.reason}")
+        self._tell(said)
+
+    def _tell(self, lines: Sequence[str]) -> None:
+        for text in lines:
+            self.line.monitor.emit(Note(text=text))
+
+
+def tried(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
+    """A planned trial with its candidate built and its report on dev."""
+    candidate = line.build(step)
+    artifact, report = line.measure(candidate, "dev", "measure", step.dev_rows if step.dev_rows < facts.dev_rows else None)
+    return step.trial.model_copy(update={"candidate": candidate, "report": report, "artifact": artifact.name})
+
+
+def plan_summary(plan: Plan) -> str:
+    """A plan in one line."""
+    from tunesmith.decide.run import spoken
+
+    budget = f" of {spoken(plan.decide.budget)}" if plan.decide.budget is not None else ""
+    left = f", {len(plan.left_out)} left out" if plan.left_out else ""
+    return f"{len(plan.steps)} steps{left}, about {spoken(plan.will_have_spent())}{budget}"
