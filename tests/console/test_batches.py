@@ -263,10 +263,12 @@ def test_the_same_key_makes_one_batch(client: OpenAI, engine: ScriptedEngine) ->
 
 def test_a_revoked_key_asks_nothing_more(client: OpenAI, engine: ScriptedEngine, served: Served) -> None:
     key, secret = served.console.keys.create("gone")
-    engine.reply = lambda request: [0.3, *whole("ok")]
+    revoked = threading.Event()
+    engine.reply = lambda request: [*whole("ok")] if request["op"] != "chat" or revoked.wait(20) else []
     made = begin(served.client(secret), [line(i) for i in range(8)])
     wait(client, made.id, {"in_progress"})
     served.console.keys.revoke(key.id)
+    revoked.set()
     batch = wait(client, made.id)
     assert (batch.status, batch.request_counts.total) == ("completed", 8)
     assert batch.request_counts.failed >= 4

@@ -82,19 +82,15 @@ def test_how_a_child_died_is_known_and_the_next_one_starts(nursery):
     assert nursery.start("a").wait() == 3
 
 
-def test_a_dead_nursery_takes_its_child_along(nursery):
-    mother = nursery.start("a").pid  # before the child has said its own
+def test_a_dead_nursery_takes_its_child_along(nursery, log):
     child = nursery.start("sleep")
-    until(lambda: child_of(mother))
-    pid = child_of(mother)[0]
+    mother = child.pid  # before the child has said its own
+    until(lambda: said(log))
+    pid = int(said(log)[0][1])
     os.kill(mother, signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     until(lambda: gone(pid))
     assert nursery.has_ended
-
-
-def child_of(pid):
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_nothing_that_steps_share_asks_for_a_gpu_or_computes_while_it_is_imported():
