@@ -28,7 +28,7 @@ from tunesmith.store.disk import copy_whole, disk_faults, file_digest
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
 
-VERSION = 2
+VERSION = 3
 """Raised when the same inputs would give other rows."""
 ROWS = "rows.jsonl"
 WITH_OWN_ROWS = ("outside", "paraphrases")
@@ -80,8 +80,16 @@ class Maker:
             raise BadProject("is there already", where=self.order.out, fix="name another one with --out, or add --force")
 
     def _is_ours(self, path: Path) -> bool:
+        """True if it holds what a making of this kind wrote of some of these files, maybe with other wishes."""
         known = file_digest(path)
-        return any(known == file_digest(artifact.path / ROWS) for artifact in self.store.artifacts("making") if (artifact.path / ROWS).exists())
+        holding = [artifact for artifact in self.store.artifacts("making") if artifact.recorded().get(ROWS) == known]
+        return any(made.kind == self.order.kind and made.inputs.keys() & self.files.keys() for made in (one.load(Making) for one in holding))
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Every file that is read, as named by the user or under the folder that is → its sha256."""
+        order = self.order
+        return tree_digests(self.root, [*order.paths, *(one.file for one in order.sources)])
 
     @cached_property
     def rows(self) -> list[Record]:
@@ -126,7 +134,7 @@ class Maker:
             "wishes": [one.model_dump(mode="json") for one in wishes if one is not None],
             "paths": list(order.paths),
             "sources": [one.model_dump(mode="json") for one in order.sources],
-            "files": tree_digests(self.root, [*order.paths, *(one.file for one in order.sources), *tokenizer]),
+            "files": self.files | tree_digests(self.root, tokenizer),
             "limits": Limits().model_dump(mode="json") if order.kind in OF_DOCUMENTS else None,
             "with_own_rows": order.kind in WITH_OWN_ROWS and not order.only_made,
             "answers": ANSWER_VERSION if computes else None,
@@ -172,7 +180,7 @@ class Maker:
             )
         if self.order.kind in WITH_OWN_ROWS and not self.order.only_made:
             self._put_own_rows_first(work.path / ROWS)
-        return found
+        return found.model_copy(update={"inputs": found.inputs or self.files})
 
     def _kind(self) -> tuple[str, Any, Callable[[Any, Work, ExitStack], Iterator[Any]]]:
         """(what is counted, the wishes, what makes the rows)."""

@@ -70,13 +70,13 @@ def holds(folder: Path, data: bytes, method: Method) -> bool:
     return False
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rows=st.lists(raw_lines, max_size=14), method=st.sampled_from(["supervised", "dpo"]), sound=st.integers(0, 11))
 def test_no_lines_crash_it(tmp_path, rows, method, sound):
     holds(tmp_path, "\n".join(rows).encode("utf-8", "surrogatepass") + b"\n" + lines(*[CHAT if method == "supervised" else DPO] * sound), method)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.binary(max_size=300), method=st.sampled_from(["supervised", "dpo"]))
 def test_no_bytes_crash_it(tmp_path, data, method):
     holds(tmp_path, data, method)

@@ -42,7 +42,7 @@ from tunesmith.spec.task import TaskKind
 
 __all__ = ["VERSION", "prepare", "read_rows", "source_digests"]
 
-VERSION = 7
+VERSION = 8
 AT_LEAST_ROWS = 10
 MAX_ROUNDS = 20
 

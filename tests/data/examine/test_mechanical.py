@@ -65,6 +65,19 @@ def test_more_prompts_than_can_be_told_apart_are_not_missing(tmp_path, monkeypat
     assert told(read(tmp_path, Source(file="a.jsonl")), ("a.jsonl",))["system_prompt_missing"].lines == (1,)
 
 
+def test_of_near_duplicates_those_made_of_a_row_are_told_apart(tmp_path):
+    path = tmp_path / "a.jsonl"
+    with path.open("w") as file:
+        for i in range(30):
+            for number, group in enumerate(("g", "g", "h") if i < 2 else ("g",)):
+                asked = question(i).replace("e", "é", number) if number < 2 else question(i).replace("e", "", 1)
+                turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": f"{question(-i)} and so on"}]
+                file.write(json.dumps({"messages": turns, "group": f"{group}{i}"}) + "\n")
+    found = told(read(tmp_path, Source(file="a.jsonl")), ("a.jsonl",))["near_duplicate"]
+    assert found.lines == (2, 3, 5, 6)
+    assert found.message.endswith("2 of them are in one group with the row they repeat, as paraphrases of it are")
+
+
 def test_tools_are_no_system_prompt(tmp_path):
     path = tmp_path / "a.jsonl"
     with path.open("w") as file:

@@ -100,7 +100,7 @@ def test_who_cannot_get_as_many_is_told_what_would_give_them():
     ears = Ears()
     run(rows, ears, balance_to=12, per_row=1)
     (note,) = [one for one in ears.heard if isinstance(one, Note)]
-    assert (note.level, note.text) == ("warning", "`rare (6)` cannot get 12 rows with 1 for each row: raise `per_row` to 3")
+    assert (note.level, note.text) == ("warning", "`rare (6)` cannot get 12 rows with 1 for each row: --per-row 3 would")
     quiet = Ears()
     run(rows, quiet, balance_to=12, per_row=3)
     assert not any(isinstance(one, Note) for one in quiet.heard)

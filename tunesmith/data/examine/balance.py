@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from tunesmith.data.examine.findings import Suspicion, share
 from tunesmith.data.examine.rows import Rows
+from tunesmith.data.kind import are_labels
 from tunesmith.data.labels import spellings
 from tunesmith.data.profile import FEW_PER_CLASS, IMBALANCE, listed, named, quoted, renaming, some
 from tunesmith.data.spool import I64
 
-LABEL_SHARE = 0.02
-FEW_ANSWERS = 20
-ROWS_PER_ANSWER = 5
 LONG_FACTOR = 10
 FEW_ROWS = 50
 FORM_ROWS = 200
@@ -37,9 +35,9 @@ def label_counts(rows: Rows, mask: NDArray[np.bool_]) -> dict[str, int]:
     short = rows.facts.short_answer[mask]
     if not len(short) or (short < 0).any() or rows.spool.answers.is_full or rows.facts.is_json[mask].all():
         return {}
-    numbers, counts = np.unique(short, return_counts=True)
-    if not _is_label_column(rows, mask) and len(numbers) > max(LABEL_SHARE * len(short), min(FEW_ANSWERS, len(short) // ROWS_PER_ANSWER)):
+    if not _is_label_column(rows, mask) and not are_labels(short):
         return {}
+    numbers, counts = np.unique(short, return_counts=True)
     return {rows.spool.answers.texts[n]: c for n, c in zip(numbers.tolist(), counts.tolist(), strict=True)}
 
 

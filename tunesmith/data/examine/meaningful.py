@@ -15,7 +15,7 @@ from tunesmith.data.examine.enough import enough
 from tunesmith.data.examine.findings import Suspicion, share
 from tunesmith.data.examine.known import Answers, known
 from tunesmith.data.examine.meaning import Encoder, Meanings, meanings
-from tunesmith.data.examine.mechanical import Sides
+from tunesmith.data.examine.mechanical import Sides, of_kin
 from tunesmith.data.examine.misfits import misfits
 from tunesmith.data.examine.repetition import Repetition
 from tunesmith.data.examine.rows import Rows
@@ -134,7 +134,8 @@ def _alike(scene: Scene, meant: Meanings, examined: I64, numbers: I64) -> Iterat
     if clusters:
         repeating = np.asarray([row for cluster in clusters for row in cluster[1:]], dtype=np.int64)
         other = [c for c in clusters if len({int(scene.rows.facts.answer[row]) for row in c}) > 1]
-        detail = f"{len(clusters):,} clusters" + (f", {len(other):,} of them with several answers" if other else "")
+        told = (f"{len(clusters):,} clusters" + (f", {len(other):,} of them with several answers" if other else ""), of_kin(scene.rows, clusters))
+        detail = "; ".join(one for one in told if one)
         yield Suspicion("semantic_duplicate", repeating, detail, clusters=clusters)
 
 
@@ -186,7 +187,7 @@ def _labels(scene: Scene, vectors: NDArray[np.float32], examined: I64) -> Iterat
     yield Suspicion(
         "label_error",
         examined[found.listed],
-        f"of {len(found.believed):,} that confident learning believes wrong, those with which no neighbour agrees",
+        f"classifier and neighbours are nearly sure of another one; confident learning alone believes {len(found.believed):,} wrong",
         notes={row: f"more likely `{label}`" for row, label in chosen.items()},
         scores={int(examined[i]): float(found.chance[i]) for i in found.listed.tolist()},
         suggestions=chosen,

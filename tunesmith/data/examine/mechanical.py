@@ -102,7 +102,7 @@ def about_repetition(rows: Rows, examined: NDArray[np.bool_], found: Repetition,
         yield Suspicion("duplicate", exact, clusters=clusters, notes=_beside(rows, clusters, "repeats"))
     near, clusters = repeats(rows, _first_among(near_with_same_answer(rows, found), mine, len(rows)))
     if len(near):
-        yield Suspicion("near_duplicate", near, clusters=clusters, notes=_beside(rows, clusters, "nearly repeats"))
+        yield Suspicion("near_duplicate", near, of_kin(rows, clusters), clusters=clusters, notes=_beside(rows, clusters, "nearly repeats"))
     frames = templates(rows, monitor)
     if frames:
         members = np.asarray([row for frame in frames for row in frame.rows if examined[row]], dtype=np.int64)
@@ -111,6 +111,13 @@ def about_repetition(rows: Rows, examined: NDArray[np.bool_], found: Repetition,
             yield Suspicion(
                 "template", members, f"{len(frames):,} frames, the largest: {frames[0].frame[:120]}", notes=notes, clusters=[f.rows for f in frames]
             )
+
+
+def of_kin(rows: Rows, clusters: Sequence[tuple[int, ...]]) -> str:
+    """How many rows repeat one of their own group, in words: whoever made paraphrases wants those; nothing where there are none."""
+    group = rows.facts.group
+    count = sum(group[row] >= 0 and group[row] == group[cluster[0]] for cluster in clusters for row in cluster[1:])
+    return f"{count:,} of them are in one group with the row they repeat, as paraphrases of it are" if count else ""
 
 
 def _first_among(first: I64, mine: I64, total: int) -> I64:

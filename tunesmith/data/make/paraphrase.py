@@ -165,7 +165,7 @@ def falling_short(rows: Sequence[Record], wanted: Sequence[int], wishes: Paraphr
     if not short:
         return ""
     needed = max(math.ceil((wishes.balance_to - sizes[label]) / sizes[label]) for _, label in short)
-    advice = f"raise `per_row` to {needed}" if needed <= MOST_PER_ROW else f"`per_row` {MOST_PER_ROW} is the most; add rows of your own"
+    advice = f"--per-row {needed} would" if needed <= MOST_PER_ROW else f"--per-row {MOST_PER_ROW} is the most; add rows of your own"
     labels = some([f"{label} ({count})" for count, label in short])
     return f"{labels} cannot get {wishes.balance_to} rows with {wishes.per_row} for each row: {advice}"
 
