@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from tunesmith.data.neighbours import Sets, Tally, may_be_similar, slip_pairs
+from tunesmith.data.neighbours import FEW_ENTRIES, Sets, Tally, may_be_similar, pairs_of_equal_runs, slip_pairs
 from tunesmith.data.shingles import U64, mix
 from tunesmith.data.spool import I64, Texts
 
@@ -105,7 +105,10 @@ def _join_by_bands(clusters: Clusters, texts: Texts, rows: I64, similarity: floa
         order = np.argsort(band, kind="stable")
         starts = np.flatnonzero(np.r_[True, band[order][1:] != band[order][:-1]])
         sizes = np.diff(np.r_[starts, len(order)])
-        for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
+        for size in range(2, FEW_ENTRIES + 1):
+            for first, second in pairs_of_equal_runs(rows, order, starts[sizes == size], size):
+                _join_pairs(clusters, texts.maps, sets, rows[first], rows[second], similarity, tally)
+        for start, size in zip(starts[sizes > FEW_ENTRIES].tolist(), sizes[sizes > FEW_ENTRIES].tolist(), strict=True):
             _join_run(clusters, texts.maps, sets, rows[np.sort(order[start : start + size])], similarity, tally)
 
 
@@ -125,6 +128,15 @@ def band_keys(sets: Sets, rows: I64, width: int, tick: Tick) -> NDArray[np.uint3
         keys[:, start : start + len(some)] = (mix(key) >> np.uint64(32)).astype(np.uint32).T
         tick(start + len(some))
     return keys
+
+
+def _join_pairs(clusters: Clusters, maps: U64, sets: Sets, first: I64, second: I64, similarity: float, tally: Tally) -> None:
+    """Compare the rows of each pair that are not in one cluster yet."""
+    tally.pairs += len(first)
+    likely = may_be_similar(maps, sets.sizes, first, second, similarity)
+    for a, b in zip(first[likely].tolist(), second[likely].tolist(), strict=True):
+        if clusters.find(a) != clusters.find(b) and sets.similarity(a, b) >= similarity:
+            clusters.join(a, b)
 
 
 def _join_run(clusters: Clusters, maps: U64, sets: Sets, run: I64, similarity: float, tally: Tally) -> None:

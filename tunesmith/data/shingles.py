@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,16 @@ U64 = NDArray[np.uint64]
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 WORDS_REMEMBERED = 400_000
 
-_words: dict[str, int] = {}
+
+class _Words(dict[str, int]):
+    """Word → its hash, computed when it is first asked for."""
+
+    def __missing__(self, word: str) -> int:
+        value = self[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+        return value
+
+
+_words = _Words()
 
 
 def mix(values: U64) -> U64:
@@ -42,15 +52,18 @@ def shingle(texts: Sequence[str]) -> tuple[U64, NDArray[np.int64]]:
     """(hashes, offsets): the sorted distinct shingle hashes of text i are `hashes[offsets[i]:offsets[i + 1]]`."""
     rows: list[NDArray[np.int64]] = []
     found: list[U64] = []
-    short = [i for i, text in enumerate(texts) if is_short(text)]
-    long = [i for i, text in enumerate(texts) if not is_short(text)]
-    for numbers, grams in ((short, _character_grams([texts[i] for i in short])), (long, _word_grams([texts[i] for i in long]))):
-        if numbers:
-            found.append(grams[0])
-            rows.append(np.asarray(numbers, dtype=np.int64)[grams[1]])
+    flags = np.fromiter(map(is_short, texts), bool, len(texts))
+    short, long = np.flatnonzero(flags), np.flatnonzero(~flags)
+    for numbers, grams_of in ((short, _character_grams), (long, _word_grams)):
+        if len(numbers):
+            hashes, place = grams_of([texts[i] for i in numbers.tolist()])
+            found.append(hashes)
+            rows.append(numbers[place])
     row = np.concatenate(rows) if rows else np.zeros(0, np.int64)
     value = np.concatenate(found) if found else np.zeros(0, np.uint64)
-    order = np.lexsort((value, row))
+    order = np.argsort(value)
+    narrow = row[order].astype(np.uint16) if len(texts) <= 1 << 16 else row[order]  # of 16 bits numpy's stable sort is a radix sort
+    order = order[np.argsort(narrow, kind="stable")]
     row, value = row[order], value[order]
     first = np.ones(len(row), bool)
     first[1:] = (row[1:] != row[:-1]) | (value[1:] != value[:-1])
@@ -82,17 +95,10 @@ def _character_grams(texts: list[str]) -> tuple[U64, NDArray[np.int64]]:
 def _word_grams(texts: list[str]) -> tuple[U64, NDArray[np.int64]]:
     if len(_words) > WORDS_REMEMBERED:  # a bound on memory; the hashes stay the same
         _words.clear()
-    flat: list[int] = []
-    lengths = []
-    for text in texts:
-        words = text.split(" ")
-        lengths.append(len(words))
-        for word in words:
-            value = _words.get(word)
-            if value is None:
-                value = _words[word] = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
-            flat.append(value)
-    return _grams(np.asarray(flat, dtype=np.uint64), np.asarray(lengths, dtype=np.int64), WORD_GRAM)
+    words = [text.split(" ") for text in texts]
+    lengths = np.asarray([len(one) for one in words], dtype=np.int64)
+    flat = np.fromiter(map(_words.__getitem__, chain.from_iterable(words)), dtype=np.uint64, count=int(lengths.sum()))
+    return _grams(flat, lengths, WORD_GRAM)
 
 
 def bitmaps(hashes: U64, offsets: NDArray[np.int64]) -> U64:

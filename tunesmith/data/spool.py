@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 
@@ -216,11 +217,10 @@ class Spool:
         base = self._shingle_offsets[-1]
         self._shingle_offsets.extend((offsets[1:] + base).tolist())
         self._maps.append(bitmaps(hashes, offsets))
-        for text in texts:
-            encoded = text.encode()
-            self._folded.write(encoded)
-            self._text_offsets.append(self._text_offsets[-1] + len(encoded))
-            self._short.append(is_short(text))
+        encoded = [text.encode() for text in texts]
+        self._folded.write(b"".join(encoded))
+        self._text_offsets.extend([*accumulate(map(len, encoded), initial=self._text_offsets[-1])][1:])
+        self._short.extend(map(is_short, texts))
 
     def finish(self) -> tuple[Facts, Texts]:
         """Everything that was added, as arrays; nothing can be added afterwards."""
