@@ -21,6 +21,7 @@ from typing import Any
 from tunesmith.errors import BadProject, DamagedWeights, Interrupted
 from tunesmith.library import made_of
 from tunesmith.line import Line
+from tunesmith.probes.load import probes
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Prompted
 from tunesmith.spec.checkpoint import Checkpoint
@@ -78,6 +79,7 @@ class Planning:
                     for base in footing.bases
                 ],
                 encoder_parameters=footing.embedder.parameters if has_classifier else 0,
+                probe_share=line.project.probes.share(probes()),
                 inherited=footing.parent[1].prompt if footing.parent else None,
                 recipe=recipe,
             )

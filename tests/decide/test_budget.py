@@ -199,6 +199,8 @@ def test_the_proof_has_a_price_for_what_is_examined() -> None:
     facts = make_facts()
     steps = make_plan(facts, FREE, Speeds()).steps
     assert [work.rows for work in steps[-1].parts][:3] == [600, 900, 1_000]
+    fewer = make_facts(probe_share=0.25)
+    assert [work.rows for work in make_plan(fewer, FREE, Speeds()).steps[-1].parts][:3] == [600, 900, 250]
     untrained = proof(facts, facts.bases[0], steps[:3])
     assert [work.rows for work in untrained.parts][:2] == [600, 900]
     assert 1_000 not in [work.rows for work in untrained.parts]  # what was never tuned has forgotten nothing

@@ -39,6 +39,8 @@ class Given:
     """Of a model that is continued."""
     recipe: Recipe | None = None
     """Of a model that is continued; None: as the project says."""
+    probe_share: float = 1.0
+    """Of the shipped probes, so much is asked of a tuned model."""
 
 
 def facts_of(given: Given) -> Facts:
@@ -59,6 +61,7 @@ def facts_of(given: Given) -> Facts:
         answering="choose" if form_of(dataset.task) == "classify" else "write",
         bases=tuple(given.bases),
         encoder_parameters=given.encoder_parameters,
+        probe_share=given.probe_share,
         recipe=given.recipe or project.train,
         prompt=given.inherited or tuned_prompt(project.task, dataset),
         written=written(given),

@@ -16,7 +16,7 @@ FRAME_TOKENS = 12.0
 EXAMINED = {"choose": 900, "write": 400}
 """Questions that the first finalist is asked beside the test rows: the suites of evidence."""
 PROBES = (1_000, 28.0)
-"""(Rows, tokens) that take as long to choose among as the probes of what a tuned model has forgotten, its base's part included."""
+"""(Rows, tokens) that take as long to choose among as all probes of what a tuned model has forgotten, its base's part included."""
 FEWEST_PILOT_ROWS = 16
 """A pilot on fewer rows says nothing."""
 
@@ -169,7 +169,7 @@ def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep]) -> PlannedStep
     """
     examined = [asked(facts, base, EXAMINED[facts.answering])]
     if any(step.kind in TRAINED for step in steps):
-        examined.append(Work(activity="choose", parameters=base.parameters, rows=PROBES[0], tokens=PROBES[1]))
+        examined.append(Work(activity="choose", parameters=base.parameters, rows=round(PROBES[0] * facts.probe_share), tokens=PROBES[1]))
     parts = (asked(facts, base, facts.test_rows), *examined, *(work for step in steps for work in proofs(step, facts)), starting(1))
     return PlannedStep(name="test", kind="test", base=base.id, can_change="everything: only the locked rows prove it", parts=parts)
 

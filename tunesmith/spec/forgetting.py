@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tunesmith.spec.noun import Noun
+from tunesmith.spec.probe import Probes
 from tunesmith.spec.report import Metric
 
 Standing = Literal["kept", "cannot tell", "warn", "block"]
@@ -37,6 +38,11 @@ class ProbeLimits(Noun):
     """Ids of probes that are left out: those that stand in the training rows would show what was learnt by heart."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the sampled continuations and of resampling."""
+
+    def share(self, shipped: Probes) -> float:
+        """How much of what is shipped is asked, all questions counting as much as all instructions."""
+        asked = ((self.questions, len(shipped.choices)), (self.instructions, len(shipped.instructions)))
+        return sum(min(1.0, limit / every) if limit is not None else 1.0 for limit, every in asked) / len(asked)
 
 
 class Tolerance(Noun):

@@ -189,6 +189,8 @@ class Facts(Noun):
     """The project's own first."""
     encoder_parameters: int = 0
     """0: nothing is encoded."""
+    probe_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Of the shipped probes of general ability, so much is asked of a tuned model."""
     recipe: Recipe
     """As the user wrote it."""
     prompt: Prompt
