@@ -6,10 +6,10 @@ import os
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The same examples everywhere: a change is judged by what it changed. To search for new ones: pytest --hypothesis-profile default
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
 # Hundreds of processes are started in these tests, and each would compile all of ours anew.

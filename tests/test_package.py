@@ -33,7 +33,7 @@ def installed(tmp_path_factory):
 
 def run(installed: Path, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(installed), "TUNESMITH_HOME": str(home)}
-    return subprocess.run([sys.executable, "-P", *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-P", *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_installed_package_is_the_one_that_runs(installed, tmp_path):

@@ -49,7 +49,7 @@ def elect(client: Client, candidate: Candidate, decoding: Decoding = LABELS) -> 
 
 
 def lines(client: Client, desk: Outright, target: Target, *turns: str, gone: threading.Event | None = None, **options: Any) -> list[dict[str, Any]]:
-    future: Future[list[dict[str, Any]]] = desk.answer(desk.open(target).result(10), chat(target, *turns, **options), gone or threading.Event())
+    future: Future[list[dict[str, Any]]] = desk.answer(desk.open(target).result(300), chat(target, *turns, **options), gone or threading.Event())
     while not future.done():
         client.turn()
     return future.result()
@@ -109,17 +109,17 @@ def test_too_many_waiting_are_refused_and_places_are_given_back(client: Client, 
     desk, held = Outright(client.live), threading.Event()
 
     def slow(body: dict[str, Any], number: int) -> Any:
-        assert held.wait(10)
+        assert held.wait(300)
         return say("yes")
 
     with LittleTeacher(slow) as teacher:
         target = elect(client, elsewhere(teacher.url))
-        opened = desk.open(target).result(10)
+        opened = desk.open(target).result(300)
         first = desk.answer(opened, chat(target, "one"), threading.Event())
         with pytest.raises(Overloaded):
             desk.answer(opened, chat(target, "two"), threading.Event())
         held.set()
-        assert first.result(10)[1]["delta"]["text"] == "yes"
+        assert first.result(300)[1]["delta"]["text"] == "yes"
         assert lines(client, desk, target, "three")[1]["delta"]["text"] == "yes"
     desk.close()
 
@@ -127,24 +127,24 @@ def test_too_many_waiting_are_refused_and_places_are_given_back(client: Client, 
 def test_a_private_address_is_called_only_where_the_user_allows_it(client: Client, desk: Outright) -> None:
     url = "http://10.255.255.1:1/v1"
     with pytest.raises(BadProject, match="https"):
-        desk.open(elect(client, elsewhere(url))).result(10)
-    assert desk.open(elect(client, elsewhere(url, allow_private=True))).result(10).elected.candidate.name == "remote"
+        desk.open(elect(client, elsewhere(url))).result(300)
+    assert desk.open(elect(client, elsewhere(url, allow_private=True))).result(300).elected.candidate.name == "remote"
 
 
 def test_what_cannot_be_opened_is_tried_again(client: Client, desk: Outright) -> None:
     missing = Target(base="", candidate="candidate-none")
     first = desk.open(missing)
     with pytest.raises(NotFound):
-        first.result(10)
+        first.result(300)
     assert desk.open(missing) is not first
     with pytest.raises(NotFound):
-        desk.open(Target(base="")).result(10)
+        desk.open(Target(base="")).result(300)
     with pytest.raises(BadProject, match="a model of this machine"):
-        desk.open(elect(client, Prompted(name="prompt", model=client.home.base, prompt=Prompt(name="p")))).result(10)
+        desk.open(elect(client, Prompted(name="prompt", model=client.home.base, prompt=Prompt(name="p")))).result(300)
 
 
 def test_what_it_cannot_do_is_refused_at_once(client: Client, desk: Outright, tmp_path: Path) -> None:
-    opened = desk.open(target := elect(client, Constant(name="majority", answer="card"))).result(10)
+    opened = desk.open(target := elect(client, Constant(name="majority", answer="card"))).result(300)
     for wanted in ({"n": 2}, {"logprobs": True}, {"stop": ["a"]}):
         with pytest.raises(Unsupported, match="the candidate `majority`"):
             desk.answer(opened, chat(target, "a", **wanted), threading.Event())

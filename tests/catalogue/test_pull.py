@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -153,7 +152,7 @@ class Slow:
     def emit(self, event):
         if event.kind == "progress":
             print("working", flush=True)
-            time.sleep(60)
+            time.sleep(600)
     def stopping(self):
         return False
 pull(sys.argv[1], Path(sys.argv[2]), Slow(), offline=True)
@@ -166,7 +165,7 @@ def test_a_killed_pull_leaves_nothing_visible_and_no_lock(how, gguf_file, models
         assert child.stdout is not None
         assert child.stdout.readline() == b"working\n"
         child.send_signal(how)
-        child.wait(timeout=60)
+        child.wait(timeout=300)
     assert (models / ".partial-tiny-model.f32").is_dir()  # it really was half-way
     assert installed(models) == []
     assert [pull(str(gguf_file), models, Silent(), offline=True)] == installed(models)
@@ -183,9 +182,9 @@ def test_two_pulls_at_once_agree(gguf_file, models):
     children = [context.Process(target=pull_in_child, args=(str(gguf_file), models, results)) for _ in range(2)]
     for child in children:
         child.start()
-    digests = [results.get(timeout=60) for _ in children]
+    digests = [results.get(timeout=600) for _ in children]
     for child in children:
-        child.join(timeout=20)
+        child.join(timeout=300)
     assert [child.exitcode for child in children] == [0, 0]
     assert digests[0] == digests[1] == installed(models)[0].digest
 
@@ -195,8 +194,7 @@ def test_waiting_for_another_pull_can_be_stopped(gguf_file, models, log):
         assert child.stdout is not None
         child.stdout.readline()
         monitor = log()
-        started = time.monotonic()
-        monitor.stopping = lambda: time.monotonic() - started > 0.3
+        monitor.stopping = lambda: bool(monitor.texts())
         with pytest.raises(Interrupted, match="waiting for another pull"):
             pull(str(gguf_file), models, monitor, offline=True)
         child.kill()

@@ -76,7 +76,7 @@ def stub(home: Path) -> Callable[..., Ran]:
     """The command line in a child, with workers that run the stub line."""
 
     def call(*arguments: str, stdin: str | None = None) -> Ran:
-        done = subprocess.run([sys.executable, STUB, "cli", *arguments], capture_output=True, text=True, input=stdin or "", timeout=60)
+        done = subprocess.run([sys.executable, STUB, "cli", *arguments], capture_output=True, text=True, input=stdin or "", timeout=300)
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return call

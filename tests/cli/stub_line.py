@@ -35,7 +35,7 @@ class StubLine:
             case "busy":
                 raise Busy("somebody else is at it", where="run x", got=f"nowhere:1 since 2026-01-01 00:00:00, {HOSTILE}")
             case "deaf":
-                time.sleep(60)
+                time.sleep(600)
             case "slow":
                 self.slow(monitor)
         monitor.emit(
@@ -55,10 +55,10 @@ class StubLine:
         } | REST
 
     def slow(self, monitor: Monitor) -> None:
-        """Works until somebody asks it to stop, for ten seconds at most."""
-        for step in range(1000):
-            monitor.emit(Progress(label="training", done=step, total=1000, unit="steps"))
-            monitor.emit(Reading(step=step, values={"train_loss": 3 - step / 1000, "dev_loss": 3.0, "dev_exact_match": step / 1000}))
+        """Works until somebody asks it to stop, for ten minutes at most."""
+        for step in range(60_000):
+            monitor.emit(Progress(label="training", done=step, total=60_000, unit="steps"))
+            monitor.emit(Reading(step=step, values={"train_loss": 3 - step / 60_000, "dev_loss": 3.0, "dev_exact_match": step / 60_000}))
             if monitor.stopping():
                 raise Interrupted("stopped after step", fix="go on")
             time.sleep(0.01)

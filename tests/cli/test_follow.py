@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
+from tests.waiting import until
 from tunesmith.cli.follow import is_gone
 from tunesmith.jobs.queue import Queue
 
@@ -53,25 +55,36 @@ def test_no_wait_says_who_holds_it(stub, tmp_path):
     assert f"got nowhere:1 since 2026-01-01 00:00:00, {HOSTILE_SHOWN}" in done.err
 
 
-def wait_for_job(store, status: str) -> str:
-    """Id of the job once it has the status."""
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        for job in Queue(store).newest(status=status):
-            return job.id
-        time.sleep(0.05)
-    raise AssertionError(f"no job is {status}")
+def newest(store, status: str) -> str:
+    """Id of the newest job with the status, once there is one."""
+    return until(lambda: next((job.id for job in Queue(store).newest(status=status)), None))
+
+
+def heard(child: subprocess.Popen[str], words: str) -> str:
+    """What a command has printed up to the line with these words."""
+    said = ""
+    while words not in said:
+        line = child.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[str, str, int]:
+    """What a command that ends still prints, what it prints as errors, and its status."""
+    with child:
+        return child.stdout.read(), child.stderr.read(), child.wait(300)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_the_first_ctrl_c_stops_after_the_step_and_prints_what_goes_on(stub_process, store, number, tmp_path):
     (tmp_path / "my p.toml").write_text('name = "slow"\n[[sources]]\nfile = "x.csv"\n')
     child = stub_process("train", "my p.toml", "--set", "train.seed=3")
-    running = wait_for_job(store, "running")
-    time.sleep(0.3)
+    heard(child, "! a row says")
+    running = newest(store, "running")
     child.send_signal(number)
-    out, err = child.communicate(timeout=20)
-    assert child.returncode == 130
+    out, err, status = ended(child)
+    assert status == 130
     assert "stopping after this step, saving" in out
     assert f"interrupted · {running}: stopped" in err
     assert "fix: to go on: tunesmith train 'my p.toml' --set train.seed=3\n" in err
@@ -80,28 +93,28 @@ def test_the_first_ctrl_c_stops_after_the_step_and_prints_what_goes_on(stub_proc
 
 def test_the_second_ctrl_c_kills(stub_process, store):
     child = stub_process("models", "pull", "deaf")
-    wait_for_job(store, "running")
-    time.sleep(0.3)
+    heard(child, "! a row says")
     child.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    heard(child, "stopping after this step, saving")
     start = time.monotonic()
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=20)
-    assert time.monotonic() - start < 5
-    assert child.returncode == 130
+    _, err, status = ended(child)
+    assert time.monotonic() - start < 120, "the worker would have slept for ten minutes"
+    assert status == 130
     assert err == "interrupted · killed; finished steps and the last saved state are kept\n  fix: to go on: tunesmith models pull deaf\n"
     assert Queue(store).newest(status="running") == []
 
 
 def test_ctrl_c_ends_waiting_for_another_process(stub_process, store):
     child = stub_process("models", "pull", "busy")
-    wait_for_job(store, "failed")
+    before = heard(child, "waiting for nowhere:1 since")
+    newest(store, "failed")
     time.sleep(0.5)
     child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=20)
-    assert child.returncode == 130
-    assert out.count("waiting for nowhere:1 since") == 1
-    assert out.count("! a row says") == 1, "what was said before the wait is not said again"
+    out, _, status = ended(child)
+    assert status == 130
+    assert (before + out).count("waiting for nowhere:1 since") == 1
+    assert (before + out).count("! a row says") == 1, "what was said before the wait is not said again"
 
 
 def test_a_holder_is_gone_when_its_process_is():

@@ -23,7 +23,7 @@ LEAVES = [
 
 
 def in_a_child(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "tunesmith", *arguments], capture_output=True, text=True, env=PLAIN, timeout=60)
+    return subprocess.run([sys.executable, "-m", "tunesmith", *arguments], capture_output=True, text=True, env=PLAIN, timeout=300)
 
 
 def test_the_first_help_names_every_command_the_exit_codes_and_the_home():

@@ -9,7 +9,6 @@ import asyncio
 import json
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,9 @@ from fastapi import FastAPI
 from openai import DefaultHttpxClient, OpenAI
 from sqlalchemy import delete
 
+from tests.waiting import until
 from tunesmith.catalogue.manifest import write_manifest
+from tunesmith.console import connection, gate
 from tunesmith.console.app import make_app
 from tunesmith.console.configuration import Configuration
 from tunesmith.console.responses import RUNNING
@@ -64,12 +65,16 @@ class Served:
     address: str
     """Without `/v1`."""
     secret: str
-    loop: asyncio.AbstractEventLoop
-    """Of the thread that it runs in."""
+    server: uvicorn.Server
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Of the thread that it runs in."""
+        return self.server.servers[0].get_loop()
 
     def client(self, secret: str | None = None, **options: Any) -> OpenAI:
         """The official client."""
-        given = {"max_retries": 0, "timeout": 20, "http_client": Unverified(), **options}
+        given = {"max_retries": 0, "timeout": 300, "http_client": Unverified(), **options}
         return OpenAI(base_url=f"{self.address}/v1", api_key=secret or self.secret, **given)
 
     def key(self, *scopes: Any, **limits: Any) -> str:
@@ -79,11 +84,12 @@ class Served:
     def ask(self, method: str, path: str, secret: str | None = None, **options: Any) -> httpx2.Response:
         """A plain request."""
         headers = {"authorization": f"Bearer {secret or self.secret}"} | options.pop("headers", {})
-        return httpx2.request(method, self.address + path, headers=headers, timeout=20, verify=False, **options)
+        return httpx2.request(method, self.address + path, headers=headers, timeout=300, verify=False, **options)
 
     def empty(self) -> None:
-        """Leave what it had when it began: its models and its first key. Nothing is under way."""
-        asyncio.run_coroutine_threadsafe(self._rest(), self.loop).result(10)
+        """Leave what it had when it began: its models and its first key. Nothing is under way, and whatever was asked is written down."""
+        asyncio.run_coroutine_threadsafe(self._rest(), self.loop).result(300)
+        until(lambda: not self.server.server_state.tasks)
         with self.console.store.database.write() as connection:
             for table in METADATA.sorted_tables:
                 connection.execute(delete(table).where(~ACCESS.c.name.startswith(FIRST)) if table is ACCESS else delete(table))
@@ -125,15 +131,20 @@ def serving(home: Path, configuration: Configuration) -> Iterator[Served]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        give_up = time.monotonic() + 10
-        while not server.started and time.monotonic() < give_up:
-            time.sleep(0.01)
+        until(lambda: server.started)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield Served(app, console, address, console.keys.create(f"{FIRST} {uuid4()}")[1], server.servers[0].get_loop())
+        yield Served(app, console, address, console.keys.create(f"{FIRST} {uuid4()}")[1], server)
     finally:
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever was refused may go on talking for longer than this machine ever stands still: a client's last words must not cost it the answer."""
+    for module in (connection, gate):
+        monkeypatch.setattr(module, "LINGER_S", 300.0)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tests import tiny
 from tests.answer.living import Home
 from tests.console.conftest import Served, serving
 from tests.data.make.little_teacher import LittleTeacher, say
+from tests.waiting import until
 from tunesmith.answer.candidate import Bench, last_question, open_candidate
 from tunesmith.answer.fitting import fit
 from tunesmith.answer.index import build
@@ -48,7 +48,6 @@ PLAIN = "router"
 SYSTEM = Prompt(name="plain", system="Answer the question.")
 SHOTS = Prompt(name="few-shot", system="Sort the question.", examples=(tiny.chat("is there tea", "cafe"), tiny.chat("one more week please", "loan")))
 CHOICE, FREE = Decoding(choices=LABELS), Decoding(max_new_tokens=9)
-STARTS_S = 60
 
 
 @dataclass
@@ -159,9 +158,7 @@ def engine_of(served: Served, log: Path) -> Iterator[None]:
     command = [*program("tunesmith.serve.run"), str(home), "--socket", str(socket), "--parent", str(os.getpid())]
     exact = os.environ | {"TUNESMITH_DTYPE": "float32", "TUNESMITH_DEVICE": "cpu"}
     with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out, env=exact) as engine:
-        give_up = time.monotonic() + STARTS_S
-        while "engine ready" not in log.read_text() and time.monotonic() < give_up and engine.poll() is None:
-            time.sleep(0.05)
+        until(lambda: "engine ready" in log.read_text() or engine.poll() is not None)
         try:
             yield
         finally:

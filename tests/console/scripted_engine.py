@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import until
+
 Line = dict[str, Any]
+FOR_EVER = 3600.0
+"""A pause that ends when the client goes away, and with the engine."""
 START: Line = {"start": {"prompt_tokens": 7, "cached_tokens": 2, "system_prompt": "none", "model": "tiny"}}
 
 
@@ -58,9 +61,9 @@ def error(code: str, message: str = "no", **problem: str) -> list[Line]:
 
 @dataclass
 class ScriptedEngine:
-    """`reply` makes the lines of a request; a number among them is a pause in seconds, None ends the connection."""
+    """`reply` makes the lines of a request; a number among them is a pause in seconds, None ends the connection. All is done in one thread."""
 
-    reply: Callable[[Line], list[Any]] = lambda request: whole("Hel", "lo.")
+    reply: Callable[[Line], Iterable[Any]] = lambda request: whole("Hel", "lo.")
     heard: list[Line] = field(default_factory=list)
     broken_off: int = 0
     """Requests whose client went away before the end."""
@@ -74,12 +77,9 @@ class ScriptedEngine:
         """Answer everything like this from now on."""
         self.reply = lambda request: lines
 
-    def wait_for_break(self, count: int = 1, limit_s: float = 5) -> bool:
-        """True once so many clients have gone."""
-        give_up = time.monotonic() + limit_s
-        while self.broken_off < count and time.monotonic() < give_up:
-            time.sleep(0.01)
-        return self.broken_off >= count
+    def wait_for_break(self) -> bool:
+        """True once a client has gone."""
+        return until(lambda: self.broken_off > 0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
@@ -125,7 +125,7 @@ def listening(engine: ScriptedEngine, socket: Path) -> Iterator[ScriptedEngine]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(300)
     try:
         yield engine
     finally:

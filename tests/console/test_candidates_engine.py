@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def asker(place: Place) -> Iterator[OpenAI]:
-    with place.served.client(timeout=60) as opened:
+    with place.served.client(timeout=300) as opened:
         yield opened
 
 
@@ -158,7 +158,7 @@ def test_it_declines_below_its_threshold_where_that_is_asked_for(place: Place, a
 def test_a_server_can_decline_by_itself_and_a_request_can_say_otherwise(place: Place) -> None:
     name = "classifier-best"
     number = next(i for i, row in enumerate(place.measured[name]) if declined(row, place, name))
-    with serving(place.served.console.store.home, Configuration(decline=True)) as other, other.client(timeout=60) as asker:
+    with serving(place.served.console.store.home, Configuration(decline=True)) as other, other.client(timeout=300) as asker:
         assert ask(asker, name, QUESTIONS[number]).choices[0].message.content == INSTEAD
         plain = ask(asker, name, QUESTIONS[number], extra_body={"tunesmith": {"decline": False}}).choices[0]
         assert plain.message.content == place.measured[name][number].answer

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +16,7 @@ from pydantic import BaseModel
 
 from tests import tiny
 from tests.console.conftest import Served, serving
+from tests.waiting import until
 from tunesmith.catalogue.pull import pull
 from tunesmith.console import chat_request
 from tunesmith.console.configuration import Configuration
@@ -27,7 +27,6 @@ from tunesmith.spec.job import Silent
 ASK: Any = [{"role": "user", "content": "hello there"}]
 CLOSED = {"type": "object", "properties": {"n": {"type": "boolean"}}, "required": ["n"], "additionalProperties": False}
 TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": CLOSED}}
-STARTS_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -41,16 +40,14 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         command = [*program("tunesmith.serve.run"), str(home), "--socket", str(socket), "--parent", str(os.getpid())]
         exact = os.environ | {"TUNESMITH_DTYPE": "float32"}  # in bf16 the same question rounds otherwise once its beginning is kept
         with (place / "engine.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log, env=exact) as engine:
-            give_up = time.monotonic() + STARTS_S
-            while "engine ready" not in (place / "engine.log").read_text() and time.monotonic() < give_up and engine.poll() is None:
-                time.sleep(0.1)
+            until(lambda: "engine ready" in (place / "engine.log").read_text() or engine.poll() is not None)
             yield served
             engine.terminate()
 
 
 @pytest.fixture(scope="module")
 def asker(real: Served) -> Iterator[OpenAI]:
-    with real.client(timeout=60) as opened:
+    with real.client(timeout=300) as opened:
         yield opened
 
 
@@ -181,29 +178,26 @@ def running(real: Served) -> int:
 
 
 def test_a_client_that_leaves_frees_the_engine(real: Served) -> None:
-    with real.client(timeout=60) as leaving:
+    with real.client(timeout=300) as leaving:
         stream = leaving.chat.completions.create(model="tiny", messages=ASK, stream=True, logit_bias={"2": -100, "0": -100})
         next(iter(stream))
         stream.close()
-    give_up = time.monotonic() + 5
-    while running(real) and time.monotonic() < give_up:
-        time.sleep(0.05)
-    assert running(real) == 0
+    until(lambda: running(real) == 0)
 
 
 def test_an_answer_that_takes_too_long_ends_and_its_place_is_free(real: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_request, "DEADLINE_S", 0.1)
-    with real.client(timeout=60, max_retries=2) as client, pytest.raises(InternalServerError) as caught:
-        client.chat.completions.create(model="tiny", messages=ASK, logit_bias={"2": -100, "0": -100}, n=20)
-    assert (caught.value.status_code, caught.value.code) == (504, "timeout")
+    for deadline_s in (0.1 * 2**n for n in range(12)):  # a busy machine may need longer to begin
+        monkeypatch.setattr(chat_request, "DEADLINE_S", deadline_s)
+        with real.client(timeout=300, max_retries=2) as client, pytest.raises(InternalServerError) as caught:
+            client.chat.completions.create(model="tiny", messages=ASK, logit_bias={"2": -100, "0": -100}, n=20)
+        assert (caught.value.status_code, caught.value.code) == (504, "timeout")
+        if "retry-after" not in caught.value.response.headers:
+            break
     assert caught.value.response.headers["x-should-retry"] == "false"
-    give_up = time.monotonic() + 5
-    while running(real) and time.monotonic() < give_up:
-        time.sleep(0.05)
-    assert running(real) == 0
+    until(lambda: running(real) == 0)
 
 
 def test_twenty_chats_at_once_are_all_answered(real: Served) -> None:
-    with real.client(timeout=100) as shared, ThreadPoolExecutor(20) as threads:
+    with real.client(timeout=300) as shared, ThreadPoolExecutor(20) as threads:
         texts = list(threads.map(lambda i: said(shared, messages=[{"role": "user", "content": f"hello {i % 5}"}]), range(20)))
     assert texts[:5] == texts[5:10] == texts[15:]

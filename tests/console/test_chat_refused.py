@@ -177,7 +177,7 @@ def test_no_random_request_makes_the_server_fail(served: Served, engine: Scripte
 
     engine.reply = replies
     headers = {"authorization": f"Bearer {served.secret}"}
-    with httpx2.Client(base_url=served.address, headers=headers, timeout=20) as client:
+    with httpx2.Client(base_url=served.address, headers=headers, timeout=300) as client:
 
         @settings(max_examples=80)
         @given(st.fixed_dictionaries({}, optional={name: LIKELY.get(name, VALUES) | VALUES for name in FIELDS[path]}), st.booleans())

@@ -12,7 +12,7 @@ import pytest
 from openai import APIError, BadRequestError, OpenAI
 
 from tests.console.conftest import Served
-from tests.console.scripted_engine import START, ScriptedEngine, calls, end, error, listening, says, token, whole
+from tests.console.scripted_engine import FOR_EVER, START, ScriptedEngine, calls, end, error, listening, says, token, whole
 from tests.console.test_chat import HI, TIME, WEATHER, Answer
 from tunesmith.console.asking import PING, with_pings
 
@@ -133,34 +133,39 @@ def test_what_fails_later_is_told_inside_the_stream(client: OpenAI, engine: Scri
 
 
 def test_a_client_that_leaves_ends_the_work(served: Served, engine: ScriptedEngine) -> None:
-    engine.says([START, *[line for _ in range(200) for line in ({"delta": {"index": 0, "text": "x", "logprobs": None}}, 0.05)], end()])
+    engine.says([START, *[line for _ in range(200) for line in ({"delta": {"index": 0, "text": "x", "logprobs": None}}, 0.05)], FOR_EVER, end()])
     with httpx2.stream(
-        "POST", f"{served.address}/v1/chat/completions", json={"model": "tiny", "messages": HI, "stream": True}, headers={"authorization": f"Bearer {served.secret}"},
+        "POST", f"{served.address}/v1/chat/completions", json={"model": "tiny", "messages": HI, "stream": True}, headers={"authorization": f"Bearer {served.secret}"}, timeout=300,
     ) as reply:  # fmt: skip
         assert next(reply.iter_lines())
     assert engine.wait_for_break()
 
 
 def test_a_client_that_leaves_during_a_silence_ends_the_work(served: Served, engine: ScriptedEngine) -> None:
-    engine.says([START, 30.0, end()])
+    engine.says([START, FOR_EVER, end()])
     with httpx2.stream(
-        "POST", f"{served.address}/v1/chat/completions", json={"model": "tiny", "messages": HI, "stream": True}, headers={"authorization": f"Bearer {served.secret}"},
+        "POST", f"{served.address}/v1/chat/completions", json={"model": "tiny", "messages": HI, "stream": True}, headers={"authorization": f"Bearer {served.secret}"}, timeout=300,
     ) as reply:  # fmt: skip
         assert next(reply.iter_lines())
     assert engine.wait_for_break()
 
 
 def test_a_long_silence_is_filled_with_comments() -> None:
-    async def slow() -> AsyncGenerator[str]:
+    async def slow(is_over: asyncio.Event) -> AsyncGenerator[str]:
         yield "a"
-        await asyncio.sleep(0.12)
+        await is_over.wait()
         yield "b"
 
     async def heard() -> list[str]:
-        return [frame async for frame in with_pings(slow(), every_s=0.05)]
+        found, is_over = [], asyncio.Event()
+        async for frame in with_pings(slow(is_over), every_s=0.05):
+            found.append(frame)
+            if found.count(PING) == 2:
+                is_over.set()
+        return found
 
     first, *pings, last = asyncio.run(heard())
     assert (first, last) == ("a", "b")
-    assert len(pings) >= 1
+    assert len(pings) >= 2
     assert {PING} == set(pings)
     assert PING == ": ping\n\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.console.scripted_engine import START, ScriptedEngine, end, error, listening, says, whole
+from tests.console.scripted_engine import FOR_EVER, START, ScriptedEngine, end, error, listening, says, whole
 from tunesmith.console.engine_client import LINE_BYTES, About, ask, failure, gather, single
 from tunesmith.console.failures import ApiError
 
@@ -60,7 +60,7 @@ def test_closing_ends_the_work(tmp_path: Path) -> None:
         lines.close()
         assert [line async for line in lines] == []
 
-    with listening(ScriptedEngine(lambda request: [START, 30.0, end()]), tmp_path / "s") as engine:
+    with listening(ScriptedEngine(lambda request: [START, FOR_EVER, end()]), tmp_path / "s") as engine:
         asyncio.run(leave())
         assert engine.wait_for_break()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from tests.console.conftest import Served, serving
-from tests.console.scripted_engine import ScriptedEngine, calls, end, error, listening, whole
+from tests.console.scripted_engine import FOR_EVER, ScriptedEngine, calls, end, error, listening, whole
 from tests.console.test_graders import CHECK, LABEL
+from tests.waiting import until
 from tunesmith.console.configuration import Configuration
 
 SCHEMA: Any = {"type": "object", "properties": {"q": {"type": "string"}, "answer": {"type": "string"}}, "required": ["q", "answer"]}
@@ -48,11 +48,7 @@ def begin(client: OpenAI, name: str, source: Any = None, **more: Any) -> Any:
 
 
 def wait(client: OpenAI, run: Any, states: set[str] = FINAL) -> Any:
-    give_up = time.monotonic() + 20
-    while (found := client.evals.runs.retrieve(run.id, eval_id=run.eval_id)).status not in states:
-        assert time.monotonic() < give_up, found
-        time.sleep(0.02)
-    return found
+    return until(lambda: found if (found := client.evals.runs.retrieve(run.id, eval_id=run.eval_id)).status in states else None)
 
 
 def items(client: OpenAI, run: Any, **more: Any) -> list[Any]:
@@ -287,12 +283,10 @@ def test_an_answer_that_fails_is_an_error_of_its_row(client: OpenAI, engine: Scr
 
 
 def test_a_run_is_canceled_and_deleted(client: OpenAI, engine: ScriptedEngine, served: Served) -> None:
-    engine.reply = lambda request: [30.0] if request.get("messages", [{}])[-1].get("content") == "Q: 1" else right_but_for()(request)
+    engine.reply = lambda request: [FOR_EVER] if request.get("messages", [{}])[-1].get("content") == "Q: 1" else right_but_for()(request)
     made = make(client)
     run = begin(client, made.id)
-    give_up = time.monotonic() + 10
-    while not (items(client, run) and asked(engine, "Q: 1")) and time.monotonic() < give_up:
-        time.sleep(0.02)
+    until(lambda: items(client, run) and asked(engine, "Q: 1"))
     live = client.evals.runs.retrieve(run.id, eval_id=made.id)
     assert (live.status, live.result_counts.passed) == ("in_progress", 1)
     assert client.evals.runs.cancel(run.id, eval_id=made.id).status == "canceled"
@@ -311,12 +305,10 @@ def test_a_run_is_canceled_and_deleted(client: OpenAI, engine: ScriptedEngine, s
 
 
 def test_deleting_an_eval_ends_its_runs(client: OpenAI, engine: ScriptedEngine, served: Served) -> None:
-    engine.reply = lambda request: [30.0] if request["op"] == "chat" else error("unsupported")
+    engine.reply = lambda request: [FOR_EVER] if request["op"] == "chat" else error("unsupported")
     made = make(client)
     begin(client, made.id)
-    give_up = time.monotonic() + 10
-    while not asked(engine, "Q: 0") and time.monotonic() < give_up:
-        time.sleep(0.02)
+    until(lambda: asked(engine, "Q: 0"))
     client.evals.delete(made.id)
     assert served.console.objects.page("run").items == []
     assert engine.wait_for_break()
@@ -327,15 +319,13 @@ def test_the_server_is_started_again_in_the_middle(home: Path) -> None:
 
     def reply(request: Any) -> list[Any]:
         slow = request["op"] == "chat" and not gate.is_set() and request["messages"][-1]["content"] in ("Q: 2", "Q: 3", "Q: 4")
-        return [30.0] if slow else right_but_for("4")(request)
+        return [FOR_EVER] if slow else right_but_for("4")(request)
 
     (home / "run").mkdir()
     with listening(ScriptedEngine(reply), home / "run" / "engine.sock") as engine:
         with serving(home, Configuration()) as first:
             run = begin(first.client(), make(first.client()).id)
-            give_up = time.monotonic() + 10
-            while len(items(first.client(), run)) < 2 and time.monotonic() < give_up:
-                time.sleep(0.02)
+            until(lambda: len(items(first.client(), run)) == 2)
         before = len(engine.heard)
         gate.set()
         with serving(home, Configuration()) as second:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,8 @@ from openai import BadRequestError, NotFoundError, OpenAI
 from pydantic import BaseModel
 
 from tests.console.conftest import Served
-from tests.console.scripted_engine import START, ScriptedEngine, calls, end, error, listening, says, token, whole
+from tests.console.scripted_engine import FOR_EVER, START, ScriptedEngine, calls, end, error, listening, says, token, whole
+from tests.waiting import until
 from tunesmith.console.responses import RUNNING
 
 TOOL: Any = {"type": "function", "name": "weather", "description": "d", "parameters": {"type": "object"}, "strict": True}
@@ -200,11 +200,7 @@ def test_what_must_not_be_stored_is_not(client: OpenAI, engine: ScriptedEngine) 
 
 def pending_until(client: OpenAI, name: str, status: str) -> Any:
     """The response, once it has this status."""
-    give_up = time.monotonic() + 5
-    while (found := client.responses.retrieve(name)).status != status and time.monotonic() < give_up:
-        time.sleep(0.02)
-    assert found.status == status
-    return found
+    return until(lambda: found if (found := client.responses.retrieve(name)).status == status else None)
 
 
 def test_the_background_works_on_and_can_be_stopped(client: OpenAI, engine: ScriptedEngine) -> None:
@@ -212,14 +208,15 @@ def test_the_background_works_on_and_can_be_stopped(client: OpenAI, engine: Scri
     assert (begun.status, begun.background) == ("in_progress", True)
     assert pending_until(client, begun.id, "completed").output_text == "Hello."
     assert client.responses.cancel(begun.id).status == "completed"
-    engine.says([START, 30.0, end()])
+    engine.says([START, FOR_EVER, end()])
     slow = client.responses.create(model="tiny", input="hi", background=True)
+    until(lambda: len(engine.heard) == 2)
     assert client.responses.cancel(slow.id).status == "cancelled"
-    assert engine.wait_for_break() or len(engine.heard) == 1
+    assert engine.wait_for_break()
     engine.says(error("unsupported", "no"))
     failed = pending_until(client, client.responses.create(model="tiny", input="hi", background=True).id, "failed")
     assert failed.error.message == "no"
-    assert not RUNNING
+    until(lambda: not RUNNING)
 
 
 def test_a_response_whose_process_died_is_failed_and_not_pending(client: OpenAI, engine: ScriptedEngine, served: Served) -> None:

@@ -54,16 +54,16 @@ def test_a_server_from_its_start_to_its_end(home):
         client = openai.OpenAI(base_url=said["address"], api_key=said["key"], max_retries=0)
         assert "tiny" in [model.id for model in client.models.list()]
         second = start(home, "--json", "--port", "0")
-        out, _ = second.communicate(timeout=30)
+        out, _ = second.communicate(timeout=300)
         assert (second.returncode, json.loads(out)["error"]["code"]) == (4, "busy")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=300) == 0
         assert process.stderr is not None
         assert said["key"] not in process.stderr.read()
     with running(home) as (process, said):
         assert said["key"] is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=300) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -98,14 +98,14 @@ def test_a_key_from_the_environment(home):
 )
 def test_what_cannot_be_served(home, arguments, status, code):
     process = start(home, "--json", "--port", "0", *arguments)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=300)
     assert (process.returncode, json.loads(out)["error"]["code"]) == (status, code)
 
 
 def test_a_port_that_is_taken(home):
     with socket.create_server(("127.0.0.1", 0)) as other:
         process = start(home, "--port", str(other.getsockname()[1]))
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 4
     assert "another program listens here" in err
 
@@ -149,7 +149,7 @@ def test_a_candidate_under_another_name_by_the_whole_server(home):
         store.register("router-best", work.finish("candidate", elected).name)
     store.close()
     with running(home, "--decline", "--alias", "gpt-4o=router-best") as (_, said):
-        client = openai.OpenAI(base_url=said["address"], api_key=said["key"], timeout=60)
+        client = openai.OpenAI(base_url=said["address"], api_key=said["key"], timeout=300)
         raw = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=[{"role": "user", "content": "where is it"}])
         assert raw.headers["x-tunesmith-note"] == "gpt-4o stands for router-best on this server"
         assert (raw.parse().model, raw.parse().choices[0].message.content) == ("router-best", "card")

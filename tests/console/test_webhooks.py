@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import openai
@@ -35,19 +36,21 @@ class Receiver:
 
     statuses: list[int] = field(default_factory=list)
     got: list[tuple[dict[str, str], bytes, str]] = field(default_factory=list)
-    silent_s: float = 0.0
+    silence: threading.Event = field(default_factory=threading.Event)
+    """Answers once it is set."""
     url: str = ""
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
+    made.silence.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             made.got.append(({name.lower(): value for name, value in self.headers.items()}, body, self.path))
-            time.sleep(made.silent_s)
+            made.silence.wait(600)
             self.send_response(made.statuses.pop(0) if made.statuses else 200)
             self.send_header("location", "/elsewhere")
             self.send_header("content-length", "0")
@@ -61,6 +64,7 @@ def receiver() -> Iterator[Receiver]:
     thread.start()
     made.url = f"http://127.0.0.1:{server.server_port}/hook?token=t0k3n"
     yield made
+    made.silence.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -78,8 +82,17 @@ def telling(home: Any, *urls: str) -> Iterator[Webhooks]:
     try:
         with delivering(console) as webhooks:
             yield webhooks
+        end(webhooks)
     finally:
         console.store.close()
+
+
+def end(webhooks: Webhooks) -> None:
+    """Stop, and wait until what was being sent is sent: `stop` does not wait long for it."""
+    webhooks.stop()
+    for thread in webhooks._threads:
+        if thread.is_alive():
+            thread.join()
 
 
 def ended(webhooks: Webhooks, name: str, status: str = "succeeded") -> None:
@@ -112,7 +125,7 @@ def test_the_official_client_reads_what_is_sent(home, receiver, status):
     event = client.webhooks.unwrap(body, headers)
     assert (event.type, event.data.id, event.object) == (f"fine_tuning.job.{status}", "ftjob-a", "event")
     assert event.id == headers["webhook-id"]
-    assert abs(event.created_at - time.time()) < 60
+    assert abs(event.created_at - time.time()) < 300
     with pytest.raises(openai.InvalidWebhookSignatureError):
         client.webhooks.unwrap(body.replace(b"ftjob-a", b"ftjob-b"), headers)
 
@@ -130,7 +143,7 @@ def test_what_happened_while_no_server_ran_is_told_later(home, receiver):
     with telling(home, receiver.url) as webhooks:
         ended(webhooks, "ftjob-a")
         until(lambda: receiver.got)
-        webhooks.stop()
+        end(webhooks)
         ended(webhooks, "ftjob-b", "failed")
     receiver.statuses, before = [], len(receiver.got)
     with telling(home, receiver.url) as webhooks:
@@ -194,11 +207,12 @@ def test_what_nobody_will_ever_take_is_dropped(home, receiver, how, monkeypatch)
 
 def test_waits_grow_up_to_ten_hours(monkeypatch):
     monkeypatch.setattr(module, "FIRST_WAIT_S", 5.0)
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1e9))
     body: dict[str, Any] = {"attempts": 0}
     waits = []
     for _ in range(10):
         body = after_failure(body)
-        waits.append(body["not_before"] - time.time())
+        waits.append(body["not_before"] - 1e9)
     assert all(
         0.89 * wanted <= wait <= 1.11 * wanted for wanted, wait in zip([5, 20, 80, 320, 1280, 5120, 20480, 36000, 36000, 36000], waits, strict=True)
     )
@@ -257,12 +271,12 @@ def test_what_is_no_url_to_call(url):
 
 
 def test_a_receiver_that_drips_is_left(receiver):
-    receiver.silent_s = 3.0
+    receiver.silence.clear()
     there = destination(receiver.url, "--webhook", allow_private=True)
     began = time.monotonic()
     with pytest.raises(OSError):  # noqa: PT011  # a time-out, or the end of the connection, whichever is seen first
         post(there, b"{}", {}, allow_private=True, within_s=0.3)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 120, "it would have answered after ten minutes"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl command to make a certificate")
@@ -293,10 +307,10 @@ def test_certificates_are_verified(tmp_path, monkeypatch):
         thread.start()
         there = destination(f"https://localhost:{server.server_port}/a?b=c", "--webhook")
         with pytest.raises(ssl.SSLCertVerificationError):
-            post(there, b"{}", {}, allow_private=True, within_s=5)
+            post(there, b"{}", {}, allow_private=True, within_s=300)
         trusting = ssl.create_default_context(cafile=str(certificate))
         monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
-        assert post(there, b"{}", {}, allow_private=True, within_s=5) == 204
+        assert post(there, b"{}", {}, allow_private=True, within_s=300) == 204
         server.shutdown()
         thread.join()
     assert heard == [f"localhost:{there.port} /a?b=c {{}}"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.data.given_examples import CALL, CHAT, DPO, PAIR, A, U, chat, check, lines
+from tests.waiting import computing
 from tunesmith.data import given_lines
 from tunesmith.data.given import FileRole, GivenFault, Method, check_given
 from tunesmith.data.given_words import MAX_PROBLEMS, personal_data_fault
@@ -301,9 +301,8 @@ def test_it_can_be_stopped(tmp_path):
 
 def test_hostile_keys_take_no_time(tmp_path):
     keys = ",".join(f'"k{i}":1' for i in range(200_000))
-    started = time.perf_counter()
-    found = fault(tmp_path, f'{{{keys},"last":1,"last":2}}\n'.encode() + lines(*[CHAT] * 10))
-    assert 'the key "last" stands twice' in found.message
-    found = fault(tmp_path, lines({**CHAT, **{f"k{i}": 1 for i in range(100_000)}}, *[CHAT] * 10))
-    assert len(found.problems) == MAX_PROBLEMS
-    assert time.perf_counter() - started < 5
+    with computing(30):
+        found = fault(tmp_path, f'{{{keys},"last":1,"last":2}}\n'.encode() + lines(*[CHAT] * 10))
+        assert 'the key "last" stands twice' in found.message
+        found = fault(tmp_path, lines({**CHAT, **{f"k{i}": 1 for i in range(100_000)}}, *[CHAT] * 10))
+        assert len(found.problems) == MAX_PROBLEMS

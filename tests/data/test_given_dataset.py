@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from tests.waiting import computing
 from tunesmith.data.given import Given, GivenFault, check_given
 from tunesmith.data.given_dataset import given_dataset
 from tunesmith.data.given_survey import ALIKE_JOINED, Limit
@@ -162,9 +162,8 @@ def test_repetition_and_contradiction(tmp_path):
 
 
 def test_one_question_in_every_row_takes_no_time(tmp_path):
-    started = time.perf_counter()
-    found = go(tmp_path, [row("Tell me a joke.", question(i)) for i in range(5_000)])
-    assert time.perf_counter() - started < 20, "two seconds on an idle machine"
+    with computing(40):  # two seconds on an idle machine
+        found = go(tmp_path, [row("Tell me a joke.", question(i)) for i in range(5_000)])
     assert found.profile.conflict_count == 1
 
 
@@ -287,7 +286,6 @@ def test_any_sound_files_become_a_data_set(tmp_path, training, validation):
 
 
 def test_ten_thousand_rows_are_quick(tmp_path):
-    started = time.perf_counter()
-    found = go(tmp_path, rows(10_000), rows(500, 20_000))
+    with computing(80):  # some four seconds on an idle machine
+        found = go(tmp_path, rows(10_000), rows(500, 20_000))
     assert graver(found) == []
-    assert time.perf_counter() - started < 30, "some four seconds on an idle machine"

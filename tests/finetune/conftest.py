@@ -78,7 +78,7 @@ class Place:
     def work(self) -> None:
         """Do all jobs."""
         process = self.supervisor()
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=900)
         assert process.returncode == 0, said.decode()
 
     def told(self, name: str = "ftjob-a") -> list[Any]:

@@ -25,7 +25,7 @@ def work(job):
     print(job, os.getpid(), os.getsid(0), "wave" in sys.modules, sys.stdin.read() == "", flush=True)
     match job:
         case "more": return MORE
-        case "sleep": time.sleep(100)
+        case "sleep": time.sleep(1000)
         case "abort": os.abort()
     return 3
 
@@ -53,7 +53,7 @@ def said(log):
 def gone(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 

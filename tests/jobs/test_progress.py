@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
+from tests.waiting import computing
 from tunesmith.jobs.progress import JobMonitor, events_since
 from tunesmith.jobs.queue import holder
 from tunesmith.spec.job import Note, Progress, Reading, StageFinished, StageStarted
@@ -116,8 +116,7 @@ def test_stopping_asks_the_database_at_most_twice_a_second(queue, job, clock):
 def test_talking_is_cheap(queue, job):
     monitor = JobMonitor(queue, job)
     event = Progress(label="rows", done=1)
-    started = time.perf_counter()
-    for _ in range(20_000):
-        monitor.emit(event)
-        monitor.stopping()
-    assert (time.perf_counter() - started) / 20_000 < 100e-6
+    with computing(4.0):  # a twentieth of a second on an idle machine; the database alone would take more than that
+        for _ in range(20_000):
+            monitor.emit(event)
+            monitor.stopping()

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tunesmith.errors import Busy, NotFound
+from tunesmith.jobs import queue as module
 from tunesmith.jobs.queue import LOSSES, TTL_S, holder
 from tunesmith.store.tables import JOBS
 
@@ -157,7 +158,8 @@ def test_resumed_before_it_had_stopped_it_waits_for_its_turn(queue):
     assert queue.fail(job.id, {"code": "interrupted"}).status == "queued"
 
 
-def test_a_lost_shared_job_waits_a_little_longer_each_time_and_gives_up_in_the_end(queue, dead):
+def test_a_lost_shared_job_waits_a_little_longer_each_time_and_gives_up_in_the_end(queue, dead, monkeypatch):
+    monkeypatch.setattr(module, "BACK_OFF_S", module.LONGEST_BACK_OFF_S)  # longer than any stall between two looks at it
     job = queue.enqueue("finetune", "a", {}, shared=True)
     for loss in range(1, LOSSES):
         queue.lease(job.id, dead)

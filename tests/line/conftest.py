@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from tests.line.tiny_project import Home, Ran, Running, make
+from tests.waiting import until
 
 TRAINING = "*/.scratch/plan.json"
 """Under work/ while a training goes on."""
@@ -37,18 +39,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def contest(folder: Path) -> Contest:
     """The line, run by two commands at once, while a third will not wait. The first one's worker is held still while it trains, so that they meet."""
-    home = Home(folder.parent / "contested", folder)
-    first = home.start("run", home.project(), "--json")
-    wait_until(first, lambda: any((home.path / "work").glob(TRAINING)))
-    worker = psutil.Process(first.process.pid).children()[0].children()[0]
-    suspend_between_writes(worker, home)
+    home, first, worker = next(held for held in (held_still(folder, f"contested-{n}") for n in range(5)) if held is not None)
     try:
         second = home.start("run", home.project(), "--json")
         refused = home.start("run", home.project(), "--no-wait", "--json").end()
-        wait_until(second, lambda: "waiting for" in second.said())
+        assert wait_until(second, lambda: "waiting for" in second.said()), second.said()
     finally:
         worker.resume()
     return Contest(home, first.end(), second.end(), refused)
+
+
+def held_still(folder: Path, name: str) -> tuple[Home, Running, psutil.Process] | None:
+    """A new home, the command that runs the line in it, and its worker, which stands still while it trains; None where this machine was too slow for that."""
+    home = Home(folder.parent / name, folder)
+    first = home.start("run", home.project(), "--json")
+    wait_until(first, lambda: any((home.path / "work").glob(TRAINING)))
+    with suppress(psutil.NoSuchProcess, IndexError):
+        worker = psutil.Process(first.process.pid).children()[0].children()[0]
+        suspend_between_writes(worker, home)
+        if any((home.path / "work").glob(TRAINING)):
+            return home, first, worker
+        worker.resume()
+    first.end()
+    return None
 
 
 def suspend_between_writes(worker: psutil.Process, home: Home) -> None:
@@ -68,10 +81,19 @@ def home(contest: Contest) -> Home:
     return contest.home
 
 
-def wait_until(command: Running, happens: Callable[[], bool]) -> None:
-    """Until something happens while the command runs."""
-    give_up = time.monotonic() + 180
-    while not happens():
-        assert command.process.poll() is None, command.said()
-        assert time.monotonic() < give_up, command.said()
-        time.sleep(0.01)
+def wait_until(command: Running, happens: Callable[[], bool]) -> bool:
+    """True once something has happened while the command ran; False if it ended before."""
+    return until(lambda: (True,) if happens() else (False,) if command.process.poll() is not None else (), 900)[0]
+
+
+def stopped_while(home: Home, words: tuple[str, ...], happens: Callable[[Home], bool]) -> tuple[Home, Ran]:
+    """(a home, how a command ended in it at Ctrl-C while something happened); in another home where this machine stood still until that was over."""
+    for number in range(5):
+        mine = Home(home.path.with_name(f"{home.path.name}-{number}"), home.folder)
+        command = mine.start(*words)
+        wait_until(command, lambda mine=mine: happens(mine))  # type: ignore[misc]
+        command.process.send_signal(signal.SIGINT)
+        ended = command.end()
+        if happens(mine):
+            return mine, ended
+    raise AssertionError(ended.err)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.line.tiny_project import Home
+from tests.waiting import until
 from tunesmith.jobs.queue import Queue
 from tunesmith.jobs.service import is_supervised
 
 pytestmark = pytest.mark.line
-LONG = ("--set", "train.budget.max_steps=400", "--set", "train.budget.epochs=100", "--set", "train.budget.patience=0")
+LONG = tuple(word for wish in ("max_steps=100000", "epochs=100", "rows_per_step=1", "patience=0") for word in ("--set", f"train.budget.{wish}"))
 
 
 @pytest.fixture
@@ -22,43 +22,36 @@ def place(folder, tmp_path):
     return Home(tmp_path / "home", folder)
 
 
-def wait_for(condition, seconds=90.0):
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, "it did not come true"
-        time.sleep(0.1)
-
-
 def test_a_job_of_the_background_is_followed_to_its_result(place):
     left = place.run("train", place.project("chat"), "--detach", "--json").json()
     found = place.run("jobs", "follow", left["job"], "--json").json()
     assert found["result"]["model"] == "tiny-chat"
     assert place.run("models", "list", "--json").json()
-    wait_for(lambda: not is_supervised(place.path), 20)
+    until(lambda: not is_supervised(place.path))
 
 
 def test_paused_resumed_and_cancelled_from_another_terminal(place):
     job = place.run("train", place.project("chat"), *LONG, "--detach", "--json").json()["job"]
     queue = Queue(place.store())
-    wait_for(lambda: any((place.path / "work").glob("*/.scratch/plan.json")))
+    until(lambda: any((place.path / "work").glob("*/.scratch/plan.json")))
     place.run("jobs", "pause", job)
-    wait_for(lambda: queue.get(job).status == "paused")
-    wait_for(lambda: not is_supervised(place.path), 20)
+    until(lambda: queue.get(job).status == "paused")
+    until(lambda: not is_supervised(place.path))
     assert "is not paused" not in place.run("jobs", "resume", job).err
-    wait_for(lambda: queue.get(job).status == "running")
+    until(lambda: queue.get(job).status == "running")
     assert place.run("jobs", "cancel", job, "--json").json()["job"]["status"] == "cancelled"
-    wait_for(lambda: not is_supervised(place.path), 20)
+    until(lambda: not is_supervised(place.path))
     assert "has ended already" in place.run("jobs", "cancel", job, status=4).err
 
 
 def test_a_command_beside_a_supervisor_waits_for_its_turn_and_outlives_its_supervisor(place):
     first = place.run("train", place.project("chat"), *LONG, "--detach", "--json").json()["job"]
     second = place.start("train", place.project("chat"), "--set", "train.seed=5", "--json")
-    wait_for(lambda: "waits for its turn" in second.said())
+    until(lambda: "waits for its turn" in second.said())
     queue = Queue(place.store())
     supervisor = int(next(pid for pid in os.listdir("/proc") if pid.isdigit() and is_supervisor(pid, place)))
     os.kill(supervisor, signal.SIGKILL)
-    wait_for(lambda: queue.get(first).status == "running" or queue.get(first).attempts)
+    until(lambda: queue.get(first).status == "running" or queue.get(first).attempts)
     place.run("jobs", "cancel", first)
     ended = second.end()
     assert ended.status == 0, ended.err

@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.line.tiny_project import PROJECT, Home, make, rows
+from tests.waiting import until
 from tunesmith.cli.main import main
 from tunesmith.errors import BadProject, DamagedWeights, Interrupted, StoreUnusable, from_json
 from tunesmith.settings import settings
@@ -486,14 +486,10 @@ def test_a_place_where_no_store_can_be_is_named(desk, monkeypatch, home):
 
 
 def test_ctrl_c_while_data_are_prepared_is_one_object_and_130(desk, trained):
-    desk.write("a.csv", table([(f"{text} {i}", label) for i in range(2_000) for text, label in GOOD]))
+    desk.write("a.csv", table([(f"{text} {i}", label) for i in range(10_000) for text, label in GOOD]))
     project = desk.project("a.csv")
     command = Home(trained.path, desk.folder).start("data", "prepare", str(project), "--json")
-    until = time.monotonic() + 60
-    while not list((trained.path / "work").glob("*/scratch/records.jsonl")):
-        assert command.process.poll() is None, command.said()
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(lambda: list((trained.path / "work").glob("*/scratch/records.jsonl")) or command.process.poll() is not None)
     command.process.send_signal(signal.SIGINT)
     ended = command.end()
     (problem,) = Said(ended.status, ended.out, ended.err).problems()

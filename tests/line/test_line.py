@@ -6,13 +6,12 @@ import html
 import json
 import re
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
 
 from bench.kills import campaign, faults
-from tests.line.conftest import wait_until
+from tests.line.conftest import stopped_while
 from tests.line.tiny_project import Home, rows, write_csv
 from tunesmith.cli.project_file import read_project
 from tunesmith.spec.checkpoint import Checkpoint
@@ -163,10 +162,7 @@ def test_what_is_missing_is_told_at_once_before_any_work(home, folder, tmp_path)
 
 def test_after_ctrl_c_the_same_command_gives_the_same_result(home, folder, tmp_path):
     other = Home(tmp_path / "home", folder)
-    command = other.start("run", other.project())
-    wait_until(command, lambda: any((other.path / "work").glob("*/.scratch/state-*")))
-    command.process.send_signal(signal.SIGINT)
-    stopped = command.end()
+    other, stopped = stopped_while(other, ("run", other.project()), lambda mine: any((mine.path / "work").glob("*/.scratch/state-*")))
     assert stopped.status == 130
     assert f"tunesmith run {other.project()}" in stopped.err
     assert faults(other) == ""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
 
-from tests.line.conftest import wait_until
+from tests.line.conftest import stopped_while
 from tests.line.tiny_project import PROJECT, Home
 from tunesmith.evaluate.certificate import differing
 from tunesmith.spec.certificate import Certificate, Proof
@@ -84,12 +83,9 @@ def test_a_second_run_makes_nothing(planned: Home) -> None:
 def test_a_replay_that_is_stopped_among_its_pilots_proves_the_same_to_the_digit(planned: Home, tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.json"
     planned.run("certificate", "--write", str(certificate))
+    words = ("run", planned.project("planned"), *BUDGET, "--plan", str(certificate))
     other = Home(tmp_path / "home", planned.folder)
-    words = ("run", other.project("planned"), *BUDGET, "--plan", str(certificate))
-    command = other.start(*words)
-    wait_until(command, lambda: any((other.path / "work").glob("*/.scratch/plan.json")))  # the first pilot
-    command.process.send_signal(signal.SIGINT)
-    stopped = command.end()
+    other, stopped = stopped_while(other, words, lambda mine: any((mine.path / "work").glob("*/.scratch/plan.json")))  # the first pilot
     assert stopped.status == 130
     assert f"--plan {certificate}" in stopped.err
     told = " ".join(stopped.out.split())  # without --json, notes are told on standard output, and wrapped

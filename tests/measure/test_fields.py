@@ -5,13 +5,13 @@ from __future__ import annotations
 import doctest
 import itertools
 import json
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.waiting import computing
 from tunesmith.errors import BadProject
 from tunesmith.measure import fields as module
 from tunesmith.measure.fields import agreeing, field_f1, fields, fitting
@@ -78,13 +78,12 @@ def test_a_value_agrees_with_itself(value):
 
 
 def test_long_lists_and_deep_nests_do_not_take_for_ever():
-    began = time.monotonic()
     long = json.dumps([{"n": n} for n in range(3000)])
-    assert field_f1(long, long) == 1.0
     deep = "[" * 900 + "]" * 900
-    assert field_f1(deep, deep) == 1.0
-    assert field_f1(deep, "[]") in (0.0, 1.0)
-    assert time.monotonic() - began < 5
+    with computing(15):
+        assert field_f1(long, long) == 1.0
+        assert field_f1(deep, deep) == 1.0
+        assert field_f1(deep, "[]") in (0.0, 1.0)
 
 
 SCHEMA = json.dumps({"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "age": {"type": "integer"}}, "required": ["name"]})
@@ -112,7 +111,6 @@ def test_what_is_no_schema_is_refused_without_a_call(schema):
 
 
 def test_a_pattern_cannot_keep_us_busy():
-    began = time.monotonic()
-    fits = fitting('{"type": "string", "pattern": "^(a+)+$"}', "schema.json")
-    assert fits(json.dumps("a" * 5000 + "!")) is False
-    assert time.monotonic() - began < 2
+    with computing(20):
+        fits = fitting('{"type": "string", "pattern": "^(a+)+$"}', "schema.json")
+        assert fits(json.dumps("a" * 5000 + "!")) is False

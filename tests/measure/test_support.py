@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import doctest
 import re
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.waiting import computing
 from tunesmith.measure import support as module
 from tunesmith.measure.support import supported_share, unsupported
 
@@ -169,17 +169,15 @@ def test_long_sources_are_read_in_time():
     source = " ".join(
         f"On day {n} of 2024-05-0{n % 9 + 1} Ann{n} Lee sold {n},500 items for {n}.5 million euros at {n % 24}:30." for n in range(4000)
     )
-    began = time.monotonic()
-    assert unsupported("Ann7 Lee sold 7,500 items.", [source]) == ()
-    assert unsupported("Bob sold 7,501 items to Zed.", [source]) == ("7,501", "Zed")
-    assert supported_share("Ann7 sold items", [source]) == 1.0
-    assert time.monotonic() - began < 10
+    with computing(30):
+        assert unsupported("Ann7 Lee sold 7,500 items.", [source]) == ()
+        assert unsupported("Bob sold 7,501 items to Zed.", [source]) == ("7,501", "Zed")
+        assert supported_share("Ann7 sold items", [source]) == 1.0
 
 
 @pytest.mark.parametrize(
     "text", ["1 " * 50_000, "1," * 50_000, "A " * 30_000, "A." * 30_000, "1" * 50_000, "-" * 50_000, "'" * 50_000, "5 million " * 5_000]
 )
 def test_no_text_keeps_it_busy(text):
-    began = time.monotonic()
-    unsupported(text[:5_000], [text])
-    assert time.monotonic() - began < 10
+    with computing(30):
+        unsupported(text[:5_000], [text])

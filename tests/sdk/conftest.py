@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -52,7 +51,7 @@ class Running:
 
     def client(self, **options: Any) -> OpenAI:
         """The official client, as it comes."""
-        made = OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key=self.secret, **{"timeout": 60, **options})
+        made = OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", api_key=self.secret, **{"timeout": 300, **options})
         self.clients.append(made)
         return made
 
@@ -83,7 +82,7 @@ class Running:
         if self.process.poll() is None:
             self.process.terminate()
         try:
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=300)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
@@ -107,13 +106,9 @@ def block(method: str, **hyperparameters: Any) -> dict[str, Any]:
     return {"type": method, method: {"hyperparameters": hyperparameters}}
 
 
-def follow(client: OpenAI, job_id: str, seconds: float = 90.0) -> Any:
+def follow(client: OpenAI, job_id: str) -> Any:
     """The job once it has ended, asked for the way scripts do."""
-    give_up = time.monotonic() + seconds
-    while (job := client.fine_tuning.jobs.retrieve(job_id)).status not in ENDED:
-        assert time.monotonic() < give_up, f"{job_id} is still {job.status}"
-        time.sleep(0.2)
-    return job
+    return until(lambda: job if (job := client.fine_tuning.jobs.retrieve(job_id)).status in ENDED else None, 900)
 
 
 @pytest.fixture(scope="session")

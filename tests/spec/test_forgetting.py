@@ -6,7 +6,9 @@ from tunesmith.probes.load import probes
 from tunesmith.spec.forgetting import ProbeLimits
 
 
-@pytest.mark.parametrize(("limits", "share"), [({}, 1.0), ({"questions": 10_000, "instructions": 10_000}, 1.0), ({"questions": 1, "instructions": 1}, 0.0)])
+@pytest.mark.parametrize(
+    ("limits", "share"), [({}, 1.0), ({"questions": 10_000, "instructions": 10_000}, 1.0), ({"questions": 1, "instructions": 1}, 0.0)]
+)
 def test_the_share_of_the_probes(limits, share):
     assert ProbeLimits(**limits).share(probes()) == pytest.approx(share, abs=0.01)
 

@@ -82,7 +82,7 @@ def test_busy_names_the_holder_and_a_dead_owners_lease_is_free_at_once(store):
     script = (
         "import sys, time; from pathlib import Path; from tunesmith.store.artifacts import Store\n"
         f"with Store.open(Path(sys.argv[1])).work({key('c')!r}, stage='train', title='training router') as w:\n"
-        "    (w.path / 'mine').write_text('x'); print('held', flush=True); time.sleep(60)"
+        "    (w.path / 'mine').write_text('x'); print('held', flush=True); time.sleep(600)"
     )
     other = subprocess.Popen([sys.executable, "-c", script, str(store.home)], stdout=subprocess.PIPE, text=True, cwd=os.getcwd())
     assert other.stdout.readline() == "held\n"
@@ -96,7 +96,7 @@ def test_busy_names_the_holder_and_a_dead_owners_lease_is_free_at_once(store):
     started = time.monotonic()
     with store.work(key("c"), stage="train", title="again") as work:
         assert (work.path / "mine").exists()
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 60, "nobody waits for a sign of life that will never come"
 
 
 def test_equal_content_is_stored_once_and_both_keys_lead_to_it(store, make):

@@ -136,8 +136,8 @@ rng, deaths = random.Random(4), 0
 while True:
     child = os.fork()
     if child == 0:
-        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.2, 0.8) if deaths < 6 else 0)
         signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.2, 0.8) if deaths < 6 else 0)
         bench.train(asked, "killed", placement=tiny.CPU)
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -153,7 +153,7 @@ print(deaths)
 @pytest.mark.invariant
 def test_a_process_killed_again_and_again_ends_with_the_same_bits(bench, recipe):
     asked = recipe(budget__checkpoint_seconds=0, budget__epochs=10, budget__evaluations_per_epoch=2)
-    child = subprocess.run([sys.executable, "-c", CHILD, str(ROOT), str(bench.model), str(bench.folder)], capture_output=True, text=True, timeout=120)
+    child = subprocess.run([sys.executable, "-c", CHILD, str(ROOT), str(bench.model), str(bench.folder)], capture_output=True, text=True, timeout=900)
     assert child.returncode == 0, child.stderr[-2000:]
     assert int(child.stdout) >= 1
     whole = bench.train(asked, "whole", placement=tiny.CPU)
@@ -408,7 +408,7 @@ except Alarm as error:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and RLIMIT_AS")
 def test_a_real_failed_allocation_is_known_as_one(bench):
     child = subprocess.run(
-        [sys.executable, "-c", OUT_OF_MEMORY, str(ROOT), str(bench.model), str(bench.folder)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", OUT_OF_MEMORY, str(ROOT), str(bench.model), str(bench.folder)], capture_output=True, text=True, timeout=900
     )
     assert "out of memory" in child.stdout, child.stderr[-2000:]
     assert "train.budget.tokens_per_batch = 50000" in child.stdout

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.waiting import computing
 from tunesmith.data.personal.masking import masked
 from tunesmith.data.personal.spans import KINDS, PLACEHOLDER, Span, kinds_in, spans, without_overlaps
 
@@ -107,6 +107,5 @@ def test_masked():
     ],
 )  # fmt: skip
 def test_no_text_is_slow(text):
-    started = time.perf_counter()
-    kinds_in(text * (200_000 // len(text)))
-    assert time.perf_counter() - started < 10, "about a second at worst on an idle machine"
+    with computing(30):  # about a second at worst on an idle machine
+        kinds_in(text * (200_000 // len(text)))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tunesmith.errors import BadData, BadProject, NotFound, Unsupported
+from tunesmith.evaluate.execution import code
 from tunesmith.evaluate.execution.code import CodeScorer, GivenTests, read_tests
 from tunesmith.evaluate.execution.sandbox import Bounds, Sandbox, proven
 from tunesmith.spec.dataset import Origin
@@ -20,10 +21,13 @@ ADD = "def add(a, b):\n    return a + b"
 SUB = "def sub(a, b):\n    return a - b"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """With time enough for a busy machine, wherever it is opened."""
     try:
-        return proven()
+        found = replace(proven(), bounds=Bounds(wall_s=300, cpu_s=50))
+        monkeypatch.setattr(code, "proven", lambda: found)
+        return found
     except Unsupported as error:
         pytest.skip(f"programs cannot be confined here: {error.problems[0].got}")
 
@@ -51,7 +55,7 @@ def test_each_question_has_its_own_tests(tmp_path, sandbox):
         row("Add.", f"```python\n{ADD}\n```", ADD, 0), row("Subtract. ", SUB, SUB, 1), row("Add.", SUB, ADD, 2), row("Add.", "while True: pass", ADD, 3), row("Hi", "no", "no", 4, True),
     ]  # fmt: skip
     heard: list[int] = []
-    scorer = CodeScorer(read_tests(path), replace(sandbox, bounds=Bounds(wall_s=4, cpu_s=1)))
+    scorer = CodeScorer(read_tests(path), replace(sandbox, bounds=Bounds(wall_s=300, cpu_s=3)))
     assert scorer.scores(rows, done=heard.append, stop=lambda: False) == [{"tests_passed": x} for x in (1.0, 1.0, 0.0, 0.0)] + [{}]
     assert heard == [1, 2, 3, 4, 5]
 

@@ -12,12 +12,19 @@ import pytest
 
 from tests.evaluate.execution.test_sql import ENDLESS, made
 from tunesmith.errors import BadData, BadProject, NotFound
+from tunesmith.evaluate.execution import database as module
 from tunesmith.evaluate.execution.database import Database, SqlScorer
 from tunesmith.evaluate.execution.sql import Bounds
 from tunesmith.spec.dataset import Origin
 from tunesmith.spec.report import Scored
 
 QUIET: dict[str, Any] = {"done": lambda n: None, "stop": lambda: False}
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that runs queries may take long to begin on a busy machine."""
+    monkeypatch.setattr(module, "GRACE_S", 300.0)
 
 
 @pytest.fixture
