@@ -27,6 +27,7 @@ from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
 
 SEARCHING = PROJECT.replace("pilots = []\nsearch = 0\nprompt_search = 0\nseeds = 1", "pilots = [0.25, 0.5]\nsearch = 3\nprompt_search = 4\nseeds = 2")
+SEARCHING += "[train.budget]\nepochs = 3\nrows_per_step = 32\n"
 TRAINED = ["fine-tune pilot-25", "fine-tune pilot-50", "fine-tune ladder-0-100", "fine-tune ladder-1-100", "fine-tune ladder-2-100"]
 
 

@@ -64,7 +64,7 @@ class Planning:
         from tunesmith.decide.run import Given, facts_of
         from tunesmith.train.rates import learning_rate
 
-        line, footing, recipe = self.line, self.line.footing, self.line.footing.recipe
+        line, footing, recipe = self.line, self.line.footing, self.line.trainings.recipe
         dataset = line.dataset[1]
         has_classifier = line.project.rivals.classifier and len(dataset.labels) > 1
         return facts_of(

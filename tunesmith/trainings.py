@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from tunesmith.library import Surroundings
@@ -20,12 +21,13 @@ from tunesmith.spec.dataset import Dataset, Record
 from tunesmith.spec.index import Grounding
 from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Reading, Silent, Spoken
 from tunesmith.spec.model import LocalModel
-from tunesmith.spec.recipe import Recipe
-from tunesmith.spec.task import EXACT
+from tunesmith.spec.recipe import Choice, Recipe
+from tunesmith.spec.task import EXACT, form_of
 from tunesmith.store.artifacts import Artifact
 from tunesmith.store.steps import Step
 from tunesmith.store.work import Work
 from tunesmith.train import VERSION
+from tunesmith.train.rates import settled
 
 FULL = "tuned"
 """The name of a candidate that is trained as the project says."""
@@ -68,9 +70,20 @@ class Trainings:
 
     line: Surroundings
 
+    @cached_property
+    def settled(self) -> tuple[Recipe, tuple[Choice, ...]]:
+        """The project's recipe with what hangs on the number of its rows, and what was chosen of it."""
+        dataset = self.line.dataset[1]
+        return settled(self.line.footing.recipe, dataset.rows["train"], labels=form_of(dataset.task) == "classify")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The project's, with epochs and rows of a step."""
+        return self.settled[0]
+
     def as_written(self) -> Training:
         """The project's own."""
-        return Training(FULL, self.line.footing.recipe, self.line.footing.base)
+        return Training(FULL, self.recipe, self.line.footing.base)
 
     def prompt(self, reads: bool = False) -> Prompt:
         """What the model is tuned with: its parent's prompt, or the task's; `reads`: with passages before its questions."""
@@ -134,9 +147,9 @@ class Trainings:
         from tunesmith.model.device import place
         from tunesmith.train.run import Inputs, train
 
-        recipe = self.line.footing.recipe
+        recipe = self.recipe
         budget = recipe.budget.model_copy(update={"max_steps": steps, "epochs": 1.0, "keep": "last", "kept_epochs": 0})
-        rows = self.line.rows("train")[: steps * budget.rows_per_step]
+        rows = self.line.rows("train")[: steps * budget.step_rows]
         inputs = Inputs(rows, [], self.line.dataset[0].name, self.prompt(), recipe.model_copy(update={"budget": budget}), self.start())
         folder = work.scratch / "weights"
         folder.mkdir(exist_ok=True)
@@ -152,7 +165,10 @@ class Trainings:
                 line.monitor.emit(note)
         rows, dev = self.rows(wanted.share, grounding), line.rows("dev", grounding)
         start = self.start() if is_own else Start(wanted.base)
-        inputs = Inputs(rows, dev, line.dataset[0].name, self.prompt(wanted.reads), wanted.recipe, start)
+        budget = wanted.recipe.budget
+        kept = {"epochs": f"{budget.passes:g}", "rows_per_step": f"{budget.step_rows}"}  # a search tries others
+        chosen = tuple(choice for choice in self.settled[1] if kept[choice.name] == choice.value)
+        inputs = Inputs(rows, dev, line.dataset[0].name, self.prompt(wanted.reads), wanted.recipe, start, chosen=chosen)
         monitor = line.monitor if line.metric in EXACT else WithoutMatch(line.monitor)
         return train(inputs, work.path, work.scratch, place(settings()), monitor, settings().memory_bytes)
 

@@ -11,7 +11,7 @@ from tunesmith.measure.statistics import wilson
 from tunesmith.spec.candidate import Classifier, Constant, Decoding, Prompted, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.plan import Base, Done, Facts, Plan, PlannedTrial, PromptSpace
-from tunesmith.spec.recipe import Recipe
+from tunesmith.spec.recipe import Budget, Recipe
 from tunesmith.spec.report import Metric, Report
 from tunesmith.spec.task import Goal, MetricName
 from tunesmith.spec.trial import Trial
@@ -48,7 +48,7 @@ def make_facts(**fields: Any) -> Facts:
         "answering": "choose",
         "bases": (Base(id="small", parameters=SMALL, lr=1e-3),),
         "encoder_parameters": 22_000_000,
-        "recipe": Recipe(),
+        "recipe": Recipe(budget=Budget(epochs=3, rows_per_step=32)),
         "prompt": Prompt(name="tuned", system="Sort it."),
         "written": prompts,
         "space": make_space(),

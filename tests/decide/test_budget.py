@@ -173,7 +173,7 @@ def test_bases_that_would_answer_too_slowly_are_left_out() -> None:
 
 
 def test_the_steps_of_a_recipe_that_is_cut_short_cost_less() -> None:
-    short = make_facts(recipe=Recipe(budget=Budget(max_steps=10)))
+    short = make_facts(recipe=Recipe(budget=Budget(max_steps=10, epochs=3, rows_per_step=32)))
     tuned = [next(step for step in make_plan(facts, FREE, Speeds()).steps if step.name == "tuned") for facts in (short, make_facts())]
     assert tuned[0].seconds < tuned[1].seconds
     assert tuned[0].parts[0].rows == 320

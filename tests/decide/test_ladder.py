@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from tunesmith.decide.ladder import Chosen, Proposal, Run, Search, contenders, propose, recipe_of, rungs, setting_of, sizes, space
 from tunesmith.measure.statistics import wilson
-from tunesmith.spec.recipe import AdamW, Full, Lora, Recipe
+from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe
 
-SEARCH = Search(Recipe(), 1e-3, 4000, (0.1, 0.25, 0.5), 9, seed=3)
+USUAL = Recipe(budget=Budget(epochs=3, rows_per_step=32))
+SEARCH = Search(USUAL, 1e-3, 4000, (0.1, 0.25, 0.5), 9, seed=3)
 
 
 def lr_of(recipe: Recipe) -> float:
@@ -47,7 +48,7 @@ def climb(search: Search, runs: list[Run] | None = None, dev: int = 1000, best: 
 
 def test_the_recipe_comes_first_and_then_the_rates_that_evidence_names() -> None:
     runs, _ = climb(SEARCH)
-    assert runs[0].recipe == Recipe()
+    assert runs[0].recipe == USUAL
     assert [run.recipe.optimiser.lr for run in runs[1:3]] == [3e-4, 1e-4]
     assert all(run.share == 0.1 for run in runs[:9])
 
@@ -55,7 +56,7 @@ def test_the_recipe_comes_first_and_then_the_rates_that_evidence_names() -> None
 def test_the_known_winner_is_found() -> None:
     for best in (1e-4, 3e-4):
         _, chosen = climb(SEARCH, best=best)
-        assert score(chosen.recipe, 1.0, best) > score(Recipe(), 1.0, best) + 0.02
+        assert score(chosen.recipe, 1.0, best) > score(USUAL, 1.0, best) + 0.02
         assert "settings on 50% of the rows" in chosen.reason
 
 
@@ -79,9 +80,9 @@ def test_what_is_behind_beyond_doubt_does_not_climb() -> None:
 
 
 def test_pilots_of_the_recipe_count_as_its_runs() -> None:
-    pilots = [measured(Proposal(Recipe(), share, "")) for share in SEARCH.rungs]
+    pilots = [measured(Proposal(USUAL, share, "")) for share in SEARCH.rungs]
     runs, _ = climb(SEARCH, pilots)
-    assert sum(run.recipe == Recipe() for run in runs) == 3
+    assert sum(run.recipe == USUAL for run in runs) == 3
 
 
 def test_other_shares_and_repeated_runs_do_not_disturb() -> None:
@@ -91,19 +92,22 @@ def test_other_shares_and_repeated_runs_do_not_disturb() -> None:
 
 
 def test_luck_does_not_beat_the_recipe() -> None:
-    other = Recipe(optimiser=AdamW(lr=3e-4))
-    runs = [Run(Recipe(), 1.0, 0.80, 0.72, 0.86), Run(other, 1.0, 0.81, 0.73, 0.87)]
-    found = propose(runs, Search(Recipe(), 1e-3, 100, (1.0,), 2, over=("lr",)))
+    other = Recipe(optimiser=AdamW(lr=3e-4), budget=USUAL.budget)
+    runs = [Run(USUAL, 1.0, 0.80, 0.72, 0.86), Run(other, 1.0, 0.81, 0.73, 0.87)]
+    found = propose(runs, Search(USUAL, 1e-3, 100, (1.0,), 2, over=("lr",)))
     assert isinstance(found, Chosen)
-    assert found.recipe == Recipe()
+    assert found.recipe == USUAL
     assert "better than the recipe as written by more than chance" in found.reason
 
 
 def test_nothing_to_gain_ends_the_search() -> None:
-    runs = [Run(recipe, 0.1, 0.999, 0.99, 1.0) for recipe in (Recipe(), Recipe(optimiser=AdamW(lr=3e-4)), Recipe(optimiser=AdamW(lr=1e-4)))]
+    runs = [
+        Run(recipe, 0.1, 0.999, 0.99, 1.0)
+        for recipe in (USUAL, Recipe(optimiser=AdamW(lr=3e-4), budget=USUAL.budget), Recipe(optimiser=AdamW(lr=1e-4), budget=USUAL.budget))
+    ]
     found = propose(runs, replace(SEARCH, rungs=(0.1,)))
     assert isinstance(found, Chosen)
-    assert found.recipe == Recipe()
+    assert found.recipe == USUAL
 
 
 @settings(max_examples=20, deadline=None)
@@ -133,7 +137,7 @@ def test_proposals_under_way_are_not_proposed_again() -> None:
 def test_only_what_is_asked_for_differs() -> None:
     runs, _ = climb(replace(SEARCH, over=("lr", "rank")))
     for run in runs:
-        assert run.recipe.budget == Recipe().budget
+        assert run.recipe.budget == USUAL.budget
         assert run.recipe.optimiser.weight_decay is None
         assert isinstance(run.recipe.weights, Lora)
         assert run.recipe.weights.dropout is None
@@ -142,11 +146,11 @@ def test_only_what_is_asked_for_differs() -> None:
 
 def test_without_anything_to_search_the_recipe_is_tried_alone() -> None:
     runs, chosen = climb(replace(SEARCH, over=(), rungs=(0.5,)))
-    assert [run.recipe for run in runs] == [Recipe()] == [chosen.recipe]
+    assert [run.recipe for run in runs] == [USUAL] == [chosen.recipe]
 
 
 def test_full_fine_tuning_is_searched_only_where_it_is_written() -> None:
-    recipe = Recipe(weights=Full())
+    recipe = Recipe(weights=Full(), budget=USUAL.budget)
     search = Search(recipe, 5e-5, 4000, (0.25,), 6)
     runs, _ = climb(search, best=2e-5)
     assert all(isinstance(run.recipe.weights, Full) for run in runs)
@@ -168,17 +172,17 @@ def test_a_setting_and_its_recipe_belong_together() -> None:
     assert (recipe.optimiser.lr, recipe.optimiser.weight_decay, recipe.budget.epochs) == (3e-4, 0.1, 2.0)
     assert recipe.weights == Lora(r=32, alpha=64, dropout=0.05)
     assert setting_of(recipe, SEARCH) == setting
-    assert setting_of(Recipe(weights=Lora(r=1024), optimiser=AdamW(lr=1.0)), SEARCH)["rank"] == 6  # outside: at the nearer end
+    assert setting_of(Recipe(weights=Lora(r=1024), optimiser=AdamW(lr=1.0), budget=USUAL.budget), SEARCH)["rank"] == 6  # outside: at the nearer end
 
 
 def test_rungs_have_steps_enough() -> None:
-    assert rungs(Recipe(), 660, (0.1, 0.25, 0.5)) == (0.5,)
-    assert rungs(Recipe(), 2000, (0.1, 0.25, 0.5)) == (0.25, 0.5)
-    assert rungs(Recipe(), 100, ()) == (1.0,)
+    assert rungs(USUAL, 660, (0.1, 0.25, 0.5)) == (0.5,)
+    assert rungs(USUAL, 2000, (0.1, 0.25, 0.5)) == (0.25, 0.5)
+    assert rungs(USUAL, 100, ()) == (1.0,)
     assert sizes(1, 2) == (1, 1)
 
 
 def test_contenders_reach_the_best() -> None:
-    best, near, far = (Run(Recipe(seed=k), 0.5, s, s - 0.03, s + 0.03) for k, s in enumerate((0.9, 0.86, 0.7)))
+    best, near, far = (Run(Recipe(seed=k, budget=USUAL.budget), 0.5, s, s - 0.03, s + 0.03) for k, s in enumerate((0.9, 0.86, 0.7)))
     assert contenders([far, near, best]) == [near, best]
     assert contenders([]) == []

@@ -34,11 +34,11 @@ class Given:
     metric: MetricName
     bases: Sequence[Base]
     """The project's own first."""
+    recipe: Recipe
+    """Of the project, or of the model that is continued, with epochs and rows of a step."""
     encoder_parameters: int = 0
     inherited: Prompt | None = None
     """Of a model that is continued."""
-    recipe: Recipe | None = None
-    """Of a model that is continued; None: as the project says."""
     probe_share: float = 1.0
     """Of the shipped probes, so much is asked of a tuned model."""
 
@@ -62,7 +62,7 @@ def facts_of(given: Given) -> Facts:
         bases=tuple(given.bases),
         encoder_parameters=given.encoder_parameters,
         probe_share=given.probe_share,
-        recipe=given.recipe or project.train,
+        recipe=given.recipe,
         prompt=given.inherited or tuned_prompt(project.task, dataset),
         written=written(given),
         space=space(given),

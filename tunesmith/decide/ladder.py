@@ -86,11 +86,13 @@ class Chosen:
 def rungs(recipe: Recipe, rows: int, pilots: Sequence[float]) -> tuple[float, ...]:
     """The shares of the rows on which settings are compared: those pilots whose runs make steps enough; all rows where none does.
 
-    >>> rungs(Recipe(), 15_000, (0.1, 0.25, 0.5)), rungs(Recipe(), 660, (0.1, 0.25, 0.5)), rungs(Recipe(), 40, (0.5,))
+    >>> from tunesmith.spec.recipe import Budget
+    >>> usual = Recipe(budget=Budget(epochs=3, rows_per_step=32))
+    >>> rungs(usual, 15_000, (0.1, 0.25, 0.5)), rungs(usual, 660, (0.1, 0.25, 0.5)), rungs(usual, 40, (0.5,))
     ((0.1, 0.25, 0.5), (0.5,), (1.0,))
     """
     budget = recipe.budget
-    enough = [share for share in pilots if budget.epochs * share * rows / budget.rows_per_step >= FEWEST_STEPS]
+    enough = [share for share in pilots if budget.passes * share * rows / budget.step_rows >= FEWEST_STEPS]
     return tuple(enough) or (1.0,)
 
 
@@ -108,7 +110,7 @@ def sizes(trials: int, count: int) -> tuple[int, ...]:
 
 def most_epochs(recipe: Recipe, rows: int) -> int:
     """The longest training that is tried."""
-    return max(math.ceil(recipe.budget.epochs), 5 if rows <= SMALL_DATA else 3)
+    return max(math.ceil(recipe.budget.passes), 5 if rows <= SMALL_DATA else 3)
 
 
 def propose(runs: Sequence[Run], search: Search, running: Sequence[Proposal] = ()) -> Proposal | Chosen | None:
@@ -230,7 +232,7 @@ def setting_of(recipe: Recipe, search: Search) -> dict[str, float | int]:
     weights, optimiser = recipe.weights, recipe.optimiser
     found: dict[str, float | int] = {
         "lr": optimiser.lr or search.lr,
-        "epochs": round(recipe.budget.epochs),
+        "epochs": round(recipe.budget.passes),
         "weight_decay": nearest(DECAYS, (0.0 if isinstance(weights, Lora) else 0.01) if optimiser.weight_decay is None else optimiser.weight_decay),
     }
     if isinstance(weights, Lora):

@@ -325,7 +325,7 @@ def reading_final(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan
 def cut(recipe: Recipe, step: PlannedStep) -> Recipe:
     """The recipe with the step's seed, and as many epochs as the plan has time for."""
     budget = recipe.budget
-    if step.epochs is not None and step.epochs < budget.epochs:
+    if step.epochs is not None and step.epochs < budget.passes:
         budget = budget.model_copy(update={"epochs": step.epochs})
     return recipe.model_copy(update={"seed": recipe.seed + step.seed, "budget": budget})
 

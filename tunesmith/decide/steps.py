@@ -112,14 +112,14 @@ def prompts_searched(facts: Facts, own: Base, trials: int) -> PlannedStep:
 
 def pilot(facts: Facts, own: Base, share: float) -> PlannedStep:
     """A training of the recipe as written on a part of the rows."""
-    parts = (trained(facts, own, share * facts.recipe.budget.epochs), asked(facts, own, facts.dev_rows), starting(2))
+    parts = (trained(facts, own, share * facts.recipe.budget.passes), asked(facts, own, facts.dev_rows), starting(2))
     change = "whether fine-tuning can win, and whether more rows would help"
     return PlannedStep(name=pilot_name(share), kind="pilot", base=own.id, can_change=change, parts=parts, share=share)
 
 
 def rival_base(facts: Facts, base: Base, share: float) -> PlannedStep:
     """Another base: its best prompt, and the same pilot as the project's own base had."""
-    training_parts = (trained(facts, base, share * facts.recipe.budget.epochs), asked(facts, base, facts.dev_rows), starting(2))
+    training_parts = (trained(facts, base, share * facts.recipe.budget.passes), asked(facts, base, facts.dev_rows), starting(2))
     parts = (asked(facts, base, facts.dev_rows), *training_parts)
     change = "which base is tuned"
     return PlannedStep(name=f"base-{base.id}", kind="base", base=base.id, can_change=change, parts=parts, share=share, trials=2)
@@ -128,7 +128,7 @@ def rival_base(facts: Facts, base: Base, share: float) -> PlannedStep:
 def search(facts: Facts, decide: Decide, base: Base, trials: int) -> PlannedStep:
     """The search over training settings; the recipe's own runs are its pilots, where those are on its rungs."""
     rungs = ladder.rungs(facts.recipe, facts.train_rows, decide.pilots)
-    epochs = ladder.most_epochs(facts.recipe, facts.train_rows) if "epochs" in decide.search_over else facts.recipe.budget.epochs
+    epochs = ladder.most_epochs(facts.recipe, facts.train_rows) if "epochs" in decide.search_over else facts.recipe.budget.passes
     parts: list[Work] = []
     for share, count in zip(rungs, ladder.sizes(trials, len(rungs)), strict=True):
         runs = count - 1 if share == rungs[0] and share in decide.pilots else count
@@ -139,7 +139,7 @@ def search(facts: Facts, decide: Decide, base: Base, trials: int) -> PlannedStep
 
 def final(facts: Facts, base: Base, seed: int, epochs: float) -> PlannedStep:
     """A full training."""
-    is_shorter = epochs < facts.recipe.budget.epochs
+    is_shorter = epochs < facts.recipe.budget.passes
     parts = (trained(facts, base, epochs), asked(facts, base, facts.dev_rows), starting(2))
     change = "whether the gain holds with another seed" if seed else "whether fine-tuning wins"
     return PlannedStep(
@@ -157,7 +157,7 @@ def reading_final(facts: Facts, base: Base) -> PlannedStep:
     """A full training with passages before every question."""
     assert facts.rag_tuned is not None
     extra = facts.rag_tuned.count * PASSAGE_TOKENS
-    parts = (trained(facts, base, facts.recipe.budget.epochs, extra), asked(facts, base, facts.dev_rows, extra), starting(2))
+    parts = (trained(facts, base, facts.recipe.budget.passes, extra), asked(facts, base, facts.dev_rows, extra), starting(2))
     change = "whether fine-tuning and documents together win"
     return PlannedStep(name="tuned-rag", kind="fine-tune-rag", base=base.id, can_change=change, parts=parts)
 
@@ -259,14 +259,14 @@ def trained(facts: Facts, base: Base, epochs: float, extra: float = 0.0) -> Work
     budget = facts.recipe.budget
     rows = max(1, round(facts.train_rows * epochs))
     if budget.max_steps is not None:
-        rows = min(rows, budget.max_steps * budget.rows_per_step)
+        rows = min(rows, budget.max_steps * budget.step_rows)
     tokens = facts.question_tokens + facts.answer_tokens + FRAME_TOKENS + extra
     return Work(activity="train", parameters=base.parameters, rows=rows, tokens=tokens)
 
 
 def shortened(facts: Facts) -> list[float]:
     """Epochs of a full training, and of shorter ones down to a single pass."""
-    epochs = facts.recipe.budget.epochs
+    epochs = facts.recipe.budget.passes
     return [epochs, *(float(n) for n in range(int(epochs - 1e-9), 0, -1))]
 
 

@@ -237,7 +237,7 @@ class FineTuning:
             adapter, weights = (artifact.path, None) if parent.kind == "lora" else (None, artifact.path / "model.safetensors")
             start = Start(self.base, artifact.name, adapter, weights)
         kept = Kept(self.store, step, self._say_saved)
-        inputs = Inputs(self.rows("train"), self.rows("dev"), self.dataset[0].name, self.prompt, self.recipe, start, kept)
+        inputs = Inputs(self.rows("train"), self.rows("dev"), self.dataset[0].name, self.prompt, self.recipe, start, keep=kept)
         heard = InTheirWords(self.monitor, self.hyperparameters["n_epochs"])
         return train(inputs, work.path, work.scratch, place(settings()), heard, settings().memory_bytes)
 

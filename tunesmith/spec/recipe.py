@@ -97,10 +97,12 @@ class Schedule(Noun):
 class Budget(Noun):
     """How long, how wide, and when to stop."""
 
-    epochs: Annotated[float, Field(gt=0, le=100)] = 3.0
+    epochs: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Passes over the rows. None: 3, and more where the rows are few."""
     max_steps: Annotated[int, Field(ge=1)] | None = None
     """Stops earlier than `epochs` would."""
-    rows_per_step: Annotated[int, Field(ge=1, le=4096)] = 32
+    rows_per_step: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Of an optimiser step. None: 32, and fewer where the rows are so few that they would make a handful of steps."""
     tokens_per_batch: Annotated[int, Field(ge=16)] | None = None
     """Cuts a step into micro-batches; changes memory and speed, not the result beyond rounding. None: from the memory estimate."""
     recompute: bool | None = None
@@ -123,6 +125,18 @@ class Budget(Noun):
     """Report which share of the trained tokens is the most probable one, in every step. Costs about one percent of the time."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
     """Save the state at least so often; changes nothing else."""
+
+    @property
+    def passes(self) -> float:
+        """`epochs`, once they are chosen."""
+        assert self.epochs is not None
+        return self.epochs
+
+    @property
+    def step_rows(self) -> int:
+        """`rows_per_step`, once they are chosen."""
+        assert self.rows_per_step is not None
+        return self.rows_per_step
 
 
 class Recipe(Noun):

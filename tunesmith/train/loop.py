@@ -64,7 +64,7 @@ def run_loop(run: Run, state: RunState) -> RunState:
 
     Raises: Interrupted when the monitor wants a stop (the state is saved), Alarm for what cannot go on.
     """
-    order = Order(len(run.train), run.recipe.budget.rows_per_step, run.recipe.seed)
+    order = Order(len(run.train), run.recipe.budget.step_rows, run.recipe.seed)
     saved_at, saving_s = time.monotonic(), 0.0
     while state.step < run.plan.steps and not state.stopped_early:
         before = state.best_step

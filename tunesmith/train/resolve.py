@@ -12,7 +12,7 @@ from tunesmith.spec.recipe import LONGEST_ROW, Choice, Full, Kto, Lora, Recipe
 from tunesmith.train.batches import Order, packed_size, packed_tokens
 from tunesmith.train.examples import Example, Rated
 from tunesmith.train.loop import Plan
-from tunesmith.train.rates import learning_rate
+from tunesmith.train.rates import learning_rate, settled
 
 SMALL_DATA = 1000
 BACKWARD = {"lora": 2.0, "full": 3.0}
@@ -47,7 +47,8 @@ def resolve(recipe: Recipe, model: LoadedModel, rows: list[Any], length: int, me
 
     Raises: DoesNotFit if not even the longest row does.
     """
-    choices: list[Choice] = []
+    recipe, found = settled(recipe, len(rows))
+    choices: list[Choice] = [*found]
     weights = recipe.weights
     if isinstance(weights, Lora) and weights.dropout is None:
         small = len(rows) < SMALL_DATA
@@ -92,16 +93,16 @@ def make_plan(recipe: Recipe, train: Sequence[Example], dev: Sequence[Example], 
     budget = recipe.budget
     assert budget.tokens_per_batch is not None
     assert recipe.optimiser.lr is not None
-    order = Order(len(train), budget.rows_per_step, recipe.seed)
-    steps = min(order.steps(budget.epochs), budget.max_steps or order.steps(budget.epochs))
+    order = Order(len(train), budget.step_rows, recipe.seed)
+    steps = min(order.steps(budget.passes), budget.max_steps or order.steps(budget.passes))
     sample = [packed_tokens([train[i] for i in order.step(s)], budget.tokens_per_batch, shares) for s in range(min(steps, 8))]
     work = sum(sample) / len(sample) * steps * BACKWARD[recipe.weights.kind]
     cost = packed_tokens(dev, budget.tokens_per_batch, shares) if dev else 1
-    wanted = max(1, round(budget.evaluations_per_epoch * steps * budget.rows_per_step / len(train)))
+    wanted = max(1, round(budget.evaluations_per_epoch * steps * budget.step_rows / len(train)))
     allowed = max(1, int(budget.dev_time_share * work / cost))
     count = min(wanted, allowed, steps)
     at = frozenset(round(steps * (i + 1) / count) for i in range(count))
-    keep = frozenset(kept_steps(order, budget.epochs, steps, budget.kept_epochs))
+    keep = frozenset(kept_steps(order, budget.passes, steps, budget.kept_epochs))
     why = (
         f"{count} of {wanted} wanted: each costs {cost / work:.1%} of the training, {budget.dev_time_share:.0%} are allowed"
         if count < wanted

@@ -66,6 +66,8 @@ class Inputs:
     prompt: Prompt
     recipe: Recipe
     start: Start
+    chosen: tuple[Choice, ...] = ()
+    """What stands in the recipe because it was chosen for the user."""
     keep: Callable[[int, Callable[[Path], Checkpoint]], None] | None = None
     """Called at the end of an epoch whose weights are kept, with the step and with what writes them into a folder and describes them."""
 
@@ -93,6 +95,7 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
             *placement.choices,
             Choice(name="sharing", value=str(model.shares_prefixes).lower(), reason=model.sharing_reason),
             length,
+            *inputs.chosen,
             *choices,
             evaluations,
         )
@@ -161,7 +164,7 @@ def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev
     objective = objective_of(recipe.method, tells=recipe.budget.token_accuracy)
     train, held = rows.rows, dev.rows
     if objective.has_reference:
-        order = Order(len(train), recipe.budget.rows_per_step, recipe.seed)
+        order = Order(len(train), recipe.budget.step_rows, recipe.seed)
         used = {i for step in range(plan.steps) for i in order.step(step)}
         train = with_reference(model, train, used, plan.tokens_per_batch, scratch / "reference-train.safetensors", monitor, "train")
         held = with_reference(model, held, range(len(held)), plan.tokens_per_batch, scratch / "reference-dev.safetensors", monitor, "dev")
