@@ -172,7 +172,7 @@ def _disagreeing(kind: str, some: list[Disagreement]) -> Suspicion:
     members = np.asarray(list(dict.fromkeys(row for one in some for row in one.rows)), dtype=np.int64)
     notes = {row: one.proposal for one in some[:200] for row in one.rows}
     many = sum(one.across_files for one in some)
-    detail = f"{len(some):,} questions" + (f", {many:,} of them across files" if many else "")
+    detail = f"{len(some):,} question{'' if len(some) == 1 else 's'}" + (f", {many:,} of them across files" if many else "")
     proposed = np.asarray(sorted({row for one in some for row in one.losers}), dtype=np.int64)
     return Suspicion(kind, members, detail, notes=notes, clusters=[one.rows for one in some], proposed=proposed)
 
