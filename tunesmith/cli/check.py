@@ -25,7 +25,7 @@ from tunesmith.spec.dataset import FormatName, Source
 from tunesmith.spec.finding import Examination
 from tunesmith.spec.mending import Decisions, Version
 from tunesmith.store.artifacts import Artifact
-from tunesmith.store.disk import copy_whole, disk_faults, file_digest
+from tunesmith.store.disk import copy_whole, disk_faults, file_digest, no_places
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE...", help="Files with rows (JSONL, JSON, CSV, TSV, Parquet), or one project file (TOML) for its sources.")
@@ -230,8 +230,7 @@ def export(
     artifact = open_store().get(name, "version")
     artifact.verify()
     targets = targets_of(artifact, out)
-    no_place = [path for path in targets if path.is_dir()] if out.is_dir() or not out.exists() else [out]
-    problems = [Problem("is no place for a file to be written in", str(path), fix="name another folder with --out") for path in no_place]
+    problems = no_places(out, targets)
     taken = [path for path, stored in targets.items() if not force and path.is_file() and file_digest(path) != file_digest(stored)]
     problems += [Problem("is there already, and is another file", str(path), fix="name another folder, or add --force") for path in taken]
     if problems:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rensa import RMinHash
 
-from tunesmith.data.neighbours import FEW_ENTRIES, Sets, Tally, may_be_similar, pairs_of_equal_runs, slip_pairs
+from tunesmith.data.neighbours import FEW_ENTRIES, Sets, Tally, may_be_similar, pairs_of_short_runs, slip_pairs
 from tunesmith.data.shingles import U64, mix
 from tunesmith.data.spool import I64, Texts
 
@@ -105,9 +105,8 @@ def _join_by_bands(clusters: Clusters, texts: Texts, rows: I64, similarity: floa
         order = np.argsort(band, kind="stable")
         starts = np.flatnonzero(np.r_[True, band[order][1:] != band[order][:-1]])
         sizes = np.diff(np.r_[starts, len(order)])
-        for size in range(2, FEW_ENTRIES + 1):
-            for first, second in pairs_of_equal_runs(rows, order, starts[sizes == size], size):
-                _join_pairs(clusters, texts.maps, sets, rows[first], rows[second], similarity, tally)
+        for first, second in pairs_of_short_runs(rows, order, starts, sizes):
+            _join_pairs(clusters, texts.maps, sets, rows[first], rows[second], similarity, tally)
         for start, size in zip(starts[sizes > FEW_ENTRIES].tolist(), sizes[sizes > FEW_ENTRIES].tolist(), strict=True):
             _join_run(clusters, texts.maps, sets, rows[np.sort(order[start : start + size])], similarity, tally)
 

@@ -142,9 +142,8 @@ def pairs_in_runs(row: I64, value: U64, side: NDArray[np.int8] | None) -> Iterat
     starts = np.flatnonzero(np.r_[True, value[order][1:] != value[order][:-1]])
     sizes = np.diff(np.r_[starts, len(value)])
     shared = sizes > 1
-    if side is None:  # runs of a few entries, of which there are most: all of one size at once
-        for size in range(2, FEW_ENTRIES + 1):
-            yield from pairs_of_equal_runs(row, order, starts[sizes == size], size)
+    if side is None:
+        yield from pairs_of_short_runs(row, order, starts, sizes)
         shared = sizes > FEW_ENTRIES
     waiting: list[Pairs] = []
     count = 0
@@ -160,15 +159,17 @@ def pairs_in_runs(row: I64, value: U64, side: NDArray[np.int8] | None) -> Iterat
         yield _different(row, waiting)
 
 
-def pairs_of_equal_runs(row: I64, order: I64, starts: I64, size: int) -> Iterator[Pairs]:
-    """Pairs of entries (places in `row`) of different rows within the runs of `size` entries of `order` that begin at `starts`."""
-    left, right = np.triu_indices(size, 1)
-    step = max(1, PAIRS_AT_ONCE // len(left))
-    for at in range(0, len(starts), step):
-        some = starts[at : at + step, None]
-        first, second = order[(some + left).reshape(-1)], order[(some + right).reshape(-1)]
-        differ = row[first] != row[second]
-        yield first[differ], second[differ]
+def pairs_of_short_runs(row: I64, order: I64, starts: I64, sizes: I64) -> Iterator[Pairs]:
+    """Pairs of entries (places in `row`) of different rows within the runs of `order` that have at most FEW_ENTRIES, of which there are most: all of one size
+    at once. A run begins at each of `starts` and has as many entries as `sizes` says."""
+    for size in range(2, FEW_ENTRIES + 1):
+        left, right = np.triu_indices(size, 1)
+        here, step = starts[sizes == size], max(1, PAIRS_AT_ONCE // len(left))
+        for at in range(0, len(here), step):
+            some = here[at : at + step, None]
+            first, second = order[(some + left).reshape(-1)], order[(some + right).reshape(-1)]
+            differ = row[first] != row[second]
+            yield first[differ], second[differ]
 
 
 def _run_pairs(run: I64, side: NDArray[np.int8] | None) -> Iterator[Pairs]:

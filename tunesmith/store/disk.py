@@ -9,12 +9,12 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tunesmith.errors import StoreUnusable
+from tunesmith.errors import Problem, StoreUnusable
 from tunesmith.spec.noun import canonical
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -106,6 +106,12 @@ def copy_whole(source: Path, path: Path) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     shutil.copyfile(source, fresh)
     fresh.replace(path)
+
+
+def no_places(folder: Path | None, files: Iterable[Path]) -> list[Problem]:
+    """What is wrong with writing these files, all of them into `folder` if there is one: a folder stands where a file should, or the other way round."""
+    wrong = [path for path in files if path.is_dir()] if folder is None or folder.is_dir() or not folder.exists() else [folder]
+    return [Problem("is no place for a file to be written in", str(path), fix="name another folder with --out") for path in wrong]
 
 
 def make_read_only(path: Path) -> None:

@@ -134,11 +134,9 @@ def _alike(scene: Scene, meant: Meanings, examined: I64, numbers: I64) -> Iterat
     if clusters:
         repeating = np.asarray([row for cluster in clusters for row in cluster[1:]], dtype=np.int64)
         other = [c for c in clusters if len({int(scene.rows.facts.answer[row]) for row in c}) > 1]
-        told = (
-            f"{len(clusters):,} cluster{'' if len(clusters) == 1 else 's'}" + (f", {len(other):,} of them with several answers" if other else ""),
-            of_kin(scene.rows, clusters),
-        )
-        detail = "; ".join(one for one in told if one)
+        kin = of_kin(scene.rows, clusters)
+        detail = f"{len(clusters):,} cluster{'' if len(clusters) == 1 else 's'}" + (f", {len(other):,} of them with several answers" if other else "")
+        detail += f"; {kin}" if kin else ""
         yield Suspicion("semantic_duplicate", repeating, detail, clusters=clusters)
 
 

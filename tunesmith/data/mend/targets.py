@@ -10,7 +10,7 @@ from tunesmith.errors import BadProject, Problem
 from tunesmith.spec.checkup import Mending
 from tunesmith.spec.mending import Version
 from tunesmith.store.artifacts import Artifact, Store
-from tunesmith.store.disk import file_digest
+from tunesmith.store.disk import file_digest, no_places
 
 MENDED, SELECTED = ".mended", ".selected"
 """What the name of a file gets that is written beside the one that was read."""
@@ -27,8 +27,7 @@ def targets(order: Mending, store: Store) -> dict[str, Path]:
     made = {source.file: _place(Path(source.file), root, folder, MENDED if order.select is None else SELECTED) for source in checkup.sources}
     twice = sorted({str(path) for path in made.values() if list(made.values()).count(path) > 1})
     problems = [Problem("two files would be written to one", path, fix="mend them one by one, or give them other names") for path in twice]
-    folders = [p for p in made.values() if p.is_dir()] if folder is None or folder.is_dir() or not folder.exists() else [folder]
-    problems += [Problem("is no place for a file to be written in", str(p), fix="name another folder with --out") for p in folders]
+    problems += no_places(folder, made.values())
     read = {realpath(root / source.file) for source in (*checkup.sources, *checkup.against)}
     problems += [Problem("is the file that is read", str(p), fix="name another folder with --out") for p in made.values() if realpath(p) in read]
     problems += taken(order, store, {file: path for file, path in made.items() if realpath(path) not in read})

@@ -38,7 +38,6 @@ STARTS_S = 120.0
 GRACE_S = 2.0
 """Beyond a query's own time, for one long step of SQLite and for the result's way."""
 MOST_TOLD = 5
-ENDED = "the process that runs queries ended"
 STANDARD = Bounds()
 
 
@@ -65,7 +64,7 @@ class Database:
             process.stdin.flush()
         except BrokenPipeError:
             self._end()
-            return Found(error=ENDED)
+            return Found(error="the process that runs queries ended")
         line = self._line(process, time.monotonic() + self.bounds.seconds + GRACE_S)
         if line is None:
             self._end()
