@@ -242,8 +242,10 @@ def reading_does_not_win(report: LineReport) -> str:
 
 
 def something_helps(report: LineReport) -> str:
-    """c-random: nothing helps, and nothing trained is recommended."""
-    return "" if report.verdict.decision == "nothing helps" else "another decision"
+    """c-random: nothing helps, and nobody is recommended."""
+    if report.verdict.decision != "nothing helps":
+        return "another decision"
+    return f"{report.verdict.recommended} is recommended" if report.verdict.recommended is not None else ""
 
 
 def training_is_advised(report: LineReport) -> str:

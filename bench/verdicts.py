@@ -2,10 +2,12 @@
 
     python -m bench.verdicts [TASKS]
 
-A task is drawn by label noise, prompt sensitivity, document dependence, number of training rows and number of test rows. From these follow the true accuracies
-of all candidates, and from those their answers: rows are easy or hard for all alike, some stand in clusters, and trainings differ by their seed. The
-verdict sees the answers only. Right is the cheapest remedy that loses no more than the margin against the best; "cannot tell" is right only where
-the truth is within the minimum detectable difference of what these rows can show.
+A task is drawn by label noise, prompt sensitivity, document dependence, number of training rows and number of test rows; some have no labels (and so no
+majority answer), some a goal, some a model elsewhere that may be used. From these follow the true accuracies of all candidates, and from those their
+answers: rows are easy or hard for all alike, some stand in clusters, and trainings differ by their seed. The verdict sees the answers only. Right is the
+cheapest remedy that loses no more than the margin against the best; "cannot tell" is right only where the truth is within the minimum detectable
+difference of what these rows can show, and nothing surely reaches the goal; where there is one, the cheapest remedy that reaches it is right too if the best is
+within that difference of it. What is recommended has to be what is decided for: nobody where nothing helps, and nothing elsewhere while it is open.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,11 +26,12 @@ from scipy.special import ndtri
 
 from tunesmith.decide.conclude import TIER_SAYS, conclude
 from tunesmith.decide.evidence import MARGIN, TIERS
-from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Retrieval, Tuned
+from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Dataset, LeakProof, Origin, Profile, Source, Spread
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Report, Scored
+from tunesmith.spec.task import Goal
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Decision, Finalist, Known, Outlook, Verdict
 
@@ -38,7 +41,9 @@ FEW_ROWS = 50
 SEEDS = ("fine-tune-0", "fine-tune-1")
 POWER_AND_LEVEL = 1.959964 + 0.841621
 """Of the minimum detectable difference: two-sided 5 %, power 80 %."""
-Grade = Literal["right", "right: within what can be detected", "wrong"]
+CLEARLY = 0.08
+"""Who is truly so far above the goal surely reaches it on 300 rows."""
+Grade = Literal["right", "right: within what can be detected", "right: reaches the goal", "wrong"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,11 @@ class Dials:
     test: int
     """Test rows."""
     clustered: bool
+    labels: bool = True
+    """False: answers are written freely, no majority answer and no classifier compete, and chance is never right."""
+    remote: bool = False
+    """A model elsewhere competes, and may be used."""
+    goal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,33 +87,41 @@ class Task:
 
 
 def drawn(generator: np.random.Generator) -> Dials:
-    """Dials, by chance: one task in ten has random labels, a third has documents, one in ten next to no training rows."""
+    """Dials, by chance: one task in ten cannot be learnt, a good third has documents, one in ten next to no training rows, one in five no labels."""
     train = int(generator.choice([30, 300, 1_000, 5_000], p=[0.1, 0.2, 0.3, 0.4]))
-    return Dials(
+    made = Dials(
         noise=1.0 if generator.random() < 0.1 else float(generator.choice([0.0, 0.05, 0.2])),
         skill=float(generator.choice([0.1, 0.3, 0.6, 0.95])),
         sensitivity=float(generator.choice([0.0, 0.3, 0.8])),
-        documents=float(generator.choice([0.0, 0.0, 0.0, 0.0, 0.3, 0.8])),
+        documents=float(generator.choice([0.0, 0.0, 0.0, 0.0, 0.03, 0.3, 0.8])),
         train=train,
         ease=float(generator.choice([0.6, 0.9, 1.0])),
         test=int(generator.choice([150, 300, 600, 1_500])),
         clustered=bool(generator.random() < 0.25),
+        labels=bool(generator.random() >= 0.2),
+        remote=bool(generator.random() < 0.15),
     )
+    goal = float(generator.choice([0.5, 0.7, 0.85])) if generator.random() < 0.3 and train >= FEW_ROWS else None
+    made = replace(made, goal=goal)
+    return made if made.labels or made.noise < 1 else replace(made, skill=0.0)
 
 
 def true_accuracies(dials: Dials, train: int | None = None) -> dict[Remedy, float]:
     """What each remedy reaches on endless test rows, with `train` training rows instead of the dials' if given."""
     rows = dials.train if train is None else train
-    chance, known = 1 / LABELS, 1 - dials.documents
+    chance, known = 1 / LABELS if dials.labels else 0.0, 1 - dials.documents
     learnt = 0.97 * (1 - math.exp(-rows / 350))
     prompted = dials.skill + (0.97 - dials.skill) * dials.sensitivity * 0.5
     shown = prompted + (0.97 - prompted) * dials.sensitivity * 0.2
     tuned = max(learnt, 0.9 * dials.skill)
-    able: dict[Remedy, float] = {"majority": 0.0, "prompt": known * prompted, "few-shot": known * shown, "fine-tune": known * tuned}
+    able: dict[Remedy, float] = {"majority": 0.0} if dials.labels else {}
+    able |= {"prompt": known * prompted, "few-shot": known * shown, "fine-tune": known * tuned}
+    if dials.remote:
+        able["remote"] = 0.93 * known
     if dials.documents:
         able["rag"] = known * prompted + dials.documents * 0.75
         able["fine-tune-rag"] = known * tuned + dials.documents * 0.85
-    else:
+    elif dials.labels:
         able["classifier"] = known * dials.ease * learnt
     return {remedy: chance + (1 - dials.noise) * (1 - chance) * share for remedy, share in able.items()}
 
@@ -117,7 +135,7 @@ def future(dials: Dials) -> float:
 def right_decision(dials: Dials, truth: Mapping[Remedy, float]) -> Decision:
     """The decision that the truth asks for."""
     best = max(truth.values())
-    if best <= truth["majority"] + MARGIN:
+    if best <= truth.get("majority", 0.0) + MARGIN:
         return "nothing helps" if dials.train >= FEW_ROWS else "get more rows"  # nobody can know it from so few
     if dials.train < FEW_ROWS and future(dials) > best + MARGIN:
         return "get more rows"
@@ -156,7 +174,7 @@ def task(seed: int) -> Task:
     outlook = Outlook(
         sentence="With ten times the rows …", rows=dials.train, more=9 * dials.train, expected=later, low=later - 0.04, high=later + 0.04
     )
-    known = Known(outlook=outlook if dials.train < FEW_ROWS and dials.noise < 1 else None)
+    known = Known(outlook=outlook if dials.train < FEW_ROWS and dials.noise < 1 else None, may_leave=dials.remote)
     return Task(dials, truth, right_decision(dials, truth), finalists, scored, dataset(dials), known)
 
 
@@ -190,6 +208,7 @@ def finalist(name: str, rows: Sequence[Scored], on_dev: float) -> Finalist:
         "classifier": Classifier(name=name, embedder="mini", weights="classifier-0"),
         "rag": Retrieval(name=name, reader=plain, index="index-0"),
         "fine-tune-rag": Retrieval(name=name, reader=tuned, index="index-0"),
+        "remote": Remote(name=name, url="https://example.org/v1", model="large", prompt=prompt),
     }
     is_seed = name in SEEDS
     remedy: Remedy = "fine-tune" if is_seed else name  # type: ignore[assignment]
@@ -212,7 +231,7 @@ def dataset(dials: Dials) -> Dataset:
         **nothing,
     )  # fmt: skip
     return Dataset(
-        project="made-up", task="classify", task_reason="given", labels=("no", "yes"), out_of_scope=None,
+        project="made-up", task="classify" if dials.labels else "extract", task_reason="given", labels=("no", "yes") if dials.labels else (), out_of_scope=None,
         rows={"train": dials.train, "dev": 100, "test": dials.test}, files={}, sources={}, formats={}, profile=profile,
         leak_proof=LeakProof(exact_pairs=0, near_pairs=0, pairs_compared=0, method="none"),
     )  # fmt: skip
@@ -220,21 +239,56 @@ def dataset(dials: Dials) -> Dataset:
 
 def judged(made: Task) -> Verdict:
     """The verdict over a task's answers."""
-    return conclude(made.finalists, made.scored, Project(name="made-up", sources=(Source(file="rows.csv"),)), made.dataset, 1, made.known)
+    project = Project(name="made-up", sources=(Source(file="rows.csv"),), goal=Goal(at_least=made.dials.goal))
+    return conclude(made.finalists, made.scored, project, made.dataset, 1, made.known)
 
 
 def grade(made: Task, found: Verdict) -> Grade:
-    """Whether the verdict is right."""
+    """Whether the verdict is right, and recommends what it may."""
+    remedy = next((one.remedy for one in made.finalists if one.candidate.name == found.recommended), None)
+    if remedy not in may_be_recommended(found):
+        return "wrong"
     if found.decision == made.right:
         return "right"
-    if found.decision == "cannot tell" and within_reach(made):
+    if found.decision in TIER_SAYS and remedy is not None and reaches_goal(made, remedy):
+        return "right: reaches the goal"
+    if found.decision == "cannot tell" and within_reach(made) and not surely_reached(made):
         return "right: within what can be detected"
     return "wrong"
+
+
+def may_be_recommended(found: Verdict) -> Collection[Remedy | None]:
+    """What a decision can recommend."""
+    if found.decision == "nothing helps":
+        return (None,)
+    if found.decision in TIER_SAYS:
+        return TIERS[TIER_SAYS.index(found.decision)]
+    return [None, *(remedy for tier in TIERS[1:] for remedy in tier if remedy != "remote")]
+
+
+def reaches_goal(made: Task, remedy: Remedy) -> bool:
+    """True if the remedy truly reaches the goal, the best is no further from it than these rows can show, and nothing cheaper is that near and clearly reaches it."""
+    goal, tier = made.dials.goal, next(k for k, tier in enumerate(TIERS) if remedy in tier)
+    if goal is None or made.truth[remedy] < goal:
+        return False
+    best = max(made.truth, key=lambda other: made.truth[other])
+    near = {other for other in made.truth if other == best or made.truth[best] - made.truth[other] < detectable(made, other, best)}
+    cheaper = [other for k in range(1, tier) for other in TIERS[k] if other in near]
+    return remedy in near and all(made.truth[other] < goal + CLEARLY for other in cheaper)
+
+
+def surely_reached(made: Task) -> bool:
+    """True if something here truly is as good as the best and far above the goal, so that the goal could have decided."""
+    goal, best = made.dials.goal, max(made.truth.values())
+    able = [share for remedy, share in made.truth.items() if remedy not in ("majority", "remote") and share >= best - MARGIN]
+    return goal is not None and made.dials.test >= 300 and not made.dials.clustered and any(share >= goal + CLEARLY for share in able)
 
 
 def within_reach(made: Task) -> bool:
     """True if the arm that is right differs from one of another tier by less than these rows can show (two-sided 5 %, power 80 %, one test alone)."""
     tier = TIER_SAYS.index(made.right) if made.right in TIER_SAYS else 0
+    if not TIERS[tier] & made.truth.keys():
+        return False  # nothing helps, and there is no majority answer that it would have to be told from
     mine = max((remedy for remedy in TIERS[tier] if remedy in made.truth), key=lambda remedy: made.truth[remedy])
     others = [remedy for remedy in made.truth if remedy not in TIERS[tier]]
     return any(abs(made.truth[mine] - made.truth[other]) < detectable(made, mine, other) for other in others)
@@ -268,7 +322,8 @@ def main(count: int = TASKS) -> int:
     seconds = time.monotonic() - started
     share = 1 - grades["wrong"] / count
     print(
-        f"{count} tasks in {seconds:.0f} s: {100 * share:.1f} % right verdicts, of them {100 * grades['right: within what can be detected'] / count:.1f} “cannot tell”"
+        f"{count} tasks in {seconds:.0f} s: {100 * share:.1f} % right verdicts, of them {100 * grades['right: within what can be detected'] / count:.1f} “cannot tell” "
+        f"and {100 * grades['right: reaches the goal'] / count:.1f} by the goal"
     )
     for (right, said), number in sorted(table.items()):
         print(f"  {right:24} → {said:40} {number:5}")

@@ -81,7 +81,13 @@ def made_up(step: Step, work: Folder, count: int) -> Noun:
             said = make_answers(("+-" * rows_asked)[:rows_asked])
             (work.path / ANSWERS).write_text("".join(row.model_dump_json() + "\n" for row in said))
             raw = {"candidate": step.inputs["candidate"], "dataset": mark, "split": step.inputs["split"], "task": "classify", "rows": rows_asked}
-            more = {"metrics": {"exact_match": share(0.5)}, "confusion": {}, "per_label": {}, "files": {}, "decoding": Decoding()}
+            more = {
+                "metrics": {"accuracy": share(0.5), "exact_match": share(0.5)},
+                "confusion": {},
+                "per_label": {},
+                "files": {},
+                "decoding": Decoding(),
+            }
             return Report.model_validate(raw | more | tokens)
         case "leader":
             return Leader(name=mark)

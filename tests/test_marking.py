@@ -94,7 +94,9 @@ def test_a_judge_that_agrees_is_evidence_and_may_decide(tmp_path: Path, store: S
     assert judge_words(trust) == f"{trust.judge}: {trust.reason}"
 
 
-@pytest.mark.parametrize(("count", "wrong", "reason"), [(100, 60, "prove nothing"), (60, 0, "on 60 labels only"), (0, 0, "no labels of yours")])
+@pytest.mark.parametrize(
+    ("count", "wrong", "reason"), [(100, 60, "prove nothing"), (60, 0, "on 60 different labels only"), (0, 0, "no labels of yours")]
+)
 def test_one_that_is_no_evidence_is_shown_with_the_reason_and_cannot_decide(
     tmp_path: Path, store: Store, count: int, wrong: int, reason: str
 ) -> None:

@@ -17,14 +17,18 @@ from tests import tiny
 from tests.doubles import PROJECT, Doubles, open_line, processes
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion, Examined, leading, so_far
-from tunesmith.errors import BadData, NotFound
+from tunesmith.errors import BadData, NotFound, Unsupported
+from tunesmith.examiner import Examiner
+from tunesmith.pins import file_pins, judged_by
 from tunesmith.pipeline import evaluate_only, opened, run, run_job, walk
 from tunesmith.planning import Planning
 from tunesmith.spec.candidate import Retrieval, Tuned
 from tunesmith.spec.job import Event, Job, Note, Silent
+from tunesmith.spec.project import parse_project
 from tunesmith.spec.report import Report
+from tunesmith.spec.task import MetricName, MustNotWorsen
 from tunesmith.store.artifacts import Store
-from tunesmith.store.ledger import Ledger
+from tunesmith.store.ledger import Ledger, Look
 
 READING = PROJECT.replace("few_shot_retrieved = 0", "few_shot_retrieved = 2") + '[[documents]]\nfile = "docs"\n'
 DATA = {"prepare the data"}
@@ -134,7 +138,7 @@ def test_an_edited_source_repeats_everything_and_the_old_one_is_still_known(stor
     (folder / "rows.csv").write_text(before + "more,card\n")
     assert done(store, folder) == EVERYTHING
     (folder / "rows.csv").write_text(before)
-    assert set() == done(store, folder)
+    assert done(store, folder) == REPORT  # which says that the locked rows were looked at once more meanwhile
 
 
 def test_another_file_name_or_model_name_changes_the_report_only(store: Store, folder: Path) -> None:
@@ -181,6 +185,38 @@ def test_a_change_repeats_of_the_readers_what_depends_on_it(store: Store, readin
     assert again == done(store, reading, override)
 
 
+def examined(store: Store, reading: Path, leader: str, monkeypatch: pytest.MonkeyPatch) -> Examined:
+    """What a run found out about its finalists, where this one leads on test."""
+    kept: list[Examined] = []
+    monkeypatch.setattr("tunesmith.pipeline.leading", lambda *_: leader)
+    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self.examined))
+    done(store, reading)
+    return kept[0]
+
+
+def test_what_was_forgotten_is_measured_of_the_reader_that_leads(store: Store, reading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = examined(store, reading, "tuned-rag", monkeypatch)
+    assert [one.candidate for one in found.forgotten] == ["tuned-rag", "tuned"]  # and of the tuned one that is best on dev
+    sides = [side for side in found.sides(MustNotWorsen(), "classify") if side.topic == "forgetting"]
+    assert [(side.candidate, side.standing) for side in sides] == [("tuned-rag", "fine"), ("tuned", "fine")]
+
+
+def test_where_a_prompt_leads_the_best_tuned_one_is_looked_at(store: Store, reading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = examined(store, reading, "prompt-careful", monkeypatch)
+    assert [one.candidate for one in found.forgotten] == ["tuned"]
+
+
+def test_why_it_could_not_be_measured_what_was_forgotten_is_said(store: Store, reading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Examiner, candidate: Tuned) -> Any:
+        raise Unsupported("the two do not have one vocabulary", where=candidate.name)
+
+    monkeypatch.setattr(Examiner, "forgetting", refuse)
+    found = examined(store, reading, "tuned-rag", monkeypatch)
+    side = found.sides(MustNotWorsen(), "classify")[-2]
+    assert (side.candidate, side.standing) == ("tuned-rag", "cannot tell")
+    assert side.sentence == "What tuned-rag has forgotten of general ability could not be measured: the two do not have one vocabulary."
+
+
 def test_a_changed_document_repeats_what_reads_it_and_nothing_else(store: Store, reading: Path) -> None:
     done(store, reading)
     document = reading / "docs" / "cards.md"
@@ -188,7 +224,7 @@ def test_a_changed_document_repeats_what_reads_it_and_nothing_else(store: Store,
     document.write_text(before + "\nIt costs nothing.\n")
     assert done(store, reading) == PASSAGES | READERS | TUNED_READER | LEADER | REPORT
     document.write_text(before)
-    assert set() == done(store, reading)
+    assert done(store, reading) == REPORT  # which says that the locked rows were looked at once more meanwhile
     (reading / "docs" / "more.md").write_text("# More\n\nText.\n")
     assert done(store, reading) == PASSAGES | READERS | TUNED_READER | LEADER | REPORT
 
@@ -248,10 +284,44 @@ def test_looks_are_counted_by_the_rows_that_were_looked_at(store: Store, folder:
     done(store, folder, "train.optimiser.lr=1e-4")
     ledger = Ledger(store)
     (name,) = {entry.subject for entry in ledger.entries() if entry.action == "look"}
-    assert ledger.looks(name, "test") == 2
-    digest = ledger.entries(name)[0].detail["rows"]
-    assert ledger.open_test("dataset-of-another-base", ["x"], rows=digest) == 3
-    assert ledger.open_test("dataset-with-other-rows", ["x"], rows="another") == 1
+    assert len(ledger.entries(name)) == 2
+    rows = opened({"project": str(folder / "project.toml")}, store, Silent()).rows("test")
+    assert ledger.open_test(Look("dataset-of-another-base", [rows[0].id], ["x"], "m")).total == 3
+    assert ledger.open_test(Look("dataset-with-other-rows", ["another"], ["x"], "m")).total == 1
+
+
+def test_another_confidence_is_another_look_and_going_back_undoes_none(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(Conclusion, "keep", lambda self: told.append(self.looks))
+    for options in ((), ("goal.confidence=0.8",), ("goal.at_least=0.9",), ()):
+        done(store, folder, *options)
+    assert told == [1, 2, 2, 2]
+
+
+def test_how_answers_are_judged_is_the_metric_the_confidence_and_what_marks_them(folder: Path) -> None:
+    text = (folder / "project.toml").read_text()
+    (folder / "score.py").write_text("def exact(answer, reference):\n    return answer == reference\n")
+
+    def by(metric: MetricName = "exact_match", *overrides: str) -> str:
+        project = parse_project(text, "p", overrides)
+        return judged_by(project, metric, file_pins(project, folder))
+
+    scored = by("exact_match", "goal.scorer=score.py:exact")
+    others = {by(), by("macro_f1"), by("exact_match", "goal.confidence=0.8"), scored}
+    assert len(others) == 4
+    assert by("exact_match", "goal.at_least=0.9") == by()
+    (folder / "score.py").write_text("def exact(answer, reference):\n    return answer in reference\n")
+    assert by("exact_match", "goal.scorer=score.py:exact") not in others
+
+
+def test_the_same_questions_in_a_file_with_another_name_are_the_same_rows(store: Store, folder: Path) -> None:
+    done(store, folder)
+    (folder / "others.csv").write_text("\n" + (folder / "rows.csv").read_text())
+    text = (folder / "project.toml").read_text().replace("rows.csv", "others.csv")
+    (folder / "project.toml").write_text(text)
+    done(store, folder, "train.optimiser.lr=1e-4")
+    first, second = (entry.detail["rows"] for entry in Ledger(store).entries() if entry.action == "look")
+    assert first == second
 
 
 def test_what_is_missing_is_told_at_once(store: Store, folder: Path) -> None:

@@ -15,16 +15,18 @@ from tests.ears import Ears
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion
 from tunesmith.errors import BadProject
-from tunesmith.pipeline import foremost, run, walk
-from tunesmith.planning import Planning
+from tunesmith.line import Line
+from tunesmith.pipeline import foremost, run, run_job, walk
+from tunesmith.planning import Planning, stopwatch
 from tunesmith.spec.candidate import Tuned
-from tunesmith.spec.job import Note
+from tunesmith.spec.job import Job, Note, Silent
 from tunesmith.spec.plan import Activity, Plan, Speeds, Timed, Work
 from tunesmith.spec.report import Report
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
+from tunesmith.store.steps import StageDone
 
 SEARCHING = PROJECT.replace("pilots = []\nsearch = 0\nprompt_search = 0\nseeds = 1", "pilots = [0.25, 0.5]\nsearch = 3\nprompt_search = 4\nseeds = 2")
 SEARCHING += "[train.budget]\nepochs = 3\nrows_per_step = 32\n"
@@ -109,6 +111,23 @@ def test_two_seeds_are_one_arm_and_both_are_tested(store: Store, folder: Path, m
     assert [(one.candidate.name, one.seed, one.arm, one.on_dev) for one in tuned] == [("tuned", 0, "", 0.5), ("tuned-seed-1", 1, "", 0.5)]
     assert len({one.candidate.checkpoint for one in tuned if isinstance(one.candidate, Tuned)}) == 2
     assert found[0] == tuned[0]
+
+
+def test_what_was_trained_to_find_it_is_billed_apart_and_all_of_it_by_what_nobody_shares(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[int, dict[str, int]]] = []
+
+    def counted(self: Conclusion) -> dict[str, str]:
+        known = self.known({})
+        found.append((known.finding_tokens, known.training_tokens))
+        return {}
+
+    monkeypatch.setattr(Conclusion, "keep", counted)
+    monkeypatch.setattr("tunesmith.decide.run.limited", lambda *_: ())
+    run(open_line(folder, store, steps=Many))
+    each = 90_000  # logical; 9,000 went through the model
+    assert found == [(5 * each, {"tuned": each, "tuned-seed-1": each})]  # six trainings, one of which is served
 
 
 @pytest.mark.parametrize("stop", [2, 3, 4, 6, 9])
@@ -282,7 +301,77 @@ def test_who_leads_is_looked_into_and_where_nobody_does_the_tuned_one_or_the_bes
     assert foremost(control, planning.facts, "majority").remedy == "majority"
 
 
+def test_pauses_and_waits_use_up_no_budget(store: Store, folder: Path) -> None:
+    """Five minutes of work, an hour of waiting for somebody to resume it, a minute of work: six minutes are gone."""
+    since, wishes = time.time() - 3_960, ("decide.budget=1200",)
+    planning = Planning(open_line(folder, store, *wishes, steps=Many), since, worked=lambda: 300.0)
+    assert planning.first[1].spent == 300
+    assert planning.spent([]) == 300
+    later = Planning(open_line(folder, store, *wishes, steps=Many), since, worked=lambda: 360.0)
+    assert later.spent([]) == 360
+    another = Planning(open_line(folder, store, *wishes, steps=Many), time.time() + 10, worked=lambda: 20.0)  # a job of its own, by the same plan
+    assert another.spent([]) == 320
+
+
+def test_a_job_that_is_resumed_has_only_worked_while_it_was_held(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[float] = []
+
+    def walked(line: Line, planning: Planning) -> None:
+        found.append(planning.worked())
+        raise StageDone
+
+    monkeypatch.setattr("tunesmith.pipeline.opened", lambda *_: open_line(folder, store, steps=Many))
+    monkeypatch.setattr("tunesmith.pipeline.walk", walked)
+    now = time.time()
+    job = Job(
+        id="job-1", kind="run", status="running", title="run tiny", payload={}, created_at=now - 4_000, started_at=now - 3_960, worked_s=300.0, held_since=now - 20
+    )  # fmt: skip
+    assert run_job(job, store, Silent()) is None
+    assert 320 <= found[0] < 330
+
+
+def test_the_clock_of_a_job_goes_on_behind_what_was_before() -> None:
+    clock = stopwatch(300.0)
+    first = clock()
+    assert 300 <= first <= clock() < 310
+
+
+class Killed(BaseException):
+    """What a test raises where a process would die."""
+
+
+def test_a_process_that_was_killed_before_it_looked_at_the_prices_is_made_up_for(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes, real, looked = ("decide.budget=100",), Planning.revised, list[int]()
+
+    def counted(self: Planning, plan: tuple[Artifact, Plan], history: list[Trial]) -> tuple[Artifact, Plan]:
+        found = real(self, plan, history)
+        if found != plan:
+            looked.append(len(history))
+        return found
+
+    def killed(self: Planning, plan: tuple[Artifact, Plan], history: list[Trial]) -> tuple[Artifact, Plan]:
+        if len(history) == looked[0]:
+            raise Killed
+        return real(self, plan, history)
+
+    other = Store.open(tmp_path / "undisturbed")
+    monkeypatch.setattr(Planning, "revised", counted)
+    processes(folder, other, *wishes, steps=Many)
+    other.close()
+    monkeypatch.setattr(Planning, "revised", killed)
+    with pytest.raises(Killed):
+        processes(folder, store, *wishes, steps=Many)
+    assert last(store)[1].revision == 0
+    monkeypatch.setattr(Planning, "revised", real)
+    made = processes(folder, store, *wishes, steps=Many, most=1)
+    assert titles(made[0])[0] == "revise the plan, 1"  # before anything else is tried
+    processes(folder, store, *wishes, steps=Many)
+    assert processes(folder, store, *wishes, steps=Many) == []
+
+
 def line_report(trial: Trial, value: float) -> Report:
     """The trial's report with another value."""
     assert trial.report is not None
-    return trial.report.model_copy(update={"metrics": {"exact_match": share(value)}})
+    return trial.report.model_copy(update={"metrics": {"accuracy": share(value)}})

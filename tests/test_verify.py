@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,21 +12,23 @@ from typing import Any
 import pytest
 
 from tests.line.tiny_project import make, rows, write_csv
-from tunesmith import verify as verification
+from tunesmith import inspection
 from tunesmith.errors import BadData, NotFound
 from tunesmith.evaluate.certificate import read
-from tunesmith.pins import code, code_digest, pins_of
+from tunesmith.inspection import Inspection
+from tunesmith.pins import code, code_digest, file_pins, pins_of
 from tunesmith.pipeline import run_job
 from tunesmith.settings import settings
-from tunesmith.spec.certificate import Certificate, Check, Proof, Verification
+from tunesmith.spec.certificate import TOLERANCE, Certificate, Check, Proof, Verification
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.job import Job, Silent
 from tunesmith.spec.plan import Decide, Plan
+from tunesmith.spec.project import parse_project
 from tunesmith.spec.verdict import LineReport, Measured
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.ledger import Ledger
 from tunesmith.store.steps import Steps
-from tunesmith.verify import Inspection, issue, verify
+from tunesmith.verify import issue, verify
 
 pytestmark = pytest.mark.line
 PLAN = {"frozen": Plan(decide=Decide(), steps=()).model_dump(mode="json"), "passed_over": []}
@@ -42,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     job = Job(id="job-1", kind="run", status="running", title="run tiny", payload=payload, created_at=0.0)
     while run_job(job, store, Silent()) is None:
         pass
-    issue(store, Steps(store, Silent()), store.get("latest", "line"), plan=PLAN)
+    issue(store, Steps(store, Silent()), store.get("latest", "line"), place / "project", plan=PLAN)
     store.close()
     yield place / "home"
     settings.cache_clear()
@@ -103,22 +107,23 @@ def other_byte(content: bytes) -> bytes:
 
 def test_a_certificate_that_nobody_touched_holds_to_the_last_digit(certificate: Certificate, store: Store, tmp_path: Path) -> None:
     (tmp_path / "certificate.json").write_text(certificate.to_text())
-    looks = Ledger(store).looks(certificate.proof.locked.dataset, "test")
     found = Verification.model_validate(verify({"certificate": "certificate.json", "root": str(tmp_path)}, store, Silent()))
-    assert (found.holds, found.is_exact, found.digest) == (True, True, certificate.digest)
+    assert (found.result, found.is_exact, found.digest) == ("holds", True, certificate.digest)
     assert {check.outcome for check in found.checks} == {"holds"}, [check for check in found.checks if check.outcome != "holds"]
     topics = [check.topic for check in found.checks]
     assert {"the certificate's digest", "code", "looks at the locked rows", "tuned on the locked rows", "the verdict from these answers"} <= set(
         topics
     )
     entries = Ledger(store).entries(certificate.proof.locked.dataset)
-    assert (entries[-1].action, entries[-1].detail["holds"], entries[-1].detail["digest"]) == ("verify", True, certificate.digest)
-    assert looks == Ledger(store).looks(certificate.proof.locked.dataset, "test")  # the same finalists: the same look
+    assert (entries[-1].action, entries[-1].detail["result"], entries[-1].detail["digest"]) == ("verify", "holds", certificate.digest)
+    assert [(entry.detail["by"], entry.detail["candidates"]) for entry in entries if entry.action == "look"] == [
+        (by, sorted(entrant.candidate.content_digest() for entrant in certificate.proof.entrants)) for by in ("run", "verify")
+    ]
 
 
 def test_it_can_be_named_as_the_store_does(store: Store, artifact: Artifact, tmp_path: Path) -> None:
     for name in ("latest", artifact.name):
-        assert verify({"certificate": name, "root": str(tmp_path)}, store, Silent())["holds"]
+        assert verify({"certificate": name, "root": str(tmp_path)}, store, Silent())["result"] == "holds"
 
 
 def test_what_it_says_is_what_the_line_found(certificate: Certificate, store: Store) -> None:
@@ -138,8 +143,8 @@ def test_what_it_says_is_what_the_line_found(certificate: Certificate, store: St
     assert (certificate.clock is not None, "peak_memory_bytes" in proof.model_dump_json()) == (True, False)
 
 
-def test_issuing_it_again_changes_nothing(store: Store, artifact: Artifact) -> None:
-    again = issue(store, Steps(store, Silent()), store.get("latest", "line"), plan=PLAN)
+def test_issuing_it_again_changes_nothing(store: Store, home: Path, artifact: Artifact) -> None:
+    again = issue(store, Steps(store, Silent()), store.get("latest", "line"), home.parent / "project", plan=PLAN)
     assert (again.name, again.digest) == (artifact.name, artifact.digest)
     page = (artifact.path / "page.html").read_text()
     assert "Tunesmith certificate" in page
@@ -221,12 +226,13 @@ def test_another_base_model_is_found(certificate: Certificate, store: Store) -> 
 def test_other_code_is_told_and_numbers_may_differ_by_the_tolerance_only(
     certificate: Certificate, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "code_digest", lambda: "0" * 64)
-    inspection = Inspection(certificate, store, Silent())
-    assert (inspection.is_exact, inspection.tolerance) == (False, certificate.proof.tolerance)
-    checks = {check.topic: check for check in inspection.checks()}
-    assert {check.outcome for check in checks.values()} <= {"holds", "not checked"}
+    monkeypatch.setattr(inspection, "code_digest", lambda: "0" * 64)
+    found = Inspection(certificate, store, Silent())
+    assert (found.is_exact, found.tolerance) == (False, TOLERANCE)
+    checks = {check.topic: check for check in found.checks()}
+    assert {check.outcome for check in checks.values()} == {"holds"}  # what computed it, this store has certified itself
     assert "within 0.01" in checks["tuned on the locked rows"].detail
+    assert "numbers may differ by 0.01" in checks["code"].detail
     assert "tuned on the locked rows" in differs(edited(certificate, better), store)
 
 
@@ -235,18 +241,169 @@ def test_another_machine_is_told_by_its_packages(certificate: Certificate, store
     assert not Inspection(found, store, Silent()).is_exact
 
 
-def test_what_cannot_be_repeated_is_not_checked(certificate: Certificate, store: Store) -> None:
-    found = edited(certificate, lambda raw: [one.update(can_be_repeated=False) for one in raw["entrants"]] and None)
-    checks = outcomes(found, store)
-    assert (checks["tuned on the locked rows"], checks["the verdict from these answers"]) == ("not checked", "not checked")
-
-
 def test_a_verification_in_which_nothing_could_be_checked_does_not_hold(
     certificate: Certificate, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Inspection, "checks", lambda self: iter([Check(topic="rows", outcome="not checked", detail="")]))
     (tmp_path / "c.json").write_text(certificate.to_text())
-    assert not verify({"certificate": "c.json", "root": str(tmp_path)}, store, Silent())["holds"]
+    assert verify({"certificate": "c.json", "root": str(tmp_path)}, store, Silent())["result"] == "does not hold"
+
+
+def result(certificate: Certificate, store: Store) -> str:
+    (store.home / "c.json").write_text(certificate.to_text())
+    return str(verify({"certificate": "c.json", "root": str(store.home)}, store, Silent())["result"])
+
+
+@pytest.fixture
+def fresh(home: Path, tmp_path: Path) -> Iterator[Store]:
+    """Another store with the same artifacts, whose ledger begins here."""
+    shutil.copytree(home, tmp_path / "fresh", ignore=shutil.ignore_patterns("store.db*"))
+    found = Store.open(tmp_path / "fresh")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def bare(fresh: Store) -> Store:
+    """One that has what was measured, and neither the line's report nor any certificate."""
+    for kind in ("line", "certificate"):
+        for artifact in fresh.artifacts(kind):
+            shutil.rmtree(artifact.path)
+    return fresh
+
+
+def test_an_honest_certificate_holds_wherever_its_artifacts_are(certificate: Certificate, store: Store, copied: Store, fresh: Store) -> None:
+    assert [result(certificate, one) for one in (store, copied, fresh, fresh)] == ["holds"] * 4
+    (look,) = [entry.detail["by"] for entry in Ledger(fresh).entries() if entry.action == "look"]
+    assert look == "verify"
+
+
+def test_without_its_report_it_holds_in_part_and_says_what_is_only_stated(certificate: Certificate, bare: Store) -> None:
+    assert result(certificate, bare) == "holds in part"
+    left = {topic for topic, outcome in outcomes(certificate, bare).items() if outcome == "not checked"}
+    assert left == {"statements against the stored report", "the plan that was carried out", "looks at the locked rows"}
+
+
+def elsewhere(raw: dict[str, Any]) -> None:
+    raw["code"]["machine"] = "another processor"
+
+
+def other_packages(raw: dict[str, Any]) -> None:
+    raw["code"]["packages"]["torch"] = "1.0"
+
+
+def a_little_better_elsewhere(raw: dict[str, Any]) -> None:
+    elsewhere(raw)
+    metric = raw["entrants"][0]["metrics"]["exact_match"]
+    metric["value"] -= 0.009
+
+
+def one_rival_less(raw: dict[str, Any]) -> None:
+    raw["entrants"] = [one for one in raw["entrants"] if one["remedy"] != "prompt"]
+
+
+def the_tuned_one_less(raw: dict[str, Any]) -> None:
+    """With everything that is pinned of it."""
+    raw["entrants"] = [one for one in raw["entrants"] if one["remedy"] != "fine-tune"]
+    raw["pins"] = [pin for pin in raw["pins"] if pin["kind"] not in ("weights", "template") and pin["name"] != "tuned"]
+
+
+def other_comparison(raw: dict[str, Any]) -> None:
+    found = raw["comparisons"][0]
+    found["outcome"] = "better" if found["outcome"] != "better" else "worse"
+
+
+def other_interval(raw: dict[str, Any]) -> None:
+    raw["comparisons"][0]["difference"]["low"] += 0.001
+
+
+def unlikely(raw: dict[str, Any]) -> None:
+    raw["comparisons"][0]["p_adjusted"] = 1e-9
+
+
+def of_no_line(raw: dict[str, Any]) -> None:
+    raw["line"] = "line-000000000000"
+
+
+def cheaper(raw: dict[str, Any]) -> None:
+    raw["bills"][0]["prompt_tokens"] /= 2
+
+
+def easier(raw: dict[str, Any]) -> None:
+    raw["goal"]["at_least"] = 0.01
+    raw["goal_met"] = True
+
+
+def other_dev(raw: dict[str, Any]) -> None:
+    raw["entrants"][0]["on_dev"] = 0.123
+
+
+def reworded(raw: dict[str, Any]) -> None:
+    raw["headline"] = "A triumph."
+
+
+def reworded_elsewhere(raw: dict[str, Any]) -> None:
+    elsewhere(raw)
+    reworded(raw)
+
+
+CONTENT: list[Callable[[dict[str, Any]], object]] = [
+    better, reworded, the_tuned_one_less, one_rival_less, other_comparison, other_interval, unlikely, cheaper, easier,
+    lambda raw: raw["reasons"].append("And everybody is happy."), lambda raw: raw.update(reasons=raw["reasons"][1:]), lambda raw: raw.update(settle="Nothing."),
+    lambda raw: raw["worse"].append("Nothing much."), lambda raw: raw["locked"].update(rows=1000), lambda raw: raw["locked"].update(clusters=3),
+    lambda raw: raw["locked"].update(sha256="0" * 64), lambda raw: raw.update(recommended="majority"), lambda raw: raw.update(winner="majority"),
+]  # fmt: skip
+"""Whoever changes one of these says something that measuring and concluding again gives the lie to, in any store that has what was measured."""
+STATED: list[Callable[[dict[str, Any]], object]] = [
+    elsewhere, other_packages, a_little_better_elsewhere, reworded_elsewhere, of_no_line, other_dev,
+    lambda raw: raw["locked"].update(looks=raw["locked"]["looks"] + 1), lambda raw: raw.update(seeds=[7, 8]), lambda raw: raw.update(tried=raw["tried"][1:]),
+    lambda raw: raw.update(plan=None), lambda raw: raw.update(rerun="tunesmith run other.toml"), lambda raw: raw["known"].update(sides=[]),
+    lambda raw: raw["code"].update(commit="0" * 40), lambda raw: raw.update(line="line"),
+]  # fmt: skip
+"""Statements that only the store that issued it can check: elsewhere they are listed as not checked."""
+
+
+@pytest.mark.parametrize("change", [*CONTENT, *STATED])
+def test_what_was_forged_does_not_hold(certificate: Certificate, store: Store, change: Callable[[dict[str, Any]], None]) -> None:
+    found = edited(certificate, change)
+    assert found != certificate
+    assert result(found, store) != "holds"
+
+
+@pytest.mark.parametrize("change", CONTENT)
+def test_what_is_measured_or_concluded_again_does_not_need_the_report(
+    certificate: Certificate, bare: Store, change: Callable[[dict[str, Any]], None]
+) -> None:
+    assert result(edited(certificate, change), bare) == "does not hold"
+
+
+@pytest.mark.parametrize("change", STATED)
+def test_what_nobody_can_check_is_never_said_to_hold(certificate: Certificate, bare: Store, change: Callable[[dict[str, Any]], None]) -> None:
+    assert result(edited(certificate, change), bare) != "holds"
+
+
+def test_nobody_chooses_how_strictly_he_is_judged(certificate: Certificate, store: Store, tmp_path: Path) -> None:
+    for place, wish in ((lambda raw: raw, {"tolerance": 1.0}), (lambda raw: raw["entrants"][0], {"can_be_repeated": False})):
+        raw = certificate.model_dump(mode="json")
+        place(raw["proof"]).update(wish)  # type: ignore[no-untyped-call]
+        (tmp_path / "c.json").write_text(json.dumps(raw))
+        with pytest.raises(BadData, match="is no certificate"):
+            verify({"certificate": "c.json", "root": str(tmp_path)}, store, Silent())
+
+
+def test_a_little_more_than_was_measured_is_found_where_the_machine_was_edited_too(certificate: Certificate, store: Store, bare: Store) -> None:
+    found = edited(certificate, a_little_better_elsewhere)
+    for place in (store, bare):
+        assert "tuned on the locked rows" in differs(found, place)  # the stored evaluation says otherwise, to the last digit
+
+
+def test_a_headline_is_not_believed_because_the_code_is_said_to_be_another(
+    certificate: Certificate, bare: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "what it says in words" in differs(edited(certificate, reworded_elsewhere), bare)  # the same code: the same words
+    monkeypatch.setattr(inspection, "code_digest", lambda: "0" * 64)
+    assert outcomes(edited(certificate, reworded), bare)["what it says in words"] == "not checked"
+    assert outcomes(certificate, bare)["what it says in words"] == "holds"
 
 
 def test_names_and_files_that_are_none_are_refused(store: Store, tmp_path: Path) -> None:
@@ -265,11 +422,32 @@ def test_a_file_reads_back_to_the_same_certificate(certificate: Certificate) -> 
 
 def test_hashes_are_taken_from_the_files_and_not_from_what_was_recorded(certificate: Certificate, copied: Store) -> None:
     name = certificate.proof.locked.dataset
-    before = pins_of(copied, name, [])
+    project, root = parse_project(certificate.proof.project_toml, "p"), copied.home
+    before = pins_of(copied, name, [], project, root)
     damage(copied.get(name).path / "dev.jsonl", lambda content: content + b"\n")
-    after = pins_of(copied, name, [])
+    after = pins_of(copied, name, [], project, root)
     assert [one.name for one, other in zip(before, after, strict=True) if one != other] == [f"{name}/dev.jsonl"]
     assert {pin.name for pin in after if pin.kind == "source"} == set(copied.get(name).load(Dataset).sources)
+
+
+def test_every_file_that_marks_answers_is_pinned(tmp_path: Path) -> None:
+    text = 'name = "a"\n[[sources]]\nfile = "a.csv"\n'
+    judge = '[judge]\nsample = "mine.jsonl"\nmodel = { kind = "remote", base_url = "http://127.0.0.1:1/v1", model = "m" }\n'
+    wishes: dict[str, list[tuple[str, str]]] = {
+        '[task]\njson_schema = "s.json"\n[goal]\nscorer = "a/b.py:f"\n': [("schema", "s.json"), ("scorer", "a/b.py")],
+        '[task]\ndatabase = "d.sqlite"\n' + judge: [("database", "d.sqlite"), ("labels", "mine.jsonl")],
+        '[task]\ntests = "t.py"\n': [("tests", "t.py")],
+        "": [],
+    }
+    for wish, named in wishes.items():
+        project = parse_project(text + wish, "p")
+        for _, name in named:
+            with pytest.raises(NotFound, match="cannot be read"):
+                file_pins(project, tmp_path / "nowhere")
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(name)
+        found = [(pin.kind, pin.name, pin.sha256) for pin in file_pins(project, tmp_path)]
+        assert found == [(kind, name, hashlib.sha256(name.encode()).hexdigest()) for kind, name in named]
 
 
 def test_the_code_has_one_digest() -> None:

@@ -8,24 +8,24 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
 from tunesmith.library import made_of
-from tunesmith.line import Line
+from tunesmith.line import Line, answering_of
 from tunesmith.planning import Frozen
 from tunesmith.spec.candidate import Decoding, Tuned
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.elected import Elected, proposed
-from tunesmith.spec.forgetting import Forgetting
+from tunesmith.spec.forgetting import UNMEASURED, Forgetting
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import Done
 from tunesmith.spec.project import to_toml
 from tunesmith.spec.report import Asked, Cost, Report, Scored
 from tunesmith.spec.suite import Suites
-from tunesmith.spec.task import form_of
-from tunesmith.spec.trial import Trial
+from tunesmith.spec.task import Form, MustNotWorsen, form_of
+from tunesmith.spec.trial import Remedy, Trial
 from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Outlook, Side, Verdict
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.folder import PAGE
@@ -33,7 +33,7 @@ from tunesmith.store.steps import Step, cost_of
 from tunesmith.store.work import Work
 from tunesmith.verify import issue
 
-VERSION = 4
+VERSION = 5
 """Part of every report's key; raised when the same measurements would give another report or page."""
 TRAININGS = {"fine-tune": "train", "fine-tune-rag": "train-rag"}
 """Remedy → what the cost of its training is called."""
@@ -55,6 +55,7 @@ def finalist(line: Line, trial: Trial, artifact: Artifact, report: Report) -> Fi
         candidate=trial.candidate,
         report=report,
         artifact=artifact.name,
+        wait=line.wait(trial.candidate, report.split, artifact),
         seed=seed_of(trial, line.store),
         arm=trial.candidate.name if trial.pilot is not None else "",
         on_dev=on_dev.value if on_dev else None,
@@ -93,6 +94,7 @@ def leading(line: Line, finalists: Sequence[Finalist]) -> str | None:
         "metric": line.metric,
         "confidence": goal.confidence,
         "finalists": [[one.remedy, one.candidate.name, one.seed, one.arm, one.on_dev, one.artifact] for one in finalists],
+        "waits": [one.wait.model_dump(mode="json") for one in finalists if one.wait is not None],
     }
     step = Step("measure", "see who leads", "leader", inputs, (artifact.name, *(one.artifact for one in finalists)))
 
@@ -103,28 +105,48 @@ def leading(line: Line, finalists: Sequence[Finalist]) -> str | None:
 
 
 @dataclass(frozen=True)
+class Forgotten:
+    """What the tuning of a finalist has cost: of the model itself, or of the reader of one that looks things up."""
+
+    candidate: str
+    """Name of the finalist."""
+    found: tuple[Artifact, Forgetting] | str
+    """Its weights beside their base; the reason where that cannot be measured."""
+
+    def side(self, limits: MustNotWorsen, form: Form) -> Side:
+        """For the verdict, held against the project's limits."""
+        from tunesmith.evaluate.suites.sides import forgetting_side
+
+        if not isinstance(self.found, str):
+            return forgetting_side(self.candidate, self.found[1], limits, form)
+        is_limited = any(limit is not None for limit in limits.of_tuning(form))
+        sentence = f"What {self.candidate} has forgotten of general ability could not be measured: {self.found}."
+        return Side(candidate=self.candidate, topic=UNMEASURED, sentence=sentence, standing="cannot tell", is_limited=is_limited)
+
+
+@dataclass(frozen=True)
 class Examined:
-    """What else was found out about the finalist that leads, and about the tuned one."""
+    """What else was found out about the finalist that leads, and about those that were tuned."""
 
     suites: tuple[Artifact, Suites]
-    forgotten: tuple[Tuned, Artifact, Forgetting] | None
-    """Of the model that was tuned to answer by itself; None where there is none."""
+    forgotten: tuple[Forgotten, ...]
+    """Of the finalist that the answers speak for, where it is tuned, and of the tuned one that is best on dev."""
+
+    @property
+    def losses(self) -> list[tuple[Artifact, Forgetting]]:
+        """What was measured of that."""
+        return [one.found for one in self.forgotten if not isinstance(one.found, str)]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the artifacts."""
-        return (self.suites[0].name, *((self.forgotten[1].name,) if self.forgotten else ()))
+        return (self.suites[0].name, *(artifact.name for artifact, _ in self.losses))
 
-    def sides(self) -> tuple[Side, ...]:
-        """For the verdict. General instructions are seldom a task's business: what was forgotten is said, and bars nothing by itself."""
+    def sides(self, limits: MustNotWorsen, form: Form) -> tuple[Side, ...]:
+        """For the verdict; what was forgotten is held against the project's limits."""
         from tunesmith.evaluate.suites.sides import sides
 
-        found = sides(self.suites[1])
-        if self.forgotten is None:
-            return found
-        who, _, lost = self.forgotten
-        standing: Literal["worse", "fine"] = "worse" if lost.standing in ("warn", "block") else "fine"
-        return (*found, Side(candidate=who.name, topic="forgetting", sentence=lost.sentence, standing=standing))
+        return (*sides(self.suites[1]), *(one.side(limits, form) for one in self.forgotten))
 
 
 @dataclass
@@ -177,6 +199,7 @@ class Conclusion:
             "asked": self.asked.model_dump(mode="json") if self.asked else None,
             "looks": self.looks,
             "examined": list(self.examined.names),
+            "waits": {name: wait.model_dump(mode="json") for name, wait in line.waits.items()},
         }
         clock: dict[str, Any] = {}
         step = Step("report", "conclude and write the report", "line", inputs, parents)
@@ -187,24 +210,44 @@ class Conclusion:
             line.store.register(line.model, tuned[0].name)
         self._elect(report.verdict)
         skipped = [left.model_dump(mode="json") for left in self.end.skipped]
-        issue(line.store, line.steps, found, {"frozen": self.plan[1].model_dump(mode="json"), "passed_over": skipped})
+        issue(
+            line.store,
+            line.steps,
+            found,
+            line.path.parent,
+            {"frozen": self.plan[1].model_copy(update={"waits": line.waits}).model_dump(mode="json"), "passed_over": skipped},
+        )
         return {"line": found.name}
 
-    def known(self) -> Known:
-        """What the verdict knows beside the answers on test."""
+    def finding_tokens(self) -> int:
+        """Tokens of the trainings that no remedy is billed for: pilots, settings that were tried, further seeds."""
+        billed: dict[Remedy, str] = {}
+        for one in self.finalists:
+            if one.candidate.name in self.trained:
+                billed.setdefault(one.remedy, self.trained[one.candidate.name][0].name)
+        names = dict.fromkeys(name for trial in self.history for name in made_of(trial.candidate) if name not in billed.values())
+        every = (self.line.store.get(name) for name in names)
+        return sum(artifact.load(Checkpoint).logical_tokens for artifact in every if artifact.kind == "checkpoint")
+
+    def known(self, answers: Mapping[str, Sequence[Scored]]) -> Known:
+        """What the verdict knows beside the finalists' `answers` on test: what was examined, and how they stand to the limits of what may be lost."""
+        from tunesmith.decide.run import limited
+
         project = self.line.project
+        sides = self.examined.sides(project.goal.must_not_worsen, self.line.dataset[1].task)
         return Known(
             outlook=self.outlook,
-            sides=self.examined.sides(),
+            sides=(*sides, *limited(self.finalists, answers, project.goal)),
             prices=project.prices,
             judge=self.line.marking.trust,
-            training_tokens={name: checkpoint.computed_tokens for name, (_, checkpoint) in self.trained.items()},
+            training_tokens={name: checkpoint.logical_tokens for name, (_, checkpoint) in self.trained.items()},
+            finding_tokens=self.finding_tokens(),
             may_leave=project.rivals.remote is not None and project.rivals.remote.may_leave,
         )
 
     def _elect(self, verdict: Verdict) -> None:
-        """Register the candidate to serve, as it was measured, under the model's name with `-best` behind it."""
-        line, name, best = self.line, verdict.recommended or verdict.winner, f"{self.line.model}-best"
+        """Register the candidate to serve, as it was measured, under the model's name with `-best` behind it; nobody, where nothing is recommended."""
+        line, name, best = self.line, verdict.recommended, f"{self.line.model}-best"
         candidate = next((found.candidate for found in self.finalists if found.candidate.name == name), None)
         if candidate is None:
             return
@@ -224,7 +267,7 @@ class Conclusion:
 
         line, (artifact, dataset), tuned = self.line, self.line.dataset, self.tuned
         answers = answers_of(line, self.finalists)
-        known = self.known()
+        known = self.known(answers)
         report = LineReport(
             project=line.project.name,
             task=line.project.task,
@@ -244,7 +287,7 @@ class Conclusion:
         measured = self.measured(report.verdict)
         items = self.asked.items if self.asked else ()
         (work.path / PAGE).write_text(
-            page(report, measured, answers, items, (self.examined.suites[1], self.examined.forgotten[2] if self.examined.forgotten else None)),
+            page(report, measured, answers, items, (self.examined.suites[1], next((lost for _, lost in self.examined.losses), None))),
             encoding="utf-8",
         )
         if items:
@@ -263,14 +306,15 @@ class Conclusion:
         for finalist in reversed(self.finalists):  # the first one of a remedy gives its name
             if finalist.candidate.name in training:
                 named[TRAININGS[finalist.remedy]] = training[finalist.candidate.name][1]
-        asked = {one.candidate.name: cost_of(store.get(one.artifact)) for one in self.finalists}
+        heard = {one.candidate.name: answering_of(store.get(one.artifact)) for one in self.finalists}
+        answering = {name: found for name, found in heard.items() if found is not None}
         instead = next((bill.instead_of for bill in verdict.bills if bill.instead_of), None)
         return Measured(
             costs={**without(self.line.steps.costs, list(named.values())), **named},
             machine=machine_facts(),
             started=clock_time(self.started),
             finished=clock_time(time.time()),
-            paces=paces(self.finalists, asked, {name: cost for name, (_, cost) in training.items()}, verdict.known, instead),
+            paces=paces(self.finalists, answering, {name: cost for name, (_, cost) in training.items()}, verdict.known, instead),
         )
 
 

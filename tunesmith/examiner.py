@@ -6,7 +6,7 @@ Stages are strangers: paraphrases and unanswerable questions come from `data.mak
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,11 @@ from tunesmith.line import Line
 from tunesmith.probes.load import probes
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Tuned
-from tunesmith.spec.chat import Conversation
+from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Origin, Record
 from tunesmith.spec.forgetting import Forgetting
-from tunesmith.spec.job import Silent
+from tunesmith.spec.job import Note, Silent
 from tunesmith.spec.making import Made
 from tunesmith.spec.making_teacher import OutsideKind, OutsideWishes, ParaphraseWishes
 from tunesmith.spec.suite import SuiteLimits, Suites
@@ -39,18 +39,16 @@ class Examiner:
     """Examines candidates of one line."""
 
     line: Line
-    given_limits: SuiteLimits | None = None
-    """None: those that suit the kind of task."""
 
     @property
     def limits(self) -> SuiteLimits:
-        """How much is asked."""
+        """How much is asked, as suits the kind of task, and where the user draws lines."""
         from tunesmith.evaluate.suites.material import limits_for
 
-        return self.given_limits or limits_for(self.line.dataset[1].task)
+        return limits_for(self.line.dataset[1].task, self.line.project.examine)
 
-    def suites(self, candidate: Candidate, dev: str, test: str | None) -> tuple[Artifact, Suites]:
-        """The candidate's suites; `dev` and `test` are the names of its evaluations."""
+    def suites(self, candidate: Candidate, dev: str, test: str | None, share: float = 1.0) -> tuple[Artifact, Suites]:
+        """The candidate's suites; `dev` and `test` are the names of its evaluations, and it was trained on this `share` of the training rows."""
         line = self.line
         inputs = {
             **line.answering(candidate),
@@ -65,12 +63,13 @@ class Examiner:
         step = Step("measure", f"examine {candidate.name}", "suites", inputs, parents)
 
         def make(work: Work) -> Suites:
-            from tunesmith.answer.candidate import open_candidate
+            from tunesmith.answer.candidate import open_candidate, passages_shown
             from tunesmith.evaluate.run import decoding_for
             from tunesmith.evaluate.suites.run import examine
 
             answerer = open_candidate(candidate, line.bench)
-            return examine(candidate, answerer, self.material(dev, test), decoding_for(line.project.task, line.dataset[1]), line.monitor)
+            material = self.material(dev, test, lambda shown: passages_shown(answerer, shown), share)
+            return examine(candidate, answerer, material, decoding_for(line.project.task, line.dataset[1]), line.monitor)
 
         return line.steps.do(
             step, make, lambda found: found.out_of_scope.sentence if found.out_of_scope else f"{len(found.left_out)} suites left out", Suites
@@ -109,25 +108,32 @@ class Examiner:
 
         return line.steps.do(step, make, lambda found: found.sentence, Forgetting)
 
-    def material(self, dev: str, test: str | None) -> Any:
-        """Rows, answers, and what other stages know of them."""
+    def material(self, dev: str, test: str | None, texts_of: Callable[[Sequence[str]], tuple[str, ...] | None], share: float = 1.0) -> Any:
+        """Rows, answers, what stood before their questions (`texts_of`: ids → passages), and what other stages know of them."""
         from tunesmith.data.examine.tongue import language_of
         from tunesmith.evaluate.suites.material import Material
 
         line, (artifact, dataset) = self.line, self.line.dataset
         rows, held = line.references("dev"), line.references("test")
+        on_dev = read_answers(line.store.get(dev, "evaluation").path)
+        on_test = read_answers(line.store.get(test, "evaluation").path) if test else ()
+        shown = {row.id: texts_of(row.shown) for row in (*on_dev, *on_test)}
         return Material(
             dataset=dataset,
             dataset_name=artifact.name,
             metric=self.line.metric,
             train=line.references("train"),
+            learnt=[row for row in line.trainings.rows(share) if row.desirable is not False] if share < 1 else None,
             dev=rows,
-            dev_answers=read_answers(line.store.get(dev, "evaluation").path),
+            dev_answers=on_dev,
             test=held if test else (),
-            test_answers=read_answers(line.store.get(test, "evaluation").path) if test else (),
-            unanswerable=self.unanswerable(line.references("train"), rows),
+            test_answers=on_test,
+            unanswerable=self.given_unanswerable() or self.unanswerable(line.references("train"), rows),
             paraphrases=self.paraphrases(rows),
-            columns={"language": {row.id: code for row in (*rows, *held) if row.conversation and (code := language_of(asked(row.conversation)))}},
+            columns=own_columns((*rows, *held), dict.fromkeys(name for source in line.project.sources for name in source.columns)),
+            languages={row.id: code for row in (*rows, *held) if row.conversation and (code := language_of(asked(row.conversation)))},
+            passages={name: texts for name, texts in shown.items() if texts is not None},
+            has_documents=bool(line.project.documents),
             confidence=line.project.goal.confidence,
             limits=self.limits,
         )
@@ -142,6 +148,20 @@ class Examiner:
             if isinstance(made, Made) and made.messages:
                 found.setdefault(str(made.details["parent"]), []).append(asked(Conversation(messages=made.messages)))
         return found
+
+    def given_unanswerable(self) -> list[Record]:
+        """The user's own questions that nobody can answer, at most as many as the limits say, drawn by seed."""
+        from tunesmith.evaluate.suites.material import chosen
+
+        said = Message(role="assistant", content=self.line.dataset[1].out_of_scope or "")
+        rows = [
+            Record(id=named(question), conversation=question.model_copy(update={"messages": (*question.messages, said)}), origin=origin)
+            for origin, question in self.line.unanswerable
+        ]
+        kept = chosen(rows, self.limits.unknown_questions, self.limits.seed, "unanswerable")
+        if len(kept) < len(rows):
+            self.line.monitor.emit(Note(text=f"of the {len(rows):,} questions that nobody can answer {len(kept)} are asked, drawn by seed"))
+        return kept
 
     def unanswerable(self, train: Sequence[Record], dev: Sequence[Record]) -> list[Record]:
         """Near misses made of dev rows, by rules; none where the task has no out-of-scope answer or too few questions."""
@@ -170,6 +190,16 @@ def near_misses(made: Sequence[Made], parents: dict[str, Record]) -> Iterator[Re
             name = hashlib.sha256(f"{parent.id} {asked(Conversation(messages=one.messages))}".encode()).hexdigest()[:16]
             origin = Origin(file=parent.origin.file, line=parent.origin.line)
             yield Record(id=name, conversation=Conversation(messages=one.messages), cluster=parent.cluster or parent.id, origin=origin)
+
+
+def own_columns(rows: Sequence[Record], names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Column that a source names → id of a row → its value, of the rows that have one."""
+    return {name: {row.id: row.columns[name] for row in rows if row.columns is not None and name in row.columns} for name in names}
+
+
+def named(question: Conversation) -> str:
+    """16 hex digits that stand for a question."""
+    return hashlib.sha256(question.model_dump_json(exclude_none=True).encode()).hexdigest()[:16]
 
 
 def asked(conversation: Conversation) -> str:

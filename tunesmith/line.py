@@ -6,8 +6,8 @@ order of the steps, the stages do the work, and here they are described. A stage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from tunesmith.marking import Marking
 from tunesmith.settings import secret, settings
 from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Message
-from tunesmith.spec.dataset import SPLITS, Dataset, Record, SplitName
+from tunesmith.spec.dataset import SPLITS, Dataset, Origin, Record, SplitName
 from tunesmith.spec.job import Monitor, Note
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import PlannedTrial
 from tunesmith.spec.project import Project
-from tunesmith.spec.report import Asked, Report
+from tunesmith.spec.report import Answering, Asked, Report, Wait
 from tunesmith.spec.task import MetricName, form_of
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.steps import Step, Steps
@@ -56,6 +56,10 @@ class Line:
     """The name that the tuned model is registered under."""
     rerun: str
     """The command that does the same again."""
+    readings: Mapping[str, Wait] | None = None
+    """`SPLIT CANDIDATE` → how long one question takes, as a plan that is replayed says: a verdict rests on it, and the clock says otherwise every time."""
+    waits: dict[str, Wait] = field(default_factory=dict)
+    """What was taken from there or from the clock."""
 
     @cached_property
     def steps(self) -> Steps:
@@ -83,6 +87,17 @@ class Line:
         return Marking(self.project, self.path.parent, self.store, self.monitor)
 
     @cached_property
+    def unanswerable(self) -> list[tuple[Origin, Conversation]]:
+        """The user's own questions that nobody can answer; empty where the project names none.
+
+        Raises: BadData with every line that cannot be used.
+        """
+        from tunesmith.data.sources.questions import read_questions
+
+        name = self.project.examine.unanswerable
+        return [] if name is None else read_questions(self.path.parent / name, name)
+
+    @cached_property
     def sources(self) -> dict[str, str]:
         """Source → sha256 of its bytes."""
         from tunesmith.data.run import source_digests
@@ -98,7 +113,7 @@ class Line:
         if kind in ("run", "train"):
             checks.append(lambda: self.footing.recipe)
         if kind == "run":
-            checks += [lambda: self.footing.bases, self._refuse_remote]
+            checks += [lambda: self.footing.bases, self._refuse_remote, self._refuse_other_tokens, lambda: self.unanswerable]
         if kind != "data":
             checks += [self._refuse_metric, self.marking.check]
         task, rivals = self.project.task.kind, self.project.rivals
@@ -117,6 +132,18 @@ class Line:
             from tunesmith.measure.scorers import deciding_metric
 
             deciding_metric(self.project.task.kind, self.project.goal, self.project.given())
+
+    def _refuse_other_tokens(self) -> None:
+        """Nothing, if perplexities of the bases can be compared where they are to decide: per token, that is only so where all cut texts alike."""
+        if self.project.goal.metric != "perplexity":
+            return
+        cuts = {base.id: base.files.get("tokenizer.json") for base in self.footing.bases}
+        if len(set(cuts.values())) > 1:
+            raise BadProject(
+                "perplexity is per token, and these bases cut texts into other tokens: the one with more of them would look better for that alone",
+                where="goal.metric", got=f"perplexity, with {', '.join(cuts)}", expected="bases with one tokenizer, or a metric of the answers",
+                fix="leave out decide.bases, or set another goal.metric",
+            )  # fmt: skip
 
     def _refuse_remote(self) -> None:
         """Nothing, if the key of the model elsewhere is there, or none is wanted."""
@@ -217,7 +244,7 @@ class Line:
         from tunesmith.train.rows import check_method
 
         bench = new_bench(self.store)
-        if self.steps.stage == "measure":
+        if self.steps.stage == "measure" and self.project.tunes():
             for base in self.footing.bases:
                 check_training(base, bench.placement, self.footing.recipe.weights, settings().memory_bytes)
             if self.footing.recipe.method.kind != "sft":  # every row with an answer is one for that
@@ -284,12 +311,14 @@ class Line:
         parents = (artifact.name, *made_of(candidate))
         title = f"{split} {candidate.name}" + (f", {rows} rows" if rows is not None else "")
         step = Step(stage, title, "evaluation", inputs, parents, rows or dataset.rows[split])
+        clock: dict[str, Any] = {}
 
         def make(work: Work) -> Report:
+            from tunesmith.answer.alone import waited
             from tunesmith.answer.candidate import open_candidate
             from tunesmith.answer.remote_answerer import RemoteAnswerer
             from tunesmith.data.make.teacher_answers import Answers
-            from tunesmith.decide.run import dev_sample
+            from tunesmith.decide.run import ASKED_ALONE, LONGEST_S, dev_sample
             from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
 
             every = [row for row in self.references(split) if row.conversation is not None]
@@ -301,9 +330,30 @@ class Line:
             if answerer.remark:
                 self.monitor.emit(Note(text=answerer.remark))
             how = How(decoding_for(self.project.task, dataset), self.marking.scorers, self.marking.fits, bool(self.project.documents))
-            return evaluate(candidate, answerer, questions, how, work.path, self.monitor)
+            taken: list[float] = []
+            report = evaluate(candidate, answerer, questions, how, work.path, self.monitor, taken.append)
+            wait = None
+            if rows is None and (split == "test" or self.project.decide.at_most_ms is not None):
+                drawn = [row.conversation.question() for row in dev_sample(every, ASKED_ALONE[split], seed) if row.conversation is not None]
+                wait = waited(answerer, drawn, how.decoding, longest_s=LONGEST_S[split], stop=self.monitor.stopping)
+            clock["answering"] = Answering(seconds=sum(taken), wait=wait).model_dump(mode="json")
+            return report
 
-        return self.steps.do(step, make, self._report_words, Report)
+        return self.steps.do(step, make, self._report_words, Report, beside=lambda: clock)
+
+    def wait(self, candidate: Candidate, split: SplitName, evaluation: Artifact) -> Wait | None:
+        """How long one question takes, where the project limits that: what the plan that is replayed says of it, else the clock; None where nothing is known."""
+        limit, name = self.project.decide.at_most_ms, f"{split} {candidate.name}"
+        if limit is None:
+            return None
+        if self.readings is not None:
+            found = self.readings.get(name)
+        else:
+            answering = answering_of(evaluation)
+            found = answering.wait if answering is not None else None
+        if found is not None:
+            self.waits[name] = found = found.model_copy(update={"at_most_s": limit / 1000})
+        return found
 
     def answering(self, candidate: Candidate) -> dict[str, Any]:
         """What the candidate's answers depend on, beside the questions."""
@@ -343,6 +393,12 @@ class Line:
             return Asked(candidate=candidate, items=tuple(zip(self.project.questions, answers, strict=True)))
 
         return self.steps.do(step, make, lambda found: f"{len(found.items)} answers", Asked)[1]
+
+
+def answering_of(evaluation: Artifact) -> Answering | None:
+    """What the clock said of a candidate's answers; None where nothing was recorded."""
+    raw = evaluation.sidecar().get("answering")
+    return Answering.model_validate(raw) if raw else None
 
 
 def new_bench(store: Store) -> Any:

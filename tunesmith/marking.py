@@ -12,7 +12,7 @@ from tunesmith.errors import BadProject, NotFound
 from tunesmith.evaluate.execution.code import CodeScorer
 from tunesmith.evaluate.execution.database import SqlScorer
 from tunesmith.evaluate.judge import Judging
-from tunesmith.evaluate.judge_sample import graded_sample, paired_sample
+from tunesmith.evaluate.judge_sample import distinct, graded_sample, paired_sample
 from tunesmith.evaluate.own_scorer import OwnScorer
 from tunesmith.evaluate.row_scorers import RowScorer
 from tunesmith.measure.fields import Fits, fitting
@@ -119,10 +119,10 @@ class Marking:
             return None
         if not self.sample:
             return self.judging.no_sample()
-        label, total = "holding the judge against your labels", len(self.sample)
-        how: Any = {"done": lambda n: self.monitor.emit(Progress(label=label, done=n, total=total, unit="labels")), "stop": self.monitor.stopping}
         graded = [one for one in self.sample if isinstance(one, GradedSample)]
         paired = [one for one in self.sample if isinstance(one, PairedSample)]
+        label, total = "holding the judge against your labels", len(distinct(graded)) + len(distinct(paired))
+        how: Any = {"done": lambda n: self.monitor.emit(Progress(label=label, done=n, total=total, unit="labels")), "stop": self.monitor.stopping}
         return self.judging.trust_in_grades(graded, **how) if graded else self.judging.trust_in_pairs(paired, **how)
 
     def identity(self) -> dict[str, Any]:

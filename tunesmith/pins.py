@@ -12,12 +12,16 @@ from pathlib import Path
 
 import tunesmith
 from tunesmith.catalogue.read import local, verify
+from tunesmith.errors import NotFound
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.certificate import Code, Pin, PinKind
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import SPLITS, Dataset
+from tunesmith.spec.index import Index, Passages
 from tunesmith.spec.noun import digest
+from tunesmith.spec.project import Project
+from tunesmith.spec.task import MetricName
 from tunesmith.store.artifacts import Store
 from tunesmith.store.disk import file_digest
 from tunesmith.store.folder import payload
@@ -26,18 +30,56 @@ from tunesmith.store.provenance import provenance
 PACKAGE = Path(tunesmith.__file__).parent
 
 
-def pins_of(store: Store, dataset: str, candidates: Sequence[Candidate]) -> tuple[Pin, ...]:
-    """The hashes of everything that the numbers rest on, taken from the files as they are.
+MARKING: frozenset[PinKind] = frozenset({"schema", "database", "tests", "scorer"})
+"""Files of the project by which answers are marked."""
+
+
+def pins_of(store: Store, dataset: str, candidates: Sequence[Candidate], project: Project, root: Path) -> tuple[Pin, ...]:
+    """The hashes of everything that the numbers rest on, taken from the files as they are; `root` is the folder of the project file.
 
     Raises: NotFound, DamagedWeights.
     """
-    found = {(pin.kind, pin.name): pin for _, take in lookups(store, dataset, candidates) for pin in take()}
-    return tuple(found.values())
+    pins = [pin for _, take in lookups(store, dataset, candidates) for pin in take()]
+    pins = [Pin(kind="code", name="tunesmith", sha256=code_digest()), *pins, *file_pins(project, root)]
+    return tuple({(pin.kind, pin.name): pin for pin in pins}.values())
+
+
+def named_files(project: Project) -> list[tuple[PinKind, str]]:
+    """(what it is for, its name relative to the project file) of each file that marks answers, or that a judge is held against."""
+    task, scorer, judge = project.task, project.goal.scorer, project.judge
+    named: list[tuple[PinKind, str | None]] = [
+        ("schema", task.json_schema),
+        ("database", task.database),
+        ("tests", task.tests),
+        ("scorer", scorer.rpartition(":")[0] if scorer else None),
+        ("labels", judge.sample if judge else None),
+    ]
+    return [(kind, name) for kind, name in named if name is not None]
+
+
+def file_pins(project: Project, root: Path) -> list[Pin]:
+    """The hashes of those files.
+
+    Raises: NotFound naming the first that is not there.
+    """
+    found = []
+    for kind, name in named_files(project):
+        try:
+            found.append(Pin(kind=kind, name=name, sha256=file_digest(root / name)))
+        except OSError as error:
+            raise NotFound("cannot be read", where=f"{kind} {name}", got=error.strerror or str(error), fix="put it back") from None
+    return found
+
+
+def judged_by(project: Project, metric: MetricName, pins: Sequence[Pin]) -> str:
+    """The digest of how answers are judged: the deciding metric, the confidence and, by `pins`, what marks them. Part of a look's identity."""
+    marks = sorted([pin.kind, pin.sha256] for pin in pins if pin.kind in MARKING)
+    judge = project.judge.model_dump(mode="json") if project.judge else None
+    return digest({"metric": metric, "confidence": project.goal.confidence, "scorer": project.goal.scorer, "judge": judge, "marks": marks})
 
 
 def lookups(store: Store, dataset: str, candidates: Sequence[Candidate]) -> Iterator[tuple[str, Callable[[], list[Pin]]]]:
-    """(what it is called, what takes its hashes), for the code, the rows and all that the candidates are made of; each thing once."""
-    yield "code", lambda: [Pin(kind="code", name="tunesmith", sha256=code_digest())]
+    """(what it is called, what takes its hashes), for the rows and all that the candidates are made of; each thing once."""
     yield f"rows of {dataset}", lambda: rows_pins(store, dataset)
     done: set[str] = set()
     for candidate in candidates:
@@ -62,6 +104,8 @@ def parts(store: Store, candidate: Candidate) -> Iterator[tuple[str, Callable[[]
         case Retrieval():
             yield from parts(store, candidate.reader)
             yield f"index {candidate.index}", lambda: artifact_pins(store, candidate.index, "index")
+            if candidate.shown == "passages":
+                yield f"documents of {candidate.index}", lambda: document_pins(store, candidate.index)
         case Remote():
             yield f"prompt of {candidate.name}", lambda: [Pin(kind="prompt", name=candidate.name, sha256=candidate.prompt.content_digest())]
         case _:
@@ -81,6 +125,15 @@ def artifact_pins(store: Store, name: str, kind: PinKind) -> list[Pin]:
     artifact = store.get(name, kind)
     artifact.refuse_erased()
     return [Pin(kind=kind, name=f"{artifact.name}/{path.relative_to(artifact.path)}", sha256=file_digest(path)) for path in payload(artifact.path)]
+
+
+def document_pins(store: Store, index: str) -> list[Pin]:
+    """The documents whose passages an index holds, as they were when they were cut.
+
+    Raises: NotFound, DamagedWeights.
+    """
+    passages = store.get(store.get(index, "index").load(Index).source, "passages").load(Passages)
+    return [Pin(kind="document", name=name, sha256=sha) for name, sha in sorted(passages.documents.items())]
 
 
 def base_pins(store: Store, name: str) -> list[Pin]:

@@ -22,16 +22,17 @@ from typing import Any
 from tunesmith.catalogue.footing import refuse_unsound
 from tunesmith.catalogue.pull import pull
 from tunesmith.catalogue.read import local
-from tunesmith.conclusion import Conclusion, Examined, finalist, leading, so_far
+from tunesmith.conclusion import Conclusion, Examined, Forgotten, finalist, leading, so_far
 from tunesmith.doctor import doctor
-from tunesmith.errors import BadProject, NotEnoughData, NotFound
+from tunesmith.errors import BadProject, DoesNotFit, NotEnoughData, NotFound, Unsupported
 from tunesmith.examiner import Examiner
 from tunesmith.finetune.run import finetune
 from tunesmith.line import Line, new_bench
 from tunesmith.maker import make
-from tunesmith.planning import Frozen, Planning, tried
+from tunesmith.pins import file_pins, judged_by
+from tunesmith.planning import Frozen, Planning, stopwatch, tried
 from tunesmith.settings import settings
-from tunesmith.spec.candidate import Candidate, Prompted, Tuned
+from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.plan import Done, Facts, Plan, PlannedTrial
@@ -39,7 +40,7 @@ from tunesmith.spec.project import parse_project
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Store
-from tunesmith.store.ledger import Ledger
+from tunesmith.store.ledger import Ledger, Look
 from tunesmith.store.steps import StageDone
 from tunesmith.verify import verify
 
@@ -64,6 +65,7 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
         return make(job, store, monitor)
     if job.kind == "verify":
         return verify(job.payload, store, monitor)
+    worked = stopwatch(job.worked(time.time()))
     line = opened(job.payload, store, monitor)
     line.refuse_to_begin(job.kind)
     try:
@@ -75,7 +77,8 @@ def run_job(job: Job, store: Store, monitor: Monitor) -> dict[str, Any] | None:
             case "evaluate":
                 return evaluate_only(line, str(job.payload["candidate"]))
             case "run":
-                return run(line, job.started_at, Plan.model_validate(job.payload["plan"]) if job.payload.get("plan") else None)
+                given = Plan.model_validate(job.payload["plan"]) if job.payload.get("plan") else None
+                return run(line, job.started_at, given, worked)
             case _:
                 raise BadProject("is not work for the line", where="job", got=job.kind)
     except StageDone:
@@ -145,23 +148,27 @@ def evaluate_only(line: Line, name: str) -> dict[str, Any]:
     return {"evaluation": artifact.name}
 
 
-def run(line: Line, since: float | None = None, given: Plan | None = None) -> dict[str, Any]:
-    """The whole line; `since` is when the job began: stages have processes of their own, and the last one writes the report. `given`: a plan to replay."""
+def run(line: Line, since: float | None = None, given: Plan | None = None, worked: Callable[[], float] | None = None) -> dict[str, Any]:
+    """The whole line; `since` is when the job began: stages have processes of their own, and the last one writes the report. `given`: a plan to replay.
+
+    `worked` counts the seconds that workers have given to the job; None: it begins now.
+    """
     started = time.time() if since is None else since
     tell_findings(line)
     if line.project.documents:
         _ = line.library.passages  # by the process that has prepared the data
     if line.project.rivals.classifier and len(line.dataset[1].labels) > 1:
         _ = line.footing.embedder  # raises NotFound before any rival is measured, where the kind of task was not known before
-    planning = Planning(line, started, given)
+    if given is not None and given.decide.at_most_ms is not None:
+        line.readings = given.waits
+    planning = Planning(line, started, given, worked or stopwatch())
     history, plan, end = walk(line, planning)
     finalists, looks = tested(line, end)
     first, examiner = foremost(end, planning.facts, leading(line, finalists)), Examiner(line)
     on_test = next(one.artifact for one in finalists if one.candidate == first.candidate)
     assert first.artifact is not None
-    suites = examiner.suites(first.candidate, dev=first.artifact, test=on_test)
-    tuned = next((one.candidate for one in (first, *end.trials) if isinstance(one.candidate, Tuned)), None)
-    forgotten = (tuned, *examiner.forgetting(tuned)) if tuned is not None else None
+    suites = examiner.suites(first.candidate, dev=first.artifact, test=on_test, share=first.pilot.share if first.pilot else 1.0)
+    forgotten = tuple(forgotten_by(examiner, one.candidate) for one in tuned_ones(first, end, planning.facts))
     from tunesmith.decide.run import outlook_of
 
     return Conclusion(
@@ -189,9 +196,11 @@ def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
     while isinstance(step := next_trial(history, facts, plan[1]), PlannedTrial):
         planning.announce(step, plan[1])
         history.append(tried(line, step, facts))
-        if history[-1].artifact in line.steps.made:
+        is_made = history[-1].artifact in line.steps.made
+        if is_made:
             planning.learn(step, history[-1])
-            plan = planning.revised(plan, history)
+        plan = planning.revised(plan, history)
+        if is_made:
             standing = [trial for some in going_on(history, facts) for trial in some]
             if standing and is_telling(step, next_trial(history, facts, plan[1]), plan[1]):
                 line.monitor.emit(Note(text=so_far(line, standing)))
@@ -206,15 +215,36 @@ def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
 
 
 def tested(line: Line, end: Done) -> tuple[list[Finalist], int]:
-    """The finalists on the locked test split, the tuned one first, and the number of this look at it."""
+    """The finalists on the locked test split, the tuned one first, and how many looks there were at any of its rows by now."""
     every = (*end.trials, *end.replicas)
-    name, dataset = line.dataset[0].name, line.dataset[1]
-    looks = Ledger(line.store).open_test(name, [trial.candidate.content_digest() for trial in every], rows=dataset.files["test.jsonl"])
+    judged = judged_by(line.project, line.metric, file_pins(line.project, line.path.parent))
+    digests = [trial.candidate.content_digest() for trial in every]
+    looks = Ledger(line.store).open_test(Look(line.dataset[0].name, [row.id for row in line.rows("test")], digests, judged)).total
     finalists = []
     for trial in every:
         artifact, report = line.measure(trial.candidate, "test", "measure")
         finalists.append(finalist(line, trial, artifact, report))
     return finalists, looks
+
+
+def tuned_ones(first: Trial, end: Done, facts: Facts) -> list[Trial]:
+    """The finalists whose tuning is held against its base: the one that the answers speak for, where it is tuned, and the tuned one that leads on dev."""
+    from tunesmith.decide.run import best_of
+
+    tuned = [trial for trial in (*end.trials, *end.replicas) if isinstance(reader(trial.candidate), Tuned)]
+    best = best_of(tuned, facts.metric)
+    found = [*([first] if isinstance(reader(first.candidate), Tuned) else []), *([best[0]] if best else tuned[:1])]
+    return list({one.candidate.name: one for one in found}.values())
+
+
+def forgotten_by(examiner: Examiner, candidate: Candidate) -> Forgotten:
+    """What a tuned finalist has lost of what its base could do, or why that cannot be measured."""
+    answers = reader(candidate)
+    assert isinstance(answers, Tuned)
+    try:
+        return Forgotten(candidate.name, examiner.forgetting(answers))
+    except (DoesNotFit, Unsupported) as error:
+        return Forgotten(candidate.name, error.message)
 
 
 def foremost(end: Done, facts: Facts, leading: str | None) -> Trial:

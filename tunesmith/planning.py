@@ -12,9 +12,9 @@ The clock is read here and nowhere in `decide`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -33,7 +33,7 @@ from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
 from tunesmith.store.steps import Finding, NotMade, Step, cost_of
 from tunesmith.store.work import Work
 
-VERSION = 2
+VERSION = 3
 """Part of every plan's key; raised when the same facts and wishes would give another plan."""
 TIMED_ROWS = 48
 """Questions that are answered to see how fast this machine is."""
@@ -45,6 +45,12 @@ TIMED_STEPS = 3
 Frozen = tuple[Artifact, Plan]
 
 
+def stopwatch(before: float = 0.0) -> Callable[[], float]:
+    """A clock of this process's seconds from now on, behind those `before`. While the machine sleeps it stands still, as far as the system's clock does."""
+    began = time.monotonic()
+    return lambda: before + time.monotonic() - began
+
+
 @dataclass
 class Planning:
     """What is tried in one line, and what it costs."""
@@ -54,6 +60,8 @@ class Planning:
     """When the job began, in Unix time."""
     given: Plan | None = None
     """A plan that somebody wants replayed: it is carried out as it stands."""
+    worked: Callable[[], float] = field(default_factory=lambda: stopwatch())
+    """Seconds that workers have given to the job so far; its pauses and waits are none."""
 
     @cached_property
     def facts(self) -> Facts:
@@ -120,7 +128,7 @@ class Planning:
     def _taken(self, given: Plan) -> Frozen:
         from tunesmith.decide.run import wanted
 
-        wishes, _ = wanted(self.facts, given.decide, given.speeds)
+        wishes, _ = wanted(self.facts, given.decide)
         known = {version.name for wish in wishes for version in wish} | {"test"}
         unknown = [step.name for step in given.steps if step.name not in known or all(base.id != step.base for base in self.facts.bases)]
         if unknown:
@@ -134,17 +142,20 @@ class Planning:
         return self.line.steps.do(step, lambda work: given, plan_summary, Plan)
 
     def _made(self, speeds: Speeds) -> Plan:
-        from tunesmith.decide.run import least, make_plan, spoken
+        from tunesmith.decide.run import least, leaves_a_choice, make_plan, spoken
 
-        spent = max(0.0, time.time() - self.since)
+        if not leaves_a_choice(self.facts):
+            raise BadProject(
+                "nothing is left to compare", where="rivals", got="on these rows every rival that may be recommended is switched off, or cannot be made",
+                expected="at least one of them", fix="let one in: rivals.prompts = true, or rivals.fine_tune = true",
+            )  # fmt: skip
+        spent = self.worked()
         plan = make_plan(self.facts, self.decide, speeds, spent)
         plan = self._done_before(plan) or plan
         if plan.steps:
             return plan
         needed = least(self.facts, self.decide, speeds)
-        if needed is None:
-            fix = "let at least one rival in: rivals.prompts = true"
-            raise BadProject("there is nothing to try", where="rivals", got="every rival is switched off", fix=fix)
+        assert needed is not None  # somebody is left
         raise BadProject(
             "the budget is too short for any verdict", where="decide.budget", got=f"{spoken(self.decide.budget or 0.0)}, of which {spoken(spent)} are gone",
             expected=f"about {spoken(spent + needed)} or more", fix=f"give it more time: --budget {round((spent + needed) / 60 + 1)}m",
@@ -207,38 +218,50 @@ class Planning:
         return Step("measure", f"revise the plan, {plan[1].revision + 1}", "plan", inputs, (self.line.dataset[0].name, plan[0].name))
 
     def revised(self, plan: Frozen, history: Sequence[Trial]) -> Frozen:
-        """The plan after something was tried: the same one, unless the time that is left asks for another."""
-        from tunesmith.decide.run import changes, hopeless, progress, revise, shorten, under_way
+        """The plan after something was tried: the same one, unless the time that is left asks for another.
 
+        Prices are looked at once behind every trial that was made since there is a plan. That they were is stored, whatever came of it: a process that was
+        killed before it could look is made up for by the next one.
+        """
+        from tunesmith.decide.run import changes, hopeless, passes_of, progress, revise, shorten, under_way
+
+        store, last = self.line.store, str(history[-1].artifact)
         if plan[1].decide.budget is None or self.given is not None:
+            return plan
+        is_new = last in self.line.steps.made or store.get(last).created_at >= self.first[0].created_at
+        looked = Step("measure", "look at the prices", "plan", {"version": VERSION, "plan": self.first[0].name, "after": last})
+        if not is_new or store.find(looked.key) is not None:
             return plan
         passed, doing = progress(history, self.facts, plan[1])
         searching = under_way(history, self.facts, plan[1]) if doing else None
         if doing and searching is None:  # in the middle of a step: what is begun is ended, and prices are looked at again between steps
             return plan
         now = plan[1], self.facts, self.speeds, self.spent(history), passed
-        fresh = shorten(*now, searching) if searching is not None else revise(*now, hopeless(history, self.facts))
-        if fresh == plan[1]:
-            return plan
-        found = self.line.steps.do(self._revision(plan), lambda work: fresh, plan_summary, Plan)
+        passes = passes_of(history, self.facts, plan[1])
+        fresh = shorten(*now, searching) if searching is not None else revise(*now, hopeless(history, self.facts), passes)
+        found = plan if fresh == plan[1] else self.line.steps.do(self._revision(plan), lambda work: fresh, plan_summary, Plan)
+        store.lead(looked.key, found[0].name)
         self._tell(changes(plan[1], found[1]))
         return found
 
     def spent(self, history: Sequence[Trial]) -> float:
         """Seconds of the budget that are gone: before the plan, in this job, and for what earlier jobs have made by this plan."""
         artifact, plan = self.first
+        if artifact.created_at >= self.since:  # what came before the plan came in this job
+            return self.worked()
         names = dict.fromkeys(name for trial in history for name in (trial.artifact, *made_of(trial.candidate)) if name)
         made = [self.line.store.get(name) for name in names]
         earlier = sum(cost_of(one).seconds for one in made if artifact.created_at <= one.created_at < self.since)
-        return plan.spent + earlier + max(0.0, time.time() - max(self.since, artifact.created_at))
+        return plan.spent + earlier + self.worked()
 
     def learn(self, step: PlannedTrial, trial: Trial) -> None:
         """Keep what a trial took, so that the next price is nearer."""
-        from tunesmith.decide.run import answering, learn, starting, training
+        from tunesmith.decide.run import alone, answering, learn, starting, training
 
         store, speeds, work = self.line.store, self.speeds, answering(step, self.facts)
         if work is not None and trial.artifact and step.dev_rows >= self.facts.dev_rows:
             speeds = learn(speeds, [work], cost_of(store.get(trial.artifact)).seconds)
+            speeds = learn(speeds, [alone(work, trial.wait.n)], trial.wait.n * trial.wait.median_s) if trial.wait is not None else speeds
         for artifact in (store.get(name) for name in made_of(trial.candidate)):
             if artifact.kind == "checkpoint":
                 rows = artifact.load(Checkpoint).trained_rows
@@ -256,7 +279,7 @@ class Planning:
         known = self.speeds
         if self.decide.budget is None:
             return known
-        activities: tuple[Activity, ...] = (self.facts.answering, "train")
+        activities: tuple[Activity, ...] = (self.facts.answering, *(("train",) if self.line.project.tunes() else ()))
         for activity in activities:
             if not any(timed.work.activity == activity for timed in known.timed):
                 known = Speeds(timed=(*known.timed, *self._timed(activity).timed))
@@ -315,8 +338,10 @@ class Planning:
 def tried(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
     """A planned trial with its candidate built and its report on dev."""
     candidate = line.build(step)
-    artifact, report = line.measure(candidate, "dev", "measure", step.dev_rows if step.dev_rows < facts.dev_rows else None)
-    return step.trial.model_copy(update={"candidate": candidate, "report": report, "artifact": artifact.name})
+    rows = step.dev_rows if step.dev_rows < facts.dev_rows else None
+    artifact, report = line.measure(candidate, "dev", "measure", rows)
+    wait = line.wait(candidate, "dev", artifact) if rows is None else None
+    return step.trial.model_copy(update={"candidate": candidate, "report": report, "artifact": artifact.name, "wait": wait})
 
 
 def plan_summary(plan: Plan) -> str:

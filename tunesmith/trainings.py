@@ -31,6 +31,8 @@ from tunesmith.train.rates import settled
 
 FULL = "tuned"
 """The name of a candidate that is trained as the project says."""
+READING = "tuned-rag"
+"""The name of one that is trained so with passages before the questions; those with other seeds have longer names."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ class Trainings:
     def _train(self, work: Work, wanted: Training, grounding: Artifact | None) -> Checkpoint:
         from tunesmith.model.device import place
         from tunesmith.train.run import Inputs, Start, train
+        from tunesmith.train.state import seconds_before
 
+        work.earlier_s = seconds_before(work.scratch)
         line, is_own = self.line, wanted.base.digest == self.line.footing.base.digest
         if line.footing.parent is not None:
             for note in inherited(line.footing.parent[0].name, line.footing.parent[1], line.dataset[1]):
@@ -176,7 +180,7 @@ class Trainings:
 def title(wanted: Training, parent: str | None) -> str:
     """What a training is called while it runs."""
     if wanted.reads:
-        return f"fine-tune-rag {wanted.base.id}"
+        return f"fine-tune-rag {wanted.base.id}" if wanted.name == READING else f"fine-tune {wanted.name}"
     if wanted.name == FULL:
         return f"fine-tune {wanted.base.id}" + (f" from {parent}" if parent else "")
     return f"fine-tune {wanted.name}"

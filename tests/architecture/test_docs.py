@@ -14,8 +14,9 @@ from tunesmith.spec.index import Document
 from tunesmith.spec.judging import Judge
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import Decide
-from tunesmith.spec.project import Yardstick
-from tunesmith.spec.task import Goal, TaskKind
+from tunesmith.spec.project import Rivals, Yardstick
+from tunesmith.spec.suite import Examine
+from tunesmith.spec.task import GENERAL_ABILITY, PERPLEXITY, Goal, MustNotWorsen, TaskKind
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Decision, Prices
 
@@ -23,18 +24,25 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/decide.md").read_text()
 
 
-@pytest.mark.parametrize("noun", [Decide, Judge, Goal, Document, Yardstick, Prices, ProbeLimits], ids=lambda noun: noun.__name__)
+@pytest.mark.parametrize(
+    "noun", [Decide, Judge, Goal, MustNotWorsen, Rivals, Document, Yardstick, Prices, ProbeLimits, Examine], ids=lambda noun: noun.__name__
+)
 def test_every_option_is_named(noun: type[Noun]) -> None:
     named = [field for field in noun.model_fields if f"`{field}`" in TEXT or re.search(rf"^(`)?{field} = ", TEXT, re.M)]
     assert named == list(noun.model_fields)
 
 
-@pytest.mark.parametrize("noun", [Decide, Judge, Goal, ProbeLimits], ids=lambda noun: noun.__name__)
+@pytest.mark.parametrize("noun", [Decide, Judge, Goal, Rivals, ProbeLimits, Examine], ids=lambda noun: noun.__name__)
 def test_defaults_are_those_that_are_there(noun: type[Noun]) -> None:
     given = {name: field.default for name, field in noun.model_fields.items() if isinstance(field.default, bool | int | float | tuple)}
     numbers = {name: value for name, value in given.items() if value != () and not (isinstance(value, tuple) and isinstance(value[0], str))}
     assert numbers
     assert [name for name, value in numbers.items() if f"| `{name}` | `{json.dumps(value)}` |" not in TEXT] == []
+
+
+def test_what_a_tuning_may_cost_without_a_limit_is_stated() -> None:
+    for name, value in (("general_ability", GENERAL_ABILITY), ("perplexity", PERPLEXITY)):
+        assert f"| `{name}` | `{value}`" in TEXT
 
 
 def test_every_decision_kind_of_task_and_rival_is_named() -> None:

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from bench import known_truths
-from bench.known_truths import TRUTHS, Reached, carry_out, chosen, classifier_is_hidden, no_rows_are_asked_for, table, tuning_does_not_win
+from bench.known_truths import (
+    TRUTHS,
+    Reached,
+    carry_out,
+    chosen,
+    classifier_is_hidden,
+    no_rows_are_asked_for,
+    something_helps,
+    table,
+    tuning_does_not_win,
+)
 from tests.evaluate.test_page import router
 from tunesmith.spec.dataset import SPLITS
 from tunesmith.spec.project import parse_project
@@ -116,6 +126,13 @@ def test_the_number_of_rows_has_to_be_sensible(settle: str, wrong: str) -> None:
     report, _, _ = router()
     assert no_rows_are_asked_for(changed(report, decision="get more rows", settle=settle)) == wrong
     assert no_rows_are_asked_for(changed(report, decision="fine-tune", settle=settle)) == "another decision"
+
+
+def test_where_nothing_helps_nobody_may_be_recommended() -> None:
+    report, _, _ = router()
+    assert something_helps(changed(report, decision="nothing helps", recommended=None)) == ""
+    assert something_helps(changed(report, decision="nothing helps", recommended="tuned")) == "tuned is recommended"
+    assert something_helps(changed(report, decision="fine-tune", recommended=None)) == "another decision"
 
 
 def test_a_classifier_that_ties_may_not_be_passed_over() -> None:

@@ -228,7 +228,7 @@ def line_report(data: str, tuned: str) -> LineReport:
     comparisons = (against("plain", "better", 0.41, None), against(f"few-shot {HOSTILE}", "cannot tell", 0.02, 1200))
     verdict = Verdict(
         decision="fine-tune", headline=f"Fine-tuning is worth it {HOSTILE}", reasons=("82.0 % against 41.0 %",), metric="exact_match", winner="tuned",
-        goal_met=True, comparisons=comparisons, looks=1,
+        goal_met=True, comparisons=comparisons, looks=1, recommended="tuned",
     )  # fmt: skip
     return LineReport(
         project="router", task=Task(), goal=Goal(at_least=0.75), dataset=dataset(), dataset_name=data, trials=(), finalists=finalists, verdict=verdict,

@@ -16,6 +16,7 @@ from tunesmith.errors import BadProject, NotFound
 from tunesmith.spec.certificate import Certificate, Check, Code, Locked, Proof, Verification
 from tunesmith.spec.verdict import Known, Measured
 from tunesmith.store.artifacts import Artifact, Store
+from tunesmith.verify import result_of
 
 
 def proof() -> Proof:
@@ -72,7 +73,7 @@ def test_without_any_certificate_it_says_so(store: Store) -> None:
 
 def verified(*outcomes: str, exact: bool = True) -> Verification:
     checks = tuple(Check(topic=f"topic {k} {HOSTILE}", outcome=outcome, detail="0.5 is stated, 0.6 was found") for k, outcome in enumerate(outcomes))
-    return Verification(certificate="c.json", digest="ab", holds="differs" not in outcomes, is_exact=exact, checks=checks)
+    return Verification(certificate="c.json", digest="ab", result=result_of(checks), is_exact=exact, checks=checks)
 
 
 @pytest.fixture
@@ -86,17 +87,25 @@ def answering(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Verifica
 
 
 def test_a_certificate_that_holds_ends_with_0(answering: Callable[[Verification], None], capsys: pytest.CaptureFixture[str]) -> None:
-    answering(verified("holds", "not checked"))
+    answering(verified("holds", "holds"))
     assert call(verify_command.app, "c.json") == 0
+    assert "The certificate holds, to the last digit." in capsys.readouterr().out
+
+
+def test_one_that_could_not_be_checked_everywhere_ends_with_6_and_says_where(
+    answering: Callable[[Verification], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answering(verified("holds", "not checked"))
+    assert call(verify_command.app, "c.json") == 6
     shown = capsys.readouterr().out
-    assert "The certificate holds, to the last digit." in shown
+    assert f"The certificate holds in part, to the last digit. Not checked: topic 1 {SHOWN}." in shown
     assert f"topic 1 {SHOWN} not checked" in shown
 
 
 def test_on_another_machine_the_tolerance_is_named(answering: Callable[[Verification], None], capsys: pytest.CaptureFixture[str]) -> None:
     answering(verified("holds", exact=False))
     assert call(verify_command.app, "c.json") == 0
-    assert "within its tolerance" in capsys.readouterr().out
+    assert "within 0.01" in capsys.readouterr().out
 
 
 def test_a_certificate_that_does_not_hold_ends_with_1_and_names_what_differs(
@@ -109,4 +118,4 @@ def test_a_certificate_that_does_not_hold_ends_with_1_and_names_what_differs(
     assert f"topic 1 {SHOWN} differs: 0.5 is stated, 0.6 was found" in shown
     answering(verified("differs"))
     assert call(verify_command.app, "c.json", "--json") == 1
-    assert json.loads(capsys.readouterr().out)["holds"] is False
+    assert json.loads(capsys.readouterr().out)["result"] == "does not hold"

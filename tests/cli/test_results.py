@@ -9,11 +9,12 @@ import sys
 import pytest
 from rich.console import Console
 
-from tests.cli.conftest import against, keep
+from tests.cli.conftest import against, keep, line_report
 from tunesmith.cli.findings import read_finding
-from tunesmith.cli.verdict import compared, show_verdict
-from tunesmith.spec.report import Metric
-from tunesmith.store.ledger import Ledger
+from tunesmith.cli.verdict import Finding, compared, cost_words, goal, show_verdict
+from tunesmith.spec.report import Metric, Wait
+from tunesmith.spec.verdict import Bill, Known, Measured, Pace
+from tunesmith.store.ledger import Ledger, Look
 
 SHOWN = "\\x1b[2J\\x07[red]x[/red][link=http://evil]y[/link]"
 
@@ -38,6 +39,32 @@ def show(cli, request):
         return done.out
 
     return call
+
+
+def test_a_limit_of_latency_stands_beside_the_value_to_reach():
+    free = line_report("dataset-0", "checkpoint-0")
+    wait = Wait(n=20, median_s=0.1, p90_s=0.15, at_most_s=0.2)
+    limited = free.model_copy(update={"finalists": tuple(one.model_copy(update={"wait": wait}) for one in free.finalists)})
+    assert goal(limited).plain == "✓ goal met: exact match of at least 75.0 %, nine of ten questions within 200 ms"
+    without = limited.model_copy(update={"goal": free.goal.model_copy(update={"at_least": None})})
+    missed, open_ = (without.model_copy(update={"verdict": free.verdict.model_copy(update={"goal_met": met})}) for met in (False, None))
+    assert goal(missed).plain == "✗ goal not met: nine of ten questions within 200 ms"
+    assert goal(open_).plain == "· no value to reach was set (goal.at_least)"
+
+
+def test_a_candidate_s_cost_has_the_latency_and_the_two_sides_of_training():
+    report = line_report("dataset-0", "checkpoint-0")
+    name = report.verdict.winner
+    bill = Bill(
+        candidate=name, remedy="fine-tune", prompt_tokens=310, answer_tokens=4, computed_tokens=40, training_tokens=90_000, privacy="Nothing leaves."
+    )
+    verdict = report.verdict.model_copy(update={"bills": (bill,), "known": Known(finding_tokens=450_000), "recommended": name})
+    pace = Pace(candidate=name, row_s=0.0312, wait=Wait(n=20, median_s=0.18, p90_s=1.2314), hours_per_1000_answers=0.0087, training_s=161.4)
+    measured = Measured(costs={}, machine={}, started="a", finished="b", paces=(pace,))
+    assert cost_words(Finding("line-0", report.model_copy(update={"verdict": verdict}), measured, (), None)) == (
+        f"{name} costs 314 tokens an answer (40 computed), a question alone takes 180 ms, nine of ten at most 1.2 s, a row in a batch 31 ms, "
+        "training it took 90,000 tokens in 2 min 41 s, finding it 450,000 more"
+    )
 
 
 def test_the_verdict_says_which_how_sure_and_what_now(line, show):
@@ -76,9 +103,9 @@ def test_a_look_at_the_test_rows_names_its_candidates(line, store, show, cli):
     known = report.finalists[0]
     kept = keep(store, "test", "evaluation", known.report)
     digests = [known.candidate.content_digest(), "0" * 64]
-    Ledger(store).open_test("dataset-1", digests, rows="f" * 64)
+    Ledger(store).open_test(Look("dataset-1", ["row"], digests, "0" * 64))
     (told,) = (text for text in show("ledger").splitlines() if "\tlook\t" in text)
-    assert told.endswith(f"split: test, rows: ffffffffffff…, candidates: 000000000000…, {known.candidate.name}")
+    assert told.endswith(f"candidates: 000000000000…, {known.candidate.name}")
     (entry,) = (entry for entry in cli("ledger", "--json").json()["entries"] if entry["action"] == "look")
     assert entry["detail"]["candidates"] == sorted(digests)
     (kept.path / "manifest.json").chmod(0o600)

@@ -108,16 +108,22 @@ def listening(engine: ScriptedEngine, socket: Path) -> Iterator[ScriptedEngine]:
     """The engine behind this socket, in a thread, until the block ends."""
     ready, loop = threading.Event(), asyncio.new_event_loop()
     over = asyncio.Event()
+    connections: list[tuple[asyncio.Task[None], asyncio.StreamWriter]] = []
+
+    def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append((loop.create_task(engine.serve(reader, writer)), writer))
 
     async def run() -> None:
-        async with await asyncio.start_unix_server(engine.serve, str(socket), limit=1 << 26):
+        async with await asyncio.start_unix_server(connect, str(socket), limit=1 << 26):
             ready.set()
             await over.wait()
-        answering = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in answering:
+            socket.unlink(missing_ok=True)  # first: nobody connects any more while those who wait are taken in
+            await asyncio.sleep(0.05)
+        for task, writer in connections:
             task.cancel()
-        await asyncio.gather(*answering, return_exceptions=True)
-        await asyncio.sleep(0.01)  # closed transports let go of their sockets in the loop's next rounds
+            writer.transport.abort()  # a task that had not begun never comes to its `finally`, and what nobody reads is never sent
+        await asyncio.gather(*(task for task, _ in connections), return_exceptions=True)
+        await asyncio.sleep(0.05)  # transports let go of their sockets in the loop's next rounds
 
     def work() -> None:
         with asyncio.Runner(loop_factory=lambda: loop) as runner:
@@ -131,4 +137,3 @@ def listening(engine: ScriptedEngine, socket: Path) -> Iterator[ScriptedEngine]:
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join()
-        socket.unlink(missing_ok=True)

@@ -96,3 +96,11 @@ def test_documents():
     assert clean(document, Cleaning(), tally).text == "ab"
     with pytest.raises(RowFault):
         clean(record(Origin(file="f", line=1), text="\x00"), Cleaning(), tally)
+
+
+def test_values_of_columns_are_mended_and_change_no_id():
+    before = row("a", "b").model_copy(update={"columns": {"shop": "caf\u00c3\u00a9 "}})
+    tally: Counter[str] = Counter()
+    made = clean(before, Cleaning(), tally)
+    assert (made.columns, made.id) == ({"shop": "café"}, before.id)
+    assert tally == {"mojibake": 1, "outer_space": 1}

@@ -11,7 +11,7 @@ from tests.decide.planning import LARGE, SMALL, make_facts, with_documents
 from tunesmith.decide.budget import RESERVE, changes, least, make_plan, plan_words, revise
 from tunesmith.decide.cost import counted, learn, seconds
 from tunesmith.decide.steps import proof
-from tunesmith.spec.plan import Base, Decide, Plan, Speeds
+from tunesmith.spec.plan import Base, Decide, Facts, Plan, PlannedStep, Speeds
 from tunesmith.spec.recipe import Budget, Recipe
 
 FREE = Decide()
@@ -33,7 +33,7 @@ def test_with_time_enough_everything_is_done_from_cheap_to_dear() -> None:
     assert names(plan) == FULL
     assert plan.left_out == ()
     assert all(step.seconds > 0 and step.can_change for step in plan.steps)
-    assert names(make_plan(with_documents(), FREE, Speeds())) == [*FULL[:5], "rag", *FULL[5:-1], "tuned-rag", "test"]
+    assert names(make_plan(with_documents(), FREE, Speeds())) == [*FULL[:5], "rag", *FULL[5:-1], "tuned-rag", "tuned-rag-seed-1", "test"]
 
 
 def test_wishes_shape_the_plan() -> None:
@@ -166,10 +166,12 @@ def test_bases_compete_where_a_pilot_compares_them() -> None:
     assert "without pilots" in left(make_plan(facts, Decide(pilots=()), Speeds()))["base-large"]
 
 
-def test_bases_that_would_answer_too_slowly_are_left_out() -> None:
-    facts = make_facts(bases=(Base(id="small", parameters=SMALL, lr=1e-3), Base(id="large", parameters=LARGE, lr=1e-3)))
-    assert "ms are allowed" in left(make_plan(facts, Decide(at_most_ms=100), Speeds()))["base-large"]
-    assert "base-large" in names(make_plan(facts, Decide(at_most_ms=10_000), Speeds()))
+def test_every_finalist_that_a_model_writes_for_is_asked_alone_as_well() -> None:
+    plan = make_plan(make_facts(), FREE, Speeds())
+    alone = [work for work in plan.steps[-1].parts if work.activity == "single"]
+    asked = [work for work in plan.steps[-1].parts if work.activity == "choose" and work.rows == 600]
+    assert [(work.rows, work.tokens) for work in alone] == [(20, work.tokens) for work in asked]
+    assert len(alone) >= 4
 
 
 def test_the_steps_of_a_recipe_that_is_cut_short_cost_less() -> None:
@@ -206,6 +208,11 @@ def test_the_proof_has_a_price_for_what_is_examined() -> None:
     assert 1_000 not in [work.rows for work in untrained.parts]  # what was never tuned has forgotten nothing
 
 
+def test_free_answers_that_are_drawn_are_asked_for_again() -> None:
+    still, drawn = (make_facts(answering="write", asked_again=times) for times in (0, 5))
+    assert [make_plan(facts, FREE, Speeds()).steps[-1].parts[1].rows for facts in (still, drawn)] == [250, 400]
+
+
 def test_a_revision_says_what_it_changes() -> None:
     facts = make_facts()
     whole = make_plan(facts, FREE, Speeds())
@@ -226,3 +233,73 @@ def test_a_long_plan_without_a_budget_says_that_there_are_budgets() -> None:
     assert "--budget" not in short
     granted = plan_words(make_plan(make_facts(train_rows=100_000), Decide(budget=1e6), Speeds()))[-1]
     assert "--budget" not in granted
+
+
+def bare(**fields: object) -> Facts:
+    """Nothing to try but trainings."""
+    return make_facts(majority=None, classifier=None, written=(), space=None, shots=(), retrieved=None, **fields)
+
+
+def final_of(plan: Plan, name: str = "tuned") -> PlannedStep:
+    return next(step for step in plan.steps if step.name == name)
+
+
+def test_a_full_training_has_all_that_nobody_else_wants() -> None:
+    facts, alone = bare(recipe=Recipe(budget=Budget(epochs=4, rows_per_step=32))), Decide(pilots=(), search=0, seeds=1)
+    whole = make_plan(facts, alone, Speeds())
+    per_epoch = (
+        final_of(whole).seconds - final_of(make_plan(bare(recipe=Recipe(budget=Budget(epochs=2, rows_per_step=32))), alone, Speeds())).seconds
+    ) / 2
+    for missing, epochs in ((-1.0, None), (0.5, 3.0), (1.5, 2.0), (2.5, 1.0)):
+        budget = (whole.will_have_spent() - missing * per_epoch) / (1 - RESERVE)
+        plan = make_plan(facts, alone.model_copy(update={"budget": budget}), Speeds())
+        assert final_of(plan).epochs == epochs
+        assert plan.will_have_spent() <= budget
+
+
+def test_all_seeds_grow_together() -> None:
+    facts, both = bare(recipe=Recipe(budget=Budget(epochs=4, rows_per_step=32))), Decide(pilots=(), search=0, seeds=2)
+    whole = make_plan(facts, both, Speeds()).will_have_spent()
+    for part in (0.5, 0.7, 0.9, 1.1):
+        plan = make_plan(facts, both.model_copy(update={"budget": part * whole / (1 - RESERVE)}), Speeds())
+        assert len({step.epochs for step in plan.steps if step.kind == "final"}) == 1
+        assert plan.will_have_spent() <= part * whole / (1 - RESERVE)
+    assert {step.epochs for step in plan.steps if step.kind == "final"} == {None}
+
+
+def test_full_trainings_are_priced_with_the_epochs_that_the_search_has_chosen() -> None:
+    facts = make_facts(train_rows=400)
+    plan = make_plan(facts, Decide(budget=1e6, seeds=1), Speeds())
+    passed = names(plan).index("tuned")
+    assert (final_of(plan).parts[0].rows, final_of(plan).epochs) == (1_200, None)
+    room = plan.decide.model_copy(update={"budget": 10_000.0})
+    rest = sum(step.seconds for step in plan.steps[passed:])
+    more = (final_of(plan).parts[0].rows, final_of(plan).seconds)
+    longer = revise(plan.model_copy(update={"decide": room}), facts, Speeds(), 0.0, passed, passes=5.0)
+    assert longer.will_have_spent() <= 9_000
+    tight = revise(plan.model_copy(update={"decide": room}), facts, Speeds(), 9_000 - rest - 1.0, passed, passes=5.0)
+    assert (final_of(tight).parts[0].rows, final_of(tight).epochs) == (
+        more[0],
+        3.0,
+    )  # as long as there is time for, and not five epochs at the price of three
+    assert tight.will_have_spent() <= 9_000
+
+
+def test_other_seeds_of_tuned_readers_stand_behind_the_search() -> None:
+    facts = with_documents(train_rows=1_000)
+    whole = make_plan(facts, Decide(seeds=3), Speeds())
+    assert names(whole)[-4:] == ["tuned-rag", "tuned-rag-seed-1", "tuned-rag-seed-2", "test"]
+    second = final_of(whole, "tuned-rag-seed-1")
+    assert (second.seed, second.seconds, second.parts) == (1, final_of(whole, "tuned-rag").seconds, final_of(whole, "tuned-rag").parts)
+    for part in (0.2, 0.4, 0.6, 0.8, 0.95):
+        plan = make_plan(facts, Decide(seeds=3, budget=part * whole.will_have_spent()), Speeds())
+        if "tuned-rag-seed-1" in names(plan):
+            assert {"tuned-rag", "tuned-seed-1", "ladder"} <= set(names(plan))
+            assert final_of(plan, "tuned-rag-seed-1").epochs == final_of(plan, "tuned-rag").epochs
+
+
+def test_without_fine_tuning_nothing_is_trained() -> None:
+    plan = make_plan(make_facts(fine_tune=False), FREE, Speeds())
+    assert names(plan) == ["controls", "prompts", "prompt-search", "few-shot", "few-shot-retrieved", "test"]
+    assert plan.left_out == ()
+    assert names(make_plan(with_documents(fine_tune=False), Decide(seeds=1), Speeds()))[-2:] == ["tuned-rag", "test"]

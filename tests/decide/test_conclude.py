@@ -32,7 +32,9 @@ def judge(
 ) -> Judge:
     def verdict(patterns: Mapping[str, str | tuple[str, str]], looks: int = 1, **goal: Any) -> Verdict:
         rows = {name: answers(*([pattern] if isinstance(pattern, str) else pattern)) for name, pattern in patterns.items()}
-        return conclude([finalist(name, found) for name, found in rows.items()], rows, project(goal=Goal(**goal)), dataset(), looks)
+        return conclude(
+            [finalist(name, found) for name, found in rows.items()], rows, project(goal=Goal(**{"metric": "exact_match", **goal})), dataset(), looks
+        )
 
     return verdict
 
@@ -200,8 +202,10 @@ def test_nothing_helps_when_nobody_beats_the_majority(judge: Judge) -> None:
     assert (found.decision, found.winner, found.goal_met) == ("nothing helps", None, False)
     assert found.headline == (
         "Nothing helps: the tuned model gets 22.2 % of the questions exactly right, and nothing tried is clearly better than always giving the most "
-        "frequent answer (21.3 %)."
+        "frequent answer (21.3 %). The goal is missed: the tuned model gets 22.2 % of the questions exactly right, and exact match of at least 75.0 % "
+        "is asked for."
     )
+    assert found.recommended is None
     assert "is not met" in found.reasons[0]
 
 

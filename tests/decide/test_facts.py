@@ -10,6 +10,7 @@ import pytest
 from tunesmith.decide.budget import make_plan
 from tunesmith.decide.facts import Given, facts_of
 from tunesmith.decide.next import next_trial
+from tunesmith.decide.steps import leaves_a_choice
 from tunesmith.errors import BadProject
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Dataset, Record
@@ -17,6 +18,7 @@ from tunesmith.spec.index import Document
 from tunesmith.spec.plan import Base, Decide, Facts, PlannedTrial, Speeds
 from tunesmith.spec.project import Project, Rivals, Yardstick
 from tunesmith.spec.recipe import Budget, Lora, Recipe
+from tunesmith.spec.suite import Examine
 from tunesmith.spec.task import MetricName, Task
 
 Build = Callable[..., Facts]
@@ -62,6 +64,14 @@ def test_what_is_switched_off_is_not_there(build: Build) -> None:
     assert first.step == "tuned"
 
 
+def test_fine_tuning_can_be_switched_off(build: Build) -> None:
+    assert build().fine_tune
+    facts = build(rivals=Rivals(fine_tune=False))
+    assert not facts.fine_tune
+    assert leaves_a_choice(facts)
+    assert not leaves_a_choice(build(rivals=Rivals(prompts=False, few_shot=0, few_shot_retrieved=0, classifier=False, fine_tune=False)))
+
+
 def test_documents_bring_readers(build: Build) -> None:
     facts = build(documents=(Document(file="docs"),))
     assert [reader.name for reader in facts.rag] == ["rag-passages", "rag-careful"]
@@ -75,6 +85,12 @@ def test_free_text_has_no_controls_and_is_written(build: Build, dataset: Callabl
     assert facts.answering == "write"
     assert facts.majority is None
     assert facts.classifier is None
+
+
+def test_questions_are_asked_again_where_answers_are_drawn(build: Build, dataset: Callable[..., Dataset]) -> None:
+    free = dataset(task="generate", labels=(), out_of_scope=None)
+    drawn = Examine(temperature=0.7, repeats=4)
+    assert [build(free).asked_again, build(free, examine=drawn).asked_again, build(examine=drawn).asked_again] == [0, 4, 0]
 
 
 def test_a_continued_model_keeps_its_prompt(build: Build) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
-from bench.verdicts import Dials, grade, judged, right_decision, task, true_accuracies
+from bench.verdicts import Dials, grade, judged, right_decision, surely_reached, task, true_accuracies
 
 TASKS = 120
 PLAIN = Dials(noise=0.0, skill=0.3, sensitivity=0.0, documents=0.0, train=5_000, ease=0.6, test=600, clustered=False)
@@ -23,6 +24,24 @@ def test_the_dials_make_the_winners_that_they_are_meant_to() -> None:
     assert decision(documents=0.8, skill=0.95) == "fine-tune with RAG"
     assert decision(documents=0.3, skill=0.95, sensitivity=0.8, train=300) == "use RAG"
     assert decision(train=30) == "get more rows"
+    assert decision(labels=False, noise=1.0, skill=0.0) == "nothing helps"
+    assert decision(remote=True, train=300) == "use the remote model"
+
+
+def test_what_may_not_be_recommended_makes_a_verdict_wrong() -> None:
+    hopeless = next(made for made in map(task, range(50)) if made.right == "nothing helps")
+    found = judged(hopeless)
+    assert (grade(hopeless, found), found.recommended) == ("right", None)
+    assert grade(hopeless, found.model_copy(update={"recommended": hopeless.finalists[-1].candidate.name})) == "wrong"
+    open_one = next(made for made in map(task, range(200)) if made.dials.remote and judged(made).decision == "cannot tell")
+    assert grade(open_one, judged(open_one).model_copy(update={"recommended": "remote"})) == "wrong"
+
+
+def test_where_the_goal_is_surely_reached_the_verdict_is_not_left_open() -> None:
+    plain = replace(PLAIN, goal=0.5, ease=0.97)
+    made = replace(task(0), dials=plain, truth=true_accuracies(plain), right="fine-tune")
+    assert surely_reached(made)
+    assert not surely_reached(replace(made, dials=replace(plain, goal=0.95)))
 
 
 def test_at_least_nine_of_ten_verdicts_are_right() -> None:

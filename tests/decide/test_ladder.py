@@ -121,19 +121,6 @@ def test_any_part_of_a_history_in_any_order_goes_on_alike(cut: int, shuffle: ran
     assert other == chosen
 
 
-def test_proposals_under_way_are_not_proposed_again() -> None:
-    first, _ = climb(replace(SEARCH, trials=3))
-    known = [run for run in first if run.share == 0.1]
-    running: list[Proposal] = []
-    for _ in range(SEARCH.trials - 3):
-        found = propose(known, SEARCH, running)
-        assert isinstance(found, Proposal)
-        assert all(found.recipe != p.recipe for p in running)
-        running.append(found)
-    assert propose(known, SEARCH, running) is None  # the next rung hangs on them
-    assert propose(known, SEARCH, list(reversed(running))) is None
-
-
 def test_only_what_is_asked_for_differs() -> None:
     runs, _ = climb(replace(SEARCH, over=("lr", "rank")))
     for run in runs:

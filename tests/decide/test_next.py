@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.decide.planning import LARGE, SMALL, Truth, learning, make_facts, measured, names, run, with_documents
 from tunesmith.decide.budget import make_plan, revise
 from tunesmith.decide.cost import learn
-from tunesmith.decide.next import chosen_base, curve_of, next_beside, next_trial
+from tunesmith.decide.next import chosen_base, curve_of, next_trial
 from tunesmith.decide.progress import progress
 from tunesmith.decide.reach import owner
 from tunesmith.spec.candidate import Prompted, Retrieval, Tuned
@@ -116,7 +116,7 @@ def test_any_part_of_a_history_goes_on_like_the_whole(tuned: float, prompt: floa
     again, other = run(facts, plan, truth, part)
     assert names(again) == names(history)
     assert other == end
-    shuffle.shuffle(part)  # what ran side by side ends in any order
+    shuffle.shuffle(part)  # the order of a history says nothing
     step = next_trial(part, facts, plan)
     assert (names(history)[len(part)] if len(part) < len(history) else None) == (
         step.trial.candidate.name if isinstance(step, PlannedTrial) else None
@@ -284,32 +284,6 @@ def test_a_trial_without_a_report_is_not_done() -> None:
     assert next_trial([first.trial], facts, plan) == first
 
 
-def test_trials_run_side_by_side_where_they_do_not_hang_on_one_another() -> None:
-    facts = make_facts()
-    plan, truth = plan_for(facts, search=8), world(facts)
-    history: list[Trial] = []
-    running: list[PlannedTrial] = []
-    most, seen = 0, []
-    while True:
-        found = next_beside(history, facts, plan, running)
-        if isinstance(found, PlannedTrial) and len(running) < 3:
-            assert all(found.trial.candidate.name != other.trial.candidate.name or found.dev_rows != other.dev_rows for other in running)
-            running.append(found)
-            seen.append((found.trial.candidate.name, found.dev_rows))
-            most = max(most, len(running))
-            continue
-        if isinstance(found, Done):
-            break
-        assert running  # else nothing would ever go on
-        ended = running.pop()  # the last one that began ends first
-        history.append(measured(ended.trial, truth(ended), ended.dev_rows))
-    assert most == 3
-    assert len(seen) == len(set(seen)) == len(history)
-    assert {"tuned", "tuned-seed-1", "pilot-50", "majority"} <= set(names(history))
-    assert {trial.remedy for trial in found.trials} >= {"fine-tune", "prompt", "classifier"}
-    assert next_trial(history, facts, plan) == found
-
-
 def test_an_empty_plan_is_done_at_once() -> None:
     facts = make_facts()
     end = next_trial([], facts, make_plan(facts, Decide(budget=1.0), Speeds()))
@@ -321,3 +295,43 @@ def test_a_goal_that_a_control_reaches_ends_nothing() -> None:
     history, end = run(facts, plan_for(facts, stop_at_goal=True), lambda step: 0.3 if step.trial.remedy == "majority" else 0.01)
     assert not any("reaches the goal" in reason for reason in skipped(end).values())
     assert "tuned" in names(history)
+
+
+def test_a_tuned_reader_that_leads_on_dev_is_trained_with_other_seeds() -> None:
+    facts = with_documents(dev_rows=2_000)
+    plan, truth = plan_for(facts, seeds=3, pilots=(), search=0), world(facts, tuned=0.6)
+
+    def reads(ahead: float) -> Truth:
+        return lambda step: truth(step) + ahead * (step.trial.remedy == "fine-tune-rag")
+
+    history, end = run(facts, plan, reads(0.3))
+    assert names(history)[-3:] == ["tuned-rag", "tuned-rag-seed-1", "tuned-rag-seed-2"]
+    finals = [step for step in steps_of(facts, history, plan) if step.trial.remedy == "fine-tune-rag"]
+    assert [step.recipe.seed for step in finals if step.recipe] == [0, 1, 2]
+    both = [trial for trial in (*end.trials, *end.replicas) if trial.remedy == "fine-tune-rag"]
+    assert sorted(names(both)) == ["tuned-rag", "tuned-rag-seed-1", "tuned-rag-seed-2"]
+    history, end = run(facts, plan, reads(-0.3))
+    assert [name for name in names(history) if name.startswith("tuned-rag")] == ["tuned-rag"]
+    assert "leads on dev, so there is no gain of fine-tuning with documents" in skipped(end)["tuned-rag-seed-1"]
+
+
+def test_a_small_training_that_is_ahead_on_dev_stands_for_the_full_ones() -> None:
+    facts = make_facts(dev_rows=1_000)
+    plan = plan_for(facts, search=0)
+
+    def scored(full: float) -> Truth:
+        known = {"pilot-10": 0.6, "pilot-25": 0.7, "pilot-50": 0.8, "tuned": full, "tuned-seed-1": full}
+        return lambda step: known.get(step.trial.candidate.name, 0.3)
+
+    _, end = run(facts, plan, scored(0.7))
+    assert [trial.candidate.name for trial in end.trials if trial.remedy == "fine-tune"] == ["pilot-50"]
+    assert end.trials[0].candidate.name == "pilot-50"
+    assert end.replicas == ()
+    assert skipped(end)["tuned on the locked rows"] == (
+        "pilot-50, trained on 50% of the rows, is ahead of it on dev (0.8 against 0.7) and stands for fine-tuning"
+    )
+    assert end.recipe == facts.recipe
+    for full in (0.79, 0.8, 0.9):  # a tie, or behind: the full ones go on, all of them
+        _, end = run(facts, plan, scored(full))
+        assert [trial.candidate.name for trial in (*end.trials, *end.replicas) if trial.remedy == "fine-tune"] == ["tuned", "tuned-seed-1"]
+        assert "tuned on the locked rows" not in skipped(end)

@@ -11,10 +11,11 @@ from tests.decide.planning import Truth, make_facts, measured, names, run
 from tests.decide.test_next import world
 from tunesmith.decide.budget import REPORT_S, changes, covers, make_plan, revise, shorten
 from tunesmith.decide.cost import counted, learn
-from tunesmith.decide.next import next_trial
+from tunesmith.decide.next import next_trial, passes_of
 from tunesmith.decide.progress import hopeless, progress, under_way
 from tunesmith.decide.steps import answering, asked, starting, trained, training
 from tunesmith.spec.plan import Decide, Done, Facts, Plan, PlannedStep, PlannedTrial, Speeds, Work
+from tunesmith.spec.recipe import Budget, Recipe
 from tunesmith.spec.trial import Trial
 
 FACTS = make_facts(train_rows=1_500, dev_rows=300, test_rows=450)
@@ -51,7 +52,8 @@ def on_time(facts: Facts, decide: Decide, truth: Truth, clock: Clock) -> tuple[l
         if searching is not None:
             plans.append(shorten(plans[-1], facts, speeds, clock.at, passed, searching))
         elif not doing:
-            plans.append(revise(plans[-1], facts, speeds, clock.at, passed, hopeless(history, facts)))
+            passes = passes_of(history, facts, plans[-1])
+            plans.append(revise(plans[-1], facts, speeds, clock.at, passed, hopeless(history, facts), passes))
     for work in plans[-1].steps[-1].parts:
         clock.take(work)
     clock.at += REPORT_S
@@ -86,6 +88,23 @@ def test_a_machine_that_stays_what_it_is_keeps_the_budget(budget: float, slownes
     assert plans[-1].steps[-1].kind == "test"
 
 
+def test_a_search_that_chooses_longer_trainings_keeps_the_budget() -> None:
+    """The recipe makes 2 passes, the search finds that 5 are best, and the machine has become slower: there is time for 4."""
+    recipe = Recipe(budget=Budget(epochs=2, rows_per_step=8))
+    facts = make_facts(train_rows=450, dev_rows=300, test_rows=300, recipe=recipe, classifier=None, shots=(), retrieved=None, space=None)
+
+    def truth(step: PlannedTrial) -> float:
+        return 0.65 if step.recipe is None else 0.5 + 0.08 * step.recipe.budget.passes + 0.1 * step.share
+
+    clock = Clock(lambda at: 1.0 if at < 350 else 1.6, 4.0)
+    history, plans, end = on_time(facts, Decide(budget=1360.0, pilots=(0.5,), search_over=("epochs",), seeds=1), truth, clock)
+    assert clock.at <= 1360
+    tuned = next(step for step in plans[-1].steps if step.name == "tuned")
+    assert end.recipe is not None
+    assert (end.recipe.budget.passes, tuned.epochs, tuned.parts[0].rows) == (5.0, 4.0, 4 * 450)
+    assert passes_of(history, facts, plans[-1]) == 5.0
+
+
 def test_processes_have_a_price_that_is_learnt() -> None:
     plan = make_plan(FACTS, Decide(), Speeds())
     counts = {step.name: sum(work.rows for work in step.parts if work.activity == "process") for step in plan.steps}
@@ -103,7 +122,7 @@ def test_a_search_ends_early_where_the_full_training_would_not_fit_behind_it() -
     sizes = [step.trials for plan in plans if (step := ladder(plan)) is not None]
     assert (sizes[0], sizes[-1]) == (6, 3)
     assert clock.at <= 4_200
-    assert next(step for step in plans[-1].steps if step.name == "tuned").epochs is None  # as long as the recipe says
+    assert next(step for step in plans[-1].steps if step.name == "tuned").epochs is None  # as long as its settings say
     again, other = run(FACTS, plans[-1], world(FACTS))
     assert (names(again), other) == (names(history), end)
 

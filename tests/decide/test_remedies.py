@@ -12,7 +12,7 @@ from tests.decide.test_conclude import mix
 from tunesmith.decide.conclude import conclude
 from tunesmith.decide.economy import break_even, paces
 from tunesmith.decide.evidence import COST, TIERS, turned, weigh
-from tunesmith.spec.report import Cost
+from tunesmith.spec.report import Answering, Cost, Wait
 from tunesmith.spec.task import Goal
 from tunesmith.spec.verdict import Finalist, Known, Outlook, Prices, Side, Verdict
 
@@ -24,7 +24,7 @@ def judge(patterns: Rows, known: Known | None = None, train: int = 900, on_dev: 
     finalists = [make_finalist(name, found, on_dev=(on_dev or {}).get(name)) for name, found in rows.items()]
     dataset = make_dataset()
     dataset = dataset.model_copy(update={"rows": dataset.rows | {"train": train}})
-    return conclude(finalists, rows, make_project(goal=Goal(**goal)), dataset, 1, known)
+    return conclude(finalists, rows, make_project(goal=Goal(**{"metric": "exact_match", **goal})), dataset, 1, known)
 
 
 def test_every_remedy_has_one_place_in_the_order_of_cost() -> None:
@@ -100,7 +100,7 @@ def test_what_is_ahead_of_the_leader_leads_and_is_compared_with_all() -> None:
 
 def test_a_comparison_turned_round_says_the_same() -> None:
     rows = {"tuned": make_answers(mix(200, 300)), "prompt-plain": make_answers(mix(100, 300))}
-    evidence = weigh([make_finalist(name, found) for name, found in rows.items()], rows, Goal(), make_dataset(), Known())
+    evidence = weigh([make_finalist(name, found) for name, found in rows.items()], rows, Goal(metric="exact_match"), make_dataset(), Known())
     straight, back = evidence.between("tuned", "prompt-plain", "exact_match"), evidence.between("prompt-plain", "tuned", "exact_match")
     assert straight
     assert back
@@ -113,7 +113,7 @@ def seeded(values: Sequence[tuple[str, str, int]], rival: str, **goal: Any) -> V
     """A verdict over one arm with several seeds, (name, rows, seed) each, and a prompt."""
     rows = {name: make_answers(pattern) for name, pattern, _ in values} | {"prompt-plain": make_answers(rival)}
     finalists = [make_finalist(name, rows[name], seed=seed) for name, _, seed in values] + [make_finalist("prompt-plain", rows["prompt-plain"])]
-    return conclude(finalists, rows, make_project(goal=Goal(**goal)), make_dataset(), 1)
+    return conclude(finalists, rows, make_project(goal=Goal(**{"metric": "exact_match", **goal})), make_dataset(), 1)
 
 
 def test_seeds_of_one_training_are_one_arm_and_their_mean_is_judged() -> None:
@@ -255,12 +255,14 @@ def test_break_even(training: float | None, mine: float | None, theirs: float | 
 
 def test_seconds_have_a_break_even_of_their_own() -> None:
     finalists: list[Finalist] = [make_finalist(name, make_answers("+" * 100)) for name in ("tuned", "few-shot", "majority")]
-    costs = {"tuned": Cost(seconds=10, rows_per_s=10, peak_memory_bytes=0), "few-shot": Cost(seconds=60, rows_per_s=2, peak_memory_bytes=0)}
+    wait = Wait(n=20, median_s=0.2, p90_s=0.3)
+    answering = {"tuned": Answering(seconds=10, wait=wait), "few-shot": Answering(seconds=60)}
     training = {"tuned": Cost(seconds=500, rows_per_s=1, peak_memory_bytes=0)}
-    tuned, few = paces(finalists, costs, training, Known(prices=Prices(per_hour=3.6)), "few-shot")
-    assert (tuned.latency_s, tuned.training_s, tuned.break_even, tuned.instead_of) == (0.1, 500, 1000, "few-shot")
+    tuned, few = paces(finalists, answering, training, Known(prices=Prices(per_hour=3.6)), "few-shot")
+    assert (tuned.row_s, tuned.training_s, tuned.break_even, tuned.instead_of) == (0.1, 500, 1000, "few-shot")
     assert tuned.per_1000_answers == pytest.approx(0.1)
     assert (few.training_s, few.break_even, few.instead_of) == (0.0, None, None)
+    assert (tuned.wait, few.wait) == (wait, None)
 
 
 def test_few_clusters_make_every_interval_rough_and_that_is_said(answers: Callable[..., Any]) -> None:

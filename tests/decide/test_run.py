@@ -71,3 +71,15 @@ def test_without_pilots_nothing_is_foretold(dataset: Data) -> None:
     assert outlook_of(history, end, dataset(), facts) is None
     history, end = walked(facts, pilots=(0.5,))
     assert outlook_of(history, end, dataset(), facts) is None
+
+
+def test_scores_that_fall_with_more_rows_are_said_to_fall_and_stop_nothing(dataset: Data) -> None:
+    facts = make_facts(train_rows=1_000, dev_rows=150)
+    scores = {"pilot-10": 0.8, "pilot-25": 0.6, "pilot-50": 0.4}
+    plan = make_plan(facts, Decide(prompt_search=0), Speeds())
+    history, end = run(facts, plan, lambda step: scores.get(step.trial.candidate.name, 0.4))
+    assert "tuned" in [trial.candidate.name for trial in history]
+    found = outlook_of(history, end, dataset(), facts)
+    assert found is not None
+    assert (found.rows, found.more, found.expected) == (1_000, None, None)
+    assert found.sentence.startswith("Scores fall with more rows: 80.0 % with 100, 60.0 % with 250, 40.0 % with 500. That hints at ")

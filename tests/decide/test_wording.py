@@ -34,11 +34,12 @@ def test_an_open_comparison_says_what_would_settle_it() -> None:
         test="mcnemar exact",
         outcome="cannot tell",
         minimum_detectable=0.075,
+        family=4,
         rows_to_settle=7843,
     )
     assert comparison_words(found, {"tuned": SUBJECTS["fine-tune"], "classifier": SUBJECTS["classifier"]}, 0.95, 4) == (
         "The tuned model against the classifier (exact match, rows in scope): cannot tell, +2.2 points (95 % interval -2.9 to +7.6 points, 450 rows, "
-        "p = 0.453, corrected for 4 comparisons). Taken alone, such a comparison shows differences of 7.5 points or more; about 7,843 more rows like "
+        "p = 0.453, corrected for 4 comparisons). Among 4 comparisons, such a one shows differences of 7.5 points or more; about 7,843 more rows like "
         "these would settle it."
     )
 

@@ -9,12 +9,15 @@ import pytest
 
 from tests.evaluate.test_page import HOSTILE, read, router, words_of
 from tunesmith.errors import BadData
-from tunesmith.evaluate.certificate import differing, prove, shortened
+from tunesmith.evaluate.certificate import differing, prove, shortened, wording, worse
 from tunesmith.evaluate.certificate import read as read_certificate
-from tunesmith.evaluate.certificate_page import certificate_page, kind_words, plan_words, tried_words
+from tunesmith.evaluate.certificate_page import certificate_page, goal_words, kind_words, plan_words, tried_words
 from tunesmith.evaluate.page_costs import money
+from tunesmith.spec.candidate import Retrieval, Tuned
 from tunesmith.spec.certificate import Certificate, Code, Pin, Proof
+from tunesmith.spec.forgetting import TOPIC, UNMEASURED
 from tunesmith.spec.plan import Plan
+from tunesmith.spec.report import Wait
 from tunesmith.spec.verdict import Bill, Known, Pace, Prices, Side
 
 CODE = Code(
@@ -37,7 +40,8 @@ def made(**verdict: object) -> Certificate:
     known = Known(sides=(LOST,), prices=Prices(currency="€"))
     changes = {"recommended": "tuned-smollm2", "settle": "", "bills": bills, "known": known, **verdict}
     report = report.model_copy(update={"verdict": report.verdict.model_copy(update=changes)})
-    paces = tuple(Pace(candidate=f.candidate.name, latency_s=0.0312, hours_per_1000_answers=0.01, training_s=161.4) for f in report.finalists)
+    wait = Wait(n=20, median_s=0.18, p90_s=0.231)
+    paces = tuple(Pace(candidate=f.candidate.name, row_s=0.0312, wait=wait, hours_per_1000_answers=0.01, training_s=161.4) for f in report.finalists)
     return Certificate.of(prove(report, "line-0123456789ab", PINS, CODE), measured.model_copy(update={"paces": paces}))
 
 
@@ -64,6 +68,45 @@ def test_what_the_recommended_one_loses_beyond_doubt_is_stated() -> None:
     assert found[0].startswith("Out-of-scope recall: tuned-smollm2 loses against minilm-logistic, ")
     turned = lost.model_copy(update={"better": "minilm-logistic", "rival": "tuned-smollm2", "outcome": "better"})
     assert made(comparisons=(turned,)).proof.worse[0].startswith("Out-of-scope recall: tuned-smollm2 loses against minilm-logistic, −")
+
+
+def test_what_a_tuned_reader_has_forgotten_is_spoken_of_or_its_absence_is() -> None:
+    report, _, _ = router()
+    name = "tuned-smollm2"
+    tuned = next(one for one in report.finalists if one.candidate.name == name)
+    assert isinstance(tuned.candidate, Tuned)
+    reads = tuned.model_copy(
+        update={"candidate": Retrieval(name=name, reader=tuned.candidate.model_copy(update={"name": "reader"}), index="index-0")}
+    )
+    finalists = [reads, *(one for one in report.finalists if one is not tuned)]
+    verdict = report.verdict.model_copy(update={"recommended": name, "comparisons": (), "known": Known()})
+    untold = f"What {name} has forgotten of general ability was not measured."
+    assert worse(verdict, finalists) == worse(verdict, report.finalists) == [untold]
+    assert worse(verdict.model_copy(update={"recommended": "minilm-logistic", "winner": None}), finalists) == []
+    reason = Side(candidate=name, topic=UNMEASURED, sentence="It does not fit.", standing="cannot tell")
+    kept = Side(candidate=name, topic=TOPIC, sentence="Nothing is lost.", standing="fine")
+    for sides, told in (((LOST,), [LOST.sentence]), ((kept,), []), ((reason,), ["It does not fit."])):
+        assert worse(verdict.model_copy(update={"known": Known(sides=sides)}), finalists) == told
+
+
+@pytest.mark.parametrize(
+    ("stated", "found", "how"),
+    [
+        ("It reaches 87.5 % of 16 rows.", "It reaches 87.5 % of 16 rows.", "same"),
+        ("It reaches 87.5 %.", "It reaches 88.4 %.", "same"),
+        ("It reaches 87.5 %.", "It reaches 88.6 %.", "other numbers"),
+        ("+3.0 points [1.0, 5.0], p = 0.03", "+3.4 points [0.4, 5.9], p = 0.035", "same"),
+        ("+3.0 points [1.0, 5.0]", "+3.4 points [-0.4, 5.9]", "other numbers"),
+        ("p = 0.03", "p = 0.06", "other numbers"),
+        ("About 1,000 more rows", "About 1,009 more rows", "same"),
+        ("About 1,000 more rows", "About 2,000 more rows", "other numbers"),
+        ("It reaches 87.5 %.", "It reaches 87.5 points.", "other words"),
+        ("A triumph.", "It reaches 87.5 %.", "other words"),
+        ("−3 of 8", "3 of 8", "other numbers"),
+    ],
+)
+def test_sentences_say_the_same_where_their_words_do_and_their_numbers_nearly(stated: str, found: str, how: str) -> None:
+    assert wording(stated, found, 0.01) == how
 
 
 def test_the_digest_is_of_the_proof_alone() -> None:
@@ -105,13 +148,31 @@ def test_long_values_are_cut() -> None:
     assert len(shortened("x" * 500)) == 60
 
 
+@pytest.mark.parametrize(
+    ("goal_met", "recommended", "both", "alone"),
+    [
+        (True, "tuned-smollm2", "met", "met"),
+        (False, None, "not met", "not met"),
+        (None, None, "cannot be judged with these rows", "nothing is recommended"),
+    ],
+)
+def test_a_limit_of_latency_is_a_goal_beside_the_other(goal_met: bool | None, recommended: str | None, both: str, alone: str) -> None:
+    proof = made(goal_met=goal_met, recommended=recommended).proof
+    wait = Wait(n=20, median_s=0.1, p90_s=0.15, at_most_s=0.2)
+    limited = proof.model_copy(update={"entrants": tuple(one.model_copy(update={"wait": wait}) for one in proof.entrants)})
+    assert goal_words(limited) == f"at least 75.0\u00a0%, nine of ten questions within 200 ms: {both}"
+    free = limited.model_copy(update={"goal": proof.goal.model_copy(update={"at_least": None})})
+    assert goal_words(free) == f"nine of ten questions within 200 ms: {alone}"
+    assert goal_words(proof) == f"at least 75.0\u00a0%: {both}"
+
+
 def test_the_page_says_it_all() -> None:
     certificate = made()
     text = words_of(certificate_page(certificate))
     for words in (
         "Tunesmith certificate", "Fine-tune", "★ Fine-tuned tuned-smollm2", "€0.16", "€1.84", "from 12,000 answers", "opened once for a verdict", "600 rows",
         "8 candidates on the dev rows", LOST.sentence, "tunesmith verify certificate.json", "tunesmith run examples/router/project.toml",
-        certificate.digest, "c" * 40, "code tunesmith aaaaaaaaaaaaaaaa", "31 ms", "2 min 41 s", "at least 75.0 %: met", "exact match",
+        certificate.digest, "c" * 40, "code tunesmith aaaaaaaaaaaaaaaa", "180 ms, 9 of 10 within 231 ms, 20 asked", "31 ms", "2 min 41 s", "at least 75.0 %: met", "exact match",
     ):  # fmt: skip
         assert words.lower() in text.lower(), words
 
@@ -190,8 +251,13 @@ def test_open_comparisons_say_what_would_settle_them_and_by_which_test() -> None
 def test_what_was_examined_and_not_found_worse_is_said() -> None:
     fine = LOST.model_copy(update={"topic": "calibration", "sentence": "It is calibrated.", "standing": "fine"})
     other = fine.model_copy(update={"candidate": "majority", "topic": "worst slice"})
-    text = words_of(certificate_page(made(known=Known(sides=(LOST, fine, other)))))
-    assert "Looked at as well, and not found worse: calibration." in text
+    unclear = fine.model_copy(update={"topic": "hallucination", "standing": "cannot tell"})
+    alone = fine.model_copy(update={"topic": "consistency", "standing": "measured"})
+    text = words_of(certificate_page(made(known=Known(sides=(LOST, fine, other, unclear, alone)))))
+    assert (
+        "Looked at as well, and not found worse: calibration. Looked at as well, without a clear answer: hallucination. "
+        "Measured, with nothing to compare it with: consistency."
+    ) in text
     assert "worst slice" not in text
 
 

@@ -16,6 +16,7 @@ from tunesmith.answer.remote import Remote
 from tunesmith.errors import BadData, Interrupted
 from tunesmith.evaluate import judge as module
 from tunesmith.evaluate.judge import Judging, marked, position_bias, settled, verdict
+from tunesmith.evaluate.judge_sample import distinct, told_of
 from tunesmith.spec.dataset import Origin
 from tunesmith.spec.judging import GradedSample, Judge, PairedSample
 from tunesmith.spec.making_teacher import LocalTeacher, RemoteTeacher, Reply
@@ -112,7 +113,7 @@ def sample_of(count: int, noise: float, seed: int = 0) -> tuple[list[GradedSampl
 @pytest.mark.parametrize(
     ("count", "noise", "is_evidence", "words"),
     [
-        (140, 0.1, True, "agrees with 140 labels of yours at κ ="), (140, 0.9, False, "only, below 0.6"), (60, 0.1, False, "on 60 labels only"),
+        (140, 0.1, True, "agrees with 140 labels of yours at κ ="), (140, 0.9, False, "only, below 0.6"), (60, 0.1, False, "on 60 different labels only"),
     ],
 )  # fmt: skip
 def test_when_a_judge_is_evidence(count, noise, is_evidence, words):
@@ -125,6 +126,34 @@ def test_when_a_judge_is_evidence(count, noise, is_evidence, words):
     assert trust.agreement is not None
     assert trust.agreement.low < trust.agreement.value < trust.agreement.high
     assert trust.position is None
+
+
+def test_copied_labels_are_no_further_evidence_and_are_not_asked_about_again():
+    sample, said = sample_of(10, 0.0)
+    copies = [one.model_copy(update={"answer": one.answer.upper() if n % 2 else one.answer + " "}) for n in range(10) for one in sample]
+    with LittleTeacher(lambda body, number: grade(said[parts(body)["answer"].lower().strip()])) as teacher:
+        trust = judging(teacher).trust_in_grades(copies, **QUIET)
+        assert len(teacher.heard) == 10
+    assert (trust.labels, trust.is_evidence) == (10, False)
+    assert "on 10 different labels only" in trust.reason
+
+
+def test_answers_to_one_question_are_one_piece_of_evidence():
+    sample, said = sample_of(120, 0.3)
+    few = [one.model_copy(update={"question": f"q{n // 10}"}) for n, one in enumerate(sample)]
+    with LittleTeacher(lambda body, number: grade(said[parts(body)["answer"]])) as teacher:
+        alone, together = (judging(teacher).trust_in_grades(some, **QUIET).agreement for some in (sample, few))
+    assert alone is not None
+    assert together is not None
+    assert (alone.value, alone.clusters, together.clusters) == (together.value, None, 12)
+
+
+def test_a_pair_the_other_way_round_is_the_same_pair():
+    once = PairedSample(question="q", first="a", second="b", better="first")
+    turned = PairedSample(question="Q ", first="b", second="a", better="second")
+    other = PairedSample(question="q", first="a", second="b", better="tie")
+    assert distinct([once, turned, other]) == [once, other]
+    assert told_of(once) == told_of(other)
 
 
 def test_one_label_is_no_sample():
@@ -211,7 +240,7 @@ def test_position_bias_by_hand():
 
 @pytest.mark.parametrize(("labels", "agreement", "expected"), [(100, 0.6, True), (99, 0.99, False), (1000, 0.599, False)])
 def test_where_the_line_is(labels, agreement, expected):
-    assert verdict(["a", "b"] * labels if labels == 1000 else ["a"] * (labels - 1) + ["b"], agreement)[0] is expected
+    assert verdict(["a", "b"] * labels if labels == 1000 else ["a"] * (labels - 1) + ["b"], labels, agreement)[0] is expected
 
 
 def test_whoever_answers_conversations_can_judge():

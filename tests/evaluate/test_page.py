@@ -24,11 +24,11 @@ from tunesmith.spec.checkpoint import Checkpoint, CurvePoint
 from tunesmith.spec.dataset import Conflict, Dataset, LeakProof, Origin, Profile, Spread
 from tunesmith.spec.judging import JudgeTrust, PositionBias
 from tunesmith.spec.recipe import Choice, Recipe
-from tunesmith.spec.report import Comparison, Cost, Metric, Report, Scored
+from tunesmith.spec.report import Comparison, Cost, Metric, Report, Scored, Wait
 from tunesmith.spec.suite import Suites
 from tunesmith.spec.task import Form, Goal, MetricName, Task, form_of
 from tunesmith.spec.trial import Pilot, Remedy, Trial
-from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Side, Verdict
+from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Pace, Side, Verdict
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> javascript:alert(3) a\u202eb\x1b[31m\x00 {{ 7 * 7 }} \ud800"
 OUTSIDE = "out_of_scope"
@@ -297,9 +297,15 @@ def router() -> tuple[LineReport, Measured, dict[str, list[Scored]]]:
         "data": Cost(seconds=1.92, rows_per_s=813.5, peak_memory_bytes=212_000_000),
         "train": Cost(seconds=161.4, rows_per_s=11.9, peak_memory_bytes=1_420_000_000),
     }
-    costs |= {page_tables.step_of(name): Cost(seconds=18.7, rows_per_s=32.1, peak_memory_bytes=980_000_000) for name in answers}
+    costs |= {f"test {name}": Cost(seconds=18.7, rows_per_s=32.1, peak_memory_bytes=980_000_000) for name in answers}
+    wait = Wait(n=20, median_s=0.18, p90_s=0.231)
+    paces = tuple(Pace(candidate=name, row_s=0.0312, wait=wait, hours_per_1000_answers=0.0087) for name in answers)
     measured = Measured(
-        costs=costs, machine={"cpu": "2 cores", "memory": "8 GB", "python": "3.11.9"}, started="2026-03-02 10:14:05", finished="2026-03-02 10:19:47"
+        costs=costs,
+        paces=paces,
+        machine={"cpu": "2 cores", "memory": "8 GB", "python": "3.11.9"},
+        started="2026-03-02 10:14:05",
+        finished="2026-03-02 10:19:47",
     )
     return report, measured, answers
 
@@ -582,7 +588,7 @@ def test_the_rivals_table_says_what_was_measured(router_html):
     tuned = report.finalists[0].report.metrics["exact_match"]
     text = words_of(router_html)
     assert f"{100 * tuned.value:.1f} % [{100 * tuned.low:.1f}, {100 * tuned.high:.1f}] 450" in text
-    assert "314 31 ms 2 min 41 s" in text  # (186,000 + 2,400) / 600 tokens, 18.7 s / 600, 161.4 s
+    assert "314 180 ms 9 of 10 within 231 ms, 20 asked 2 min 41 s" in text  # (186,000 + 2,400) / 600 tokens, one question alone, 161.4 s
 
 
 def test_only_the_tuned_model_has_a_training_time():
@@ -713,7 +719,8 @@ def test_what_a_label_was_taken_for_names_a_pattern_only_where_there_is_one():
 def test_two_runs_differ_only_where_the_clock_is():
     report, measured, answers = router()
     slower = {step: Cost(seconds=cost.seconds * 3.7, rows_per_s=cost.rows_per_s / 3.7, peak_memory_bytes=9) for step, cost in measured.costs.items()}
-    other = Measured(costs=slower, machine={"cpu": "64 cores"}, started="yesterday", finished="today")
+    paces = tuple(pace.model_copy(update={"row_s": 3.7 * pace.row_s, "wait": Wait(n=9, median_s=0.6, p90_s=0.8)}) for pace in measured.paces)
+    other = Measured(costs=slower, paces=paces, machine={"cpu": "64 cores"}, started="yesterday", finished="today")
     first, second = page(report, measured, answers), page(report, other, answers)
     assert first != second
     assert without_clock(first) == without_clock(second)
@@ -970,7 +977,9 @@ def test_what_got_worse_and_what_would_settle_it_stand_beside_the_verdict():
     assert text.index("What got worse") < text.index(lost) < text.index("Rivals side by side")
     assert "What would settle it. About 380 more test rows." in text
     assert "To serve tuned-smollm2" in text
-    assert "What got worse" not in words_of(page(report, measured, answers))
+    kept = Known(sides=(Side(candidate="tuned-smollm2", topic="forgetting", sentence="Nothing is lost."),))
+    verdict = report.verdict.model_copy(update={"known": kept})
+    assert "What got worse" not in words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers))
 
 
 def test_how_far_the_judge_is_to_be_believed_is_said():

@@ -71,9 +71,10 @@ def test_what_all_import_is_there_once_a_step_has_left_more_to_do(nursery, log):
     assert [line[3] for line in said(log)] == ["False", "False", "True", "True"]
 
 
-def test_how_a_child_died_is_known_and_the_next_one_starts(nursery):
+def test_how_a_child_died_is_known_and_the_next_one_starts(nursery, log):
     assert nursery.start("abort").wait() == -signal.SIGABRT
     child = nursery.start("sleep")
+    until(lambda: "sleep" in log.read_text())
     with pytest.raises(subprocess.TimeoutExpired):
         child.wait(0.3)
     kill(child)

@@ -198,6 +198,15 @@ def test_a_claim_takes_shared_jobs_only_and_one_per_device(queue):
     assert queue.claim(ME, 1).id == second.id
 
 
+def test_nothing_is_claimed_while_the_worker_of_a_job_that_has_ended_may_still_have_its_device(queue):
+    first, second = (queue.enqueue("finetune", name, {}, shared=True) for name in "ab")
+    assert queue.claim(ME, 1, followed=[]).id == first.id
+    queue.cancel(first.id)
+    assert queue.claim(ME, 1, followed=[first.id]) is None
+    assert queue.get(second.id).status == "queued"
+    assert queue.claim(ME, 1, followed=[]).id == second.id, "once it is buried"
+
+
 def test_pages_of_jobs_hold_each_once(queue):
     names = [f"ftjob-{n}" for n in range(7)]
     for name in names:
@@ -222,3 +231,62 @@ def test_a_failure_is_a_failure_and_a_live_job_is_not_requeued(queue):
     assert queue.fail(job.id, {"code": "alarm", "message": "m", "problems": []}).status == "failed"
     queue.requeue(job.id)
     assert (queue.get(job.id).error, queue.is_stopping(job.id)) == (None, False)
+
+
+def set_clock(queue, job, **values):
+    with queue.database.write() as connection:
+        connection.execute(update(JOBS).where(JOBS.c.id == job.id).values(**values))
+
+
+def ago(seconds):
+    return time.time() - seconds
+
+
+def test_the_time_of_a_job_is_that_in_which_it_was_held(queue):
+    job = queue.enqueue("run", "router", {}, shared=True)
+    assert queue.get(job.id).worked(time.time()) == 0
+    claimed = queue.claim(ME, 1)
+    assert claimed.held_since == claimed.started_at
+    set_clock(queue, job, started_at=ago(4_000), held_since=ago(300))  # five minutes so far
+    queue.pause(job.id)
+    paused = queue.fail(job.id, {"code": "interrupted"})
+    assert (paused.status, paused.held_since) == ("paused", None)
+    assert paused.worked_s == pytest.approx(300, abs=5)
+    assert paused.worked(time.time() + 3_600) == paused.worked_s  # an hour goes by
+    queue.resume(job.id)
+    again = queue.claim(ME, 1)
+    assert again.started_at == pytest.approx(ago(4_000), abs=5)
+    assert again.worked(again.held_since + 60) == pytest.approx(360, abs=5)
+    waiting = queue.wait_again(job.id, ME)
+    assert (waiting.status, waiting.held_since) == ("queued", None)
+
+
+def test_handing_on_goes_on_counting(queue):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, ME)
+    set_clock(queue, job, held_since=ago(100))
+    assert queue.lease(job.id, ELSEWHERE, over=ME).worked(time.time()) == pytest.approx(100, abs=5)
+    assert queue.hand_on(job.id, ELSEWHERE, ME).worked(time.time()) == pytest.approx(100, abs=5)
+    assert queue.heartbeat(job.id, ME)
+    found = queue.finish(job.id, {})
+    assert found.held_since is None
+    assert found.worked_s == pytest.approx(100, abs=5)
+
+
+@pytest.mark.parametrize("how", ["looked at", "leased", "requeued"])
+def test_a_dead_holder_has_worked_until_its_last_heartbeat(queue, dead, how):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, dead)
+    set_clock(queue, job, started_at=ago(3_600), held_since=ago(3_600), lease_until=ago(3_600) + 8 + TTL_S)
+    if how == "looked at":
+        queue.mend()
+    found = queue.lease(job.id, ME) if how == "leased" else queue.requeue(job.id)
+    assert found.worked_s == pytest.approx(8, abs=1)
+
+
+def test_a_holder_that_was_asleep_has_not_worked(queue):
+    job = queue.enqueue("run", "router", {})
+    queue.lease(job.id, ELSEWHERE)
+    set_clock(queue, job, started_at=ago(3_600), held_since=ago(3_600), lease_until=ago(3_600) + 8 + TTL_S)
+    assert queue.heartbeat(job.id, ELSEWHERE)
+    assert queue.get(job.id).worked(time.time()) == pytest.approx(8, abs=5)

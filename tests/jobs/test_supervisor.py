@@ -82,7 +82,8 @@ def test_the_machines_limits_are_named(queue, worker, do, code, words):
 def test_a_worker_killed_once_is_started_again(queue, worker):
     job, heard = run(queue, worker, "killed once")
     assert job.result == {"tries": 2}
-    assert heard == ["the worker died (signal SIGKILL); starting it again from what was saved (1 of 2)", "try 2"]
+    told = ["the worker died (signal SIGKILL); starting it again from what was saved (1 of 2)", "try 2"]
+    assert heard in (told, ["try 1", *told]), "whether its first words were written before it died is a matter of time"
 
 
 def test_killed_three_times_is_taken_for_lack_of_memory(queue, worker):

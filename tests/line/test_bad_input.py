@@ -486,12 +486,15 @@ def test_a_place_where_no_store_can_be_is_named(desk, monkeypatch, home):
 
 
 def test_ctrl_c_while_data_are_prepared_is_one_object_and_130(desk, trained):
-    desk.write("a.csv", table([(f"{text} {i}", label) for i in range(10_000) for text, label in GOOD]))
-    project = desk.project("a.csv")
-    command = Home(trained.path, desk.folder).start("data", "prepare", str(project), "--json")
-    until(lambda: list((trained.path / "work").glob("*/scratch/records.jsonl")) or command.process.poll() is not None)
-    command.process.send_signal(signal.SIGINT)
-    ended = command.end()
+    for count in range(10_000, 15_000, 1_000):  # others each time: what was ready before the interrupt came is not prepared again
+        desk.write("a.csv", table([(f"{text} {i}", label) for i in range(count) for text, label in GOOD]))
+        project = desk.project("a.csv")
+        command = Home(trained.path, desk.folder).start("data", "prepare", str(project), "--json")
+        until(lambda running=command.process: list((trained.path / "work").glob("*/scratch/records.jsonl")) or running.poll() is not None)
+        command.process.send_signal(signal.SIGINT)
+        ended = command.end()
+        if ended.status:
+            break
     (problem,) = Said(ended.status, ended.out, ended.err).problems()
     assert (ended.status, problem["fix"]) == (Interrupted.exit_status, f"to go on: tunesmith data prepare {project}")
     assert list((trained.path / "work").glob("*/scratch")) == []

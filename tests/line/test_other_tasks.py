@@ -8,6 +8,7 @@ import pytest
 
 from tests.line.tiny_project import Home
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.suite import Suites
 from tunesmith.spec.verdict import LineReport
 
 pytestmark = pytest.mark.line
@@ -22,6 +23,10 @@ def test_free_text_with_all_weights_trained(folder, tmp_path):
     assert "tends to forget" in ran.err
     checkpoint = home.store().get(report.checkpoint_name)
     assert (checkpoint.path / "model.safetensors").exists()
+    suites = home.store().get("latest", "suites").load(Suites)
+    assert suites.hallucination.given.n == 2
+    assert suites.consistency.again.detail == "temperature 0.7, seeds 0 to 1"
+    assert {one.column for one in suites.slices.slices} | suites.slices.left_out.keys() | suites.slices.too_small.keys() >= {"region"}
     continued = home.run("train", home.project("chat"), "--from", "tiny-chat", "--set", "train.budget.max_steps=1", "--json")
     child = home.store().get(continued.json()["name"]).load(Checkpoint)
     assert ("full", checkpoint.name) == (child.kind, child.parent)

@@ -82,6 +82,7 @@ model = "base"
 
 [[sources]]
 file = "chat.jsonl"
+columns = ["region"]
 
 [task]
 kind = "generate"
@@ -98,6 +99,12 @@ test = 6
 prompts = false
 few_shot = 0
 few_shot_retrieved = 0
+
+[examine]
+unanswerable = "unknown.txt"
+temperature = 0.7
+repeats = 2
+slice_rows = 2
 
 """
     + SHORT
@@ -195,8 +202,12 @@ def make(folder: Path) -> Path:
     """The folder with project.toml, chat.toml, extract.toml and reading.toml, their data, and their models beside them."""
     tiny.save(folder / "base")
     write_csv(folder / "rows.csv", rows())
-    turns = [{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": f"{label} it is"}]} for text, label in rows(30, 1)]
+    turns = [
+        {"region": "south" if n % 2 else "north", "messages": [{"role": "user", "content": text}, {"role": "assistant", "content": f"{label} it is"}]}
+        for n, (text, label) in enumerate(rows(30, 1))
+    ]
     (folder / "chat.jsonl").write_text("".join(json.dumps(turn) + "\n" for turn in turns))
+    (folder / "unknown.txt").write_text("who is the king of cards\nwhat is my name\n")
     lines = [f'{text},"{{""topic"": ""{label}""}}"\n' for text, label in rows(30, 2)]
     (folder / "extract.csv").write_text("text,data\n" + "".join(lines))
     tiny.save_encoder(folder / "encoder")

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from bench.statistics import dozens
 from tunesmith.errors import BadData, NotEnoughData
+from tunesmith.measure import statistics
 from tunesmith.measure.comparison import compare, correct, pairs
 from tunesmith.measure.statistics import holm, mcnemar_mid_p, minimum_detectable
 from tunesmith.spec.report import Scored
@@ -82,6 +84,25 @@ def test_correcting_two_metrics_together_is_stricter_than_one_by_one(scored: Row
     both = {"a": first, "b": second}
     together = correct([*pairs("a", both, "exact_match"), *pairs("a", both, "accuracy")])
     assert together[0].p_adjusted == 2 * compare("a", both, "exact_match")[0].p_value
+
+
+def test_what_could_be_shown_is_that_of_holms_first_step_however_often_it_is_corrected(scored: Row) -> None:
+    first, second = answers(scored, [True] * 60 + [False] * 40), answers(scored, [True] * 51 + [False] * 9 + [True] + [False] * 39)
+    (raw,) = pairs("a", {"a": first, "b": second}, "exact_match")
+    (alone,) = correct([raw])
+    assert (alone.family, alone.minimum_detectable) == (1, pytest.approx(raw.minimum_detectable))
+    twelve = correct([raw] * 12)[0]
+    # (z for 0.05 / 12 two-sided + z for 80 % power) / (z for 0.05 + z for 80 %) = (2.8653 + 0.8416) / (1.9600 + 0.8416)
+    assert (twelve.family, twelve.minimum_detectable / raw.minimum_detectable) == (12, pytest.approx(3.7069 / 2.8016, abs=1e-4))
+    again = correct([*correct([raw] * 5), *[raw] * 7])
+    assert [one.minimum_detectable for one in again] == pytest.approx([twelve.minimum_detectable] * 12)
+    assert {one.rows_to_settle for one in again} == {twelve.rows_to_settle}
+
+
+def test_a_difference_as_large_as_could_be_shown_among_a_dozen_is_shown_by_four_studies_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "RESAMPLES", 500)  # as the bench does: the last digit is not asked for
+    (finding,) = dozens(200)
+    assert finding.share >= finding.low == 0.77
 
 
 def test_macro_f1_is_compared_by_permuting_pairs(scored: Row) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunesmith.measure.curve import Curve, Point, fit, laws, needs, needs_words, round_up
+from tunesmith.measure.curve import Curve, Point, falling, fit, laws, needs, needs_words, round_up
 from tunesmith.measure.statistics import wilson
 from tunesmith.spec.report import Metric
 
@@ -173,3 +173,36 @@ def test_weak_labels_want_rows_and_strong_ones_do_not() -> None:
 @given(st.integers(1, 10_000_000))
 def test_rounding_up_keeps_two_digits(rows: int) -> None:
     assert rows <= round_up(rows) <= max(rows, rows * 1.1)
+
+
+def reached(*scores: float) -> list[Point]:
+    """Trainings on 100, 250 and 500 rows, judged by 150 rows."""
+    found = []
+    for rows, score in zip((100, 250, 500), scores, strict=True):
+        low, high = wilson(score * 150, 150)
+        found.append(Point(rows, score, min(low, score), max(high, score)))
+    return found
+
+
+@pytest.mark.parametrize(
+    "scores", [(0.8, 0.6, 0.4), (0.8, 0.7, 0.6), (0.4, 0.8, 0.6), (0.6, 0.8, 0.4), (1.0, 0.5, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]
+)
+def test_no_curve_goes_through_scores_that_clearly_fall(scores: tuple[float, float, float]) -> None:
+    assert fit(reached(*scores), 1_000) is None
+    said = falling(reached(*scores))
+    assert said.startswith(f"Scores fall with more rows: {100 * scores[0]:.1f} % with 100, {100 * scores[1]:.1f} % with 250, ")
+    assert "a learning rate that is too high" in said
+
+
+@pytest.mark.parametrize("scores", [(0.8, 0.78, 0.76), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)])
+def test_scores_that_hardly_change_have_a_curve(scores: tuple[float, float, float]) -> None:
+    found = fit(reached(*scores), 1_000)
+    assert found is not None
+    expected = found.at(1_000)
+    assert expected.low <= scores[-1] + 0.08
+    assert expected.high >= scores[-1] - 0.08
+    assert found.helps() != "yes"
+
+
+def test_one_number_of_rows_does_not_fall() -> None:
+    assert falling(reached(0.8, 0.6, 0.4)[:1]) == ""

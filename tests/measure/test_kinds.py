@@ -36,14 +36,14 @@ def test_a_metric_is_measurable_where_its_score_stands(metric, scored: Row):
     assert quantity(metric, [carrying]).value() == 0.25
 
 
-def test_a_form_decides_as_it_always_did():
-    assert [deciding_metric(form, Goal()) for form in ("classify", "extract", "generate")] == ["exact_match", "exact_match", "token_f1"]
+def test_a_form_decides_as_its_plainest_kind_does():
+    assert [deciding_metric(form, Goal()) for form in ("classify", "extract", "generate")] == ["accuracy", "exact_match", "token_f1"]
 
 
 @pytest.mark.parametrize(
     ("kind", "given", "expected"),
     [
-        ("route", (), "exact_match"), ("translate", (), "chrf"), ("summarise", (), "rouge_l"), ("answer", (), "token_f1"), ("rewrite", (), "chrf"),
+        ("route", (), "accuracy"), ("translate", (), "chrf"), ("summarise", (), "rouge_l"), ("answer", (), "token_f1"), ("rewrite", (), "chrf"),
         ("chat", (), "token_f1"), ("code", (), "token_f1"), ("code", ("task.tests",), "tests_passed"), ("sql", (), "token_f1"),
         ("sql", ("task.database",), "execution_accuracy"),
     ],

@@ -112,7 +112,7 @@ def test_metric_of_a_metric_the_rows_do_not_carry_is_none(scored: Row) -> None:
 
 
 def test_the_deciding_metric() -> None:
-    assert deciding_metric("classify", Goal()) == "exact_match"
+    assert deciding_metric("classify", Goal()) == "accuracy"
     assert deciding_metric("generate", Goal()) == "token_f1"
     assert deciding_metric("classify", Goal(metric="macro_f1")) == "macro_f1"
     with pytest.raises(BadProject) as caught:
@@ -120,6 +120,6 @@ def test_the_deciding_metric() -> None:
     assert str(caught.value).splitlines() == [
         "bad_project · goal.metric: a task of kind `classify` has no such metric",
         "  got bleu",
-        "  expected one of exact_match, accuracy, macro_f1, out_of_scope_recall, out_of_scope_precision, false_refusal_rate, own_score, judge_score, perplexity",
+        "  expected one of accuracy, exact_match, macro_f1, out_of_scope_recall, out_of_scope_precision, false_refusal_rate, own_score, judge_score, perplexity",
         "  fix: change it",
     ]

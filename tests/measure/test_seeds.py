@@ -130,6 +130,13 @@ def test_a_p_value_is_softened_by_what_the_seeds_differ() -> None:
     assert (softened(1.0, difference, Spread(1, 1, 3)), softened(0.5, 0.0, Spread(1, 1, 3))) == (1.0, 0.5)
 
 
+def test_a_p_value_that_has_run_out_of_digits_is_softened_too(scored: Row) -> None:
+    assert 0 < softened(0.0, 0.4, spread([0.8, 0.84], [0.4])) < 0.05
+    sure, never = (rows_of(scored, [hit] * 1200) for hit in (True, False))
+    found = compared("a", [sure, sure], "b", [never], "exact_match", confidence=0.95)  # 1,200 rows for one side: mid-p is 0
+    assert 0 < found.p_value < 1e-6
+
+
 def test_averages_are_row_by_row() -> None:
     found = seeds.averaged([mean_of([1.0, 0.0]), mean_of([0.0, 0.0])])
     assert found.columns.tolist() == [[0.5, 1.0], [0.0, 1.0]]

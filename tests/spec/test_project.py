@@ -130,6 +130,24 @@ def test_what_pydantic_would_hide_is_told_with_the_rest() -> None:
     ]
 
 
+def test_what_is_examined_has_bounds() -> None:
+    text = SMALL + '[task]\nkind = "chat"\n[examine]\nunanswerable = "no.txt"\nrisk = 0.1\ntemperature = 0.7\nrepeats = 3\nfalse_refusals = 0.02\n'
+    made = parse_project(text, "p.toml").examine
+    assert (made.unanswerable, made.risk, made.temperature, made.repeats, made.false_refusals) == ("no.txt", 0.1, 0.7, 3, 0.02)
+    assert (made.overfit_gap, made.slice_rows, made.slice_values) == (0.1, 5, 50)
+    found = problems(SMALL + "[examine]\nrisk = 5\nrepeats = 1\ntemprature = 1\n")
+    assert [(problem["message"].partition(":")[0], problem["where"]) for problem in found] == [
+        ("`examine.risk`", "p.toml line 5"),
+        ("`examine.repeats`", "p.toml line 6"),
+        ("unknown key `examine.temprature`", "p.toml line 7"),
+    ]
+
+
+def test_nobody_can_decline_without_a_label_for_it() -> None:
+    found = problems(SMALL + '[task]\nkind = "route"\n[examine]\nunanswerable = "no.txt"\n')
+    assert [problem["message"] for problem in found] == ["`examine.unanswerable` without an out-of-scope label"]
+
+
 def test_what_only_follows_from_another_fault_is_not_told() -> None:
     found = problems(SMALL + '[task]\nout_of_scop = "other"\n[split]\ntest_out_of_scope = 3\n')
     assert [problem["message"] for problem in found] == ["unknown key `task.out_of_scop`"]
@@ -225,6 +243,24 @@ def test_never_stopping_early_can_be_written() -> None:
     assert (project.train.budget.patience, Budget(patience=None).patience, Budget().patience) == (0, 0, 3)
 
 
+def test_limits_of_what_may_be_lost_have_names_and_bounds() -> None:
+    (unknown,) = problems(SMALL + "[goal.must_not_worsen]\ngeneral_abilty = 0.05\n")
+    assert (unknown["message"], unknown["where"], unknown["fix"]) == (
+        "unknown key `goal.must_not_worsen.general_abilty`",
+        "p.toml line 5",
+        "write `general_ability`",
+    )
+    assert unknown["expected"] == "one of false_refusal_rate, general_ability, out_of_scope_recall, perplexity, unsupported_rate"
+    (points,) = problems(SMALL + "[goal.must_not_worsen]\ngeneral_ability = 5\n")
+    assert points["message"] == "`goal.must_not_worsen.general_ability`: is out of range"
+    (nobody,) = problems(SMALL + "[goal.must_not_worsen]\nout_of_scope_recall = 0.1\n")
+    assert nobody["message"] == "`goal.must_not_worsen.out_of_scope_recall` without an out-of-scope label"
+    given = parse_project(
+        SMALL + '[task]\nout_of_scope = "other"\n[goal.must_not_worsen]\nout_of_scope_recall = 0.1\n', "p.toml"
+    ).goal.must_not_worsen
+    assert (given.of_rows(), given.of_tuning("generate")) == ({"out_of_scope_recall": 0.1}, (0.05, 1.2))
+
+
 def test_documents_that_nobody_reads_are_told() -> None:
     text = SMALL + '[[documents]]\nfile = "docs"\n[rivals]\nrag = 0\nfine_tune_rag = false\n'
     (found,) = problems(text)
@@ -244,3 +280,30 @@ def test_what_stands_around_a_nameless_document_is_told_too() -> None:
 
 def test_how_many_passages_a_tuned_reader_is_shown() -> None:
     assert (Rivals().passages_read(), Rivals(rag=5).passages_read(), Rivals(rag=0).passages_read()) == (3, 5, 3)
+
+
+OFF = "[rivals]\nfine_tune = false\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        (SMALL + OFF + "prompts = false\nfew_shot = 0\nfew_shot_retrieved = 0\nclassifier = false\n", "nothing is left to compare", 5),
+        (SMALL + OFF + '[decide]\nbases = ["other"]\n', "other bases without fine-tuning: they are compared by what they are tuned to", 7),
+        ("start = 'mine'\n" + SMALL + OFF, "a model is to be continued, and nothing is tuned", 1),
+    ],
+)
+def test_what_asks_for_trainings_that_are_switched_off_is_told(text: str, message: str, line: int) -> None:
+    (found,) = problems(text)
+    assert (found["message"], found["where"]) == (message, f"p.toml line {line}")
+    assert found["fix"]
+
+
+@pytest.mark.parametrize("more", ["", "prompts = false\n", "prompts = false\nclassifier = false\nfew_shot = 0\n"])
+def test_fine_tuning_can_be_switched_off_while_somebody_is_left(more: str) -> None:
+    assert not parse_project(SMALL + OFF + more, "p.toml").tunes()
+
+
+def test_a_reader_of_documents_can_be_tuned_alone() -> None:
+    text = "start = 'mine'\n" + SMALL + OFF + 'prompts = false\nfew_shot = 0\nclassifier = false\n[[documents]]\nfile = "docs"\n'
+    assert parse_project(text, "p.toml").tunes()

@@ -111,6 +111,28 @@ def test_an_interrupted_step_leaves_its_folder_and_nothing_to_see(store: Store) 
     assert do(steps, step(a=1), go_on).value == 4
 
 
+def test_the_cost_of_what_was_taken_up_is_that_of_all_its_processes(store: Store) -> None:
+    def go_on(work: Work) -> Number:
+        work.earlier_s = 5_000.0
+        return Number(value=1)
+
+    do(Steps(store, Ears()), step(a=1), go_on)
+    cost = cost_of(store.artifacts()[0])
+    assert 5_000 <= cost.seconds < 5_100
+    assert cost.rows_per_s == 10 / cost.seconds
+
+
+def test_one_more_key_leads_to_an_artifact(store: Store) -> None:
+    do(Steps(store, Ears()), step(a=1))
+    artifact = store.artifacts()[0]
+    store.lead("f" * 64, artifact.name)
+    store.lead("f" * 64, artifact.name)
+    found = store.find("f" * 64)
+    assert found is not None
+    assert found.name == artifact.name
+    assert [one.name for one in store.artifacts()] == [artifact.name]
+
+
 def test_costs_are_kept_beside_the_artifact_by_title(store: Store) -> None:
     first = Steps(store, Ears())
     artifact, _ = first.do(step(a=1), lambda work: Number(value=1), str, Number, beside=lambda: {"more": 7})

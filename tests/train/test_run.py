@@ -8,6 +8,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,17 @@ def test_a_process_killed_again_and_again_ends_with_the_same_bits(bench, recipe)
     whole = bench.train(asked, "whole", placement=tiny.CPU)
     assert bench.weights("killed") == bench.weights("whole")
     assert whole.steps == 40
+
+
+def test_the_time_that_a_training_took_is_kept_over_its_processes(bench, recipe, log):
+    taken, began = [0.0], time.monotonic()
+    for steps in (2, 4, 5):  # done when a process is stopped
+        with pytest.raises(Interrupted):
+            bench.train(recipe(), monitor=log(stop_when=lambda n, last=steps: n == last))
+        taken.append(state.seconds_before(bench.folder / "run.scratch"))
+    assert taken == sorted(set(taken))
+    assert taken[-1] <= time.monotonic() - began
+    assert state.seconds_before(bench.folder) == 0
 
 
 def test_a_stop_saves_and_names_the_step(bench, recipe, log):

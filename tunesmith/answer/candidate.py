@@ -316,11 +316,11 @@ def with_system(answerer: Answerer, system: str) -> Answerer:
     raise BadProject("is not told anything before a question", where="--system", expected="a language model of this machine", fix="leave it out")
 
 
-def passages_shown(answerer: Answerer, answer: Answer) -> tuple[str, ...] | None:
-    """The texts that an answer could rest on, the nearest first; None where its candidate is shown no passages at all."""
+def passages_shown(answerer: Answerer, shown: Sequence[str]) -> tuple[str, ...] | None:
+    """The texts that an answer could rest on, from what `shown` says of it, the nearest first; None where its candidate is shown no passages at all."""
     if not isinstance(answerer, RetrievalAnswerer) or answerer.retriever.index.about.content != "passages":
         return None
-    return tuple(answerer.retriever.entry(ident).searched() for ident in answer.shown)
+    return tuple(answerer.retriever.entry(ident).searched() for ident in shown)
 
 
 def last_question(conversation: Conversation) -> str:

@@ -60,7 +60,7 @@ class Engine:
         room for an answer in the model's context gets an empty one that says so: among many, one must not stop the others.
         """
         prompts = [self.model.template.prompt(c) for c in conversations]
-        room = self.model.context - self._need(decoding)
+        room = self.room(decoding)
         answers = {i: Answer(text="", prompt_tokens=len(p), finish="too_long") for i, p in enumerate(prompts) if len(p) > room}
         fitting = [i for i in range(len(prompts)) if i not in answers]
         work = self._choose if decoding.choices else self._write
@@ -109,16 +109,16 @@ class Engine:
                 shown = ready
         return self._answer(row, prompt, decoding)
 
-    def _need(self, decoding: Decoding) -> int:
-        """Tokens of the context that must be left for an answer."""
-        return 1 if not decoding.choices else max(len(self.model.template.answer(c)) for c in decoding.choices)
+    def room(self, decoding: Decoding) -> int:
+        """The longest prompt, in tokens, that leaves room for an answer."""
+        return self.model.context - (1 if not decoding.choices else max(len(self.model.template.answer(c)) for c in decoding.choices))
 
     def _check(self, prompt: list[int], decoding: Decoding) -> None:
-        need = self._need(decoding)
-        if len(prompt) + need > self.model.context:
+        room = self.room(decoding)
+        if len(prompt) > room:
             raise DoesNotFit(
                 "a question is longer than the model's context", where=f"model {self.model.local.id}", got=f"{len(prompt)} tokens",
-                expected=f"at most {self.model.context - need}", fix="shorten the question or its examples, or choose a model with a longer context",
+                expected=f"at most {room}", fix="shorten the question or its examples, or choose a model with a longer context",
             )  # fmt: skip
 
     @torch.inference_mode()
@@ -136,15 +136,20 @@ class Engine:
                 yield numbers[i], Answer(text=choices[place], confidence=chance, finish="choice", **counts)
 
     def _walk(self, prompts: list[list[int]], spelt: list[list[int]], shared: int) -> list[tuple[int, float]]:
-        """For each prompt its choice and the probability: the trie of choices, all rows at once; a row leaves when one choice is left."""
-        root = trie(spelt)
+        """For each prompt its choice and the probability: all rows at once."""
         session = open_session(self.model, shared)
-        hidden = session.add(prompts)
+        found = self._descend(session, session.add(prompts), trie(spelt))
+        self._count(session, prompts, [len(spelt[place]) for place, _ in found])
+        return found
+
+    def _descend(self, session: Session, hidden: Tensor, root: Node) -> list[tuple[int, float]]:
+        """For each row of the session, whose prompt was read up to `hidden` [R, D], its choice in the trie and the probability; a row leaves when one choice is left."""
+        count = len(hidden)
         start, node = forced(root)
-        rows = list(range(len(prompts)))
+        rows = list(range(count))
         if start and node.choice is None:
-            hidden = session.extend([start] * len(rows))
-        nodes, chances = [node] * len(prompts), [1.0] * len(prompts)
+            hidden = session.extend([start] * count)
+        nodes, chances = [node] * count, [1.0] * count
         while rows := [r for r in rows if leaf(nodes[r]) is None]:
             steps = []
             for r, state in zip(rows, hidden, strict=True):
@@ -157,9 +162,23 @@ class Engine:
                 break
             session.keep(going)
             rows, hidden = [rows[i] for i in going], session.extend([steps[i] for i in going])
-        picked = [leaf(node) or 0 for node in nodes]
-        self._count(session, prompts, [len(spelt[i]) for i in picked])
-        return list(zip(picked, chances, strict=True))
+        return [(leaf(node) or 0, chance) for node, chance in zip(nodes, chances, strict=True)]
+
+    @torch.inference_mode()
+    def answer_after(self, session: Session, hidden: Tensor, prompt: list[int], decoding: Decoding) -> Answer:
+        """The answer to a session's only row, which has read its prompt up to `hidden` [1, D]. What it computes is not counted."""
+        if decoding.choices:
+            choices = list(dict.fromkeys(decoding.choices))
+            spelt = [self.model.template.answer(choice) for choice in choices]
+            [(place, chance)] = self._descend(session, hidden, trie(spelt))
+            return Answer(text=choices[place], confidence=chance, finish="choice", prompt_tokens=len(prompt), completion_tokens=len(spelt[place]))
+        row = Row(seeded(decoding.seed, 0), min(decoding.max_new_tokens, self.model.context - len(prompt)))
+        desk: Desk[Row] = Desk(session)
+        desk.stand([row], hidden)
+        while desk.going():
+            desk.write(lambda ready, states: self._pick(ready, states, decoding))
+            desk.read()
+        return self._answer(row, prompt, decoding)
 
     def _branch(self, node: Node, state: Tensor) -> tuple[int, float]:
         """The most probable token among a node's children, and its probability among them."""

@@ -99,6 +99,15 @@ def seconds(value: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def moment(value: float) -> str:
+    """A short duration.
+
+    >>> moment(0.0123), moment(0.00042), moment(2.34)
+    ('12 ms', '0.42 ms', '2.3 s')
+    """
+    return seconds(value) if value >= 1 else f"{1000 * value:.0f} ms" if value >= 0.01 else f"{1000 * value:.2g} ms"
+
+
 def size(count: float) -> str:
     """Bytes in decimal units.
 

@@ -73,7 +73,7 @@ app = typer.Typer(
         ("tunesmith chat router", "talk to the model that came out"),
         more=(
             "Exit codes: 0 done · 1 a mistake of ours · 2 something in the command, the project, the data or a name must change · 3 the store cannot be used · "
-            "4 somebody else holds what is needed · 5 training stopped itself · 130 stopped by you, work saved.",
+            "4 somebody else holds what is needed · 5 training stopped itself · 6 a certificate holds in part · 130 stopped by you, work saved.",
             "TUNESMITH_HOME says where the store and the model weights live. Every command has --help; with --json it prints one JSON object.",
         ),
     ),

@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tunesmith.cli.figures import chance, difference, interval, number, seconds, title, whole
+from tunesmith.cli.figures import chance, difference, interval, moment, number, seconds, title, whole
 from tunesmith.cli.screen import clean, hanging, one_line
 from tunesmith.spec.report import Comparison, Metric
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
@@ -67,7 +67,7 @@ def headline(report: LineReport) -> RenderableType:
     """The one sentence for a person in a hurry, in a frame whose colour says whether it is good news."""
     verdict = report.verdict
     colour = "green" if verdict.winner and verdict.goal_met is not False else "yellow"
-    look = "" if verdict.looks <= 1 else f" · look {verdict.looks} at this test split"
+    look = "" if verdict.looks <= 1 else f" · test rows opened {verdict.looks} times"
     return Panel(
         clean(verdict.headline, "bold"),
         title=Text(f"{one_line(report.project, 40)}: {verdict.decision}{look}"),
@@ -164,10 +164,14 @@ def cost_words(finding: Finding) -> str:
     if bill.per_1000_answers is not None:
         said.append(f"{money}{bill.per_1000_answers:.2f} for 1,000 answers")
     if pace is not None:
-        said.append(f"{1000 * pace.latency_s:.0f} ms each in a batch")
+        if pace.wait is not None:
+            said.append(f"a question alone takes {moment(pace.wait.median_s)}, nine of ten at most {moment(pace.wait.p90_s)}")
+        said.append(f"a row in a batch {moment(pace.row_s)}")
     if bill.training_tokens:
         took = f" in {seconds(pace.training_s)}" if pace is not None and pace.training_s else ""
-        said.append(f"{whole(bill.training_tokens)} tokens of training{took}")
+        said.append(f"training it took {whole(bill.training_tokens)} tokens{took}")
+        if verdict.known.finding_tokens:
+            said.append(f"finding it {whole(verdict.known.finding_tokens)} more")
     if bill.break_even is not None:
         said.append(f"pays for itself after {whole(bill.break_even)} answers instead of {bill.instead_of}")
     elif pace is not None and pace.break_even is not None:
@@ -178,9 +182,12 @@ def cost_words(finding: Finding) -> str:
 def goal(report: LineReport) -> Text:
     """Whether the goal was reached."""
     wanted, metric = report.goal.at_least, report.verdict.metric
-    if wanted is None:
-        return Text("· no goal was set (goal.at_least)", "dim")
-    words = f"{title(metric)} of {'at most' if metric in LOWER_IS_BETTER else 'at least'} {number(wanted, metric)}"
+    allowed = next((one.wait.at_most_s for one in report.finalists if one.wait is not None and one.wait.at_most_s is not None), None)
+    limit = "" if allowed is None else f"nine of ten questions within {1000 * allowed:g} ms"
+    if wanted is None and report.verdict.goal_met is None:
+        return Text("· no value to reach was set (goal.at_least)", "dim")
+    value = "" if wanted is None else f"{title(metric)} of {'at most' if metric in LOWER_IS_BETTER else 'at least'} {number(wanted, metric)}"
+    words = ", ".join(filter(None, (value, limit)))
     match report.verdict.goal_met:
         case True:
             return Text.assemble(("✓ ", "green"), ("goal met", "bold"), f": {words}")

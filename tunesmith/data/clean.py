@@ -99,6 +99,7 @@ def clean(row: Record, rules: Cleaning, tally: Counter[str]) -> Record:
     messages = tuple(_clean_turn(m, rules, changed) for m in row.conversation.messages)
     rejected = tuple(_clean_turn(m, rules, changed) for m in row.rejected) if row.rejected else row.rejected
     label = _clean_text(row.label, rules, changed) if row.label is not None else None  # as the answer, which it often is
+    columns = {name: _clean_text(value, rules, changed) for name, value in row.columns.items()} if row.columns is not None else None
     size = sum(len(m.content or "") for m in (*messages, *(rejected or ())))
     check_size(size, rules)
     if not changed:
@@ -106,7 +107,7 @@ def clean(row: Record, rules: Cleaning, tally: Counter[str]) -> Record:
     tally.update(changed)
     conversation = row.conversation.model_copy(update={"messages": messages})
     id_ = content_id(conversation, rejected, None, row.desirable)
-    return row.model_copy(update={"id": id_, "conversation": conversation, "rejected": rejected, "label": label})
+    return row.model_copy(update={"id": id_, "conversation": conversation, "rejected": rejected, "label": label, "columns": columns})
 
 
 def check_size(characters: int, rules: Cleaning) -> None:

@@ -26,25 +26,29 @@ ORDER: tuple[StepKind, ...] = (
 """Of doing: from cheap to dear, and what others build on first."""
 MATTERS: Mapping[StepKind, int] = {
     "control": 1, "prompt": 2, "final": 3, "few-shot": 4, "few-shot-retrieved": 5, "rag": 6, "remote": 7, "prompt-search": 8,
-    "fine-tune-rag": 9, "pilot": 10, "ladder": 12, "base": 13,
+    "fine-tune-rag": 9, "pilot": 10, "ladder": 12, "base": 14,
 }  # fmt: skip
-"""Of choosing: what a sound verdict needs first. A second seed stands between the pilots and the search."""
-SECOND_SEED = 11
+"""Of choosing: what a sound verdict needs first. A second seed stands between the pilots and the search; one with passages, whose rows are long and which is
+wanted only where the first one leads, stands behind the search."""
+SECOND_SEED: Mapping[StepKind, int] = {"final": 11, "fine-tune-rag": 13}
+FIRST: Mapping[StepKind, str] = {"final": "tuned", "fine-tune-rag": "tuned-rag"}
+"""The full training whose gain other seeds confirm."""
 LONG_S = 2400.0
 """A plan that takes longer without a budget says that there are budgets."""
 MOST_OF_REST: Mapping[StepKind, float] = {"prompt": 0.4, "final": 0.5, "prompt-search": 0.25, "ladder": 0.8}
-"""A step that also comes in smaller versions takes at most this part of what is left, unless only its smallest version fits."""
+"""A step that also comes in smaller versions takes at most this part of what is left, unless only its smallest version fits; what nobody else wants in the
+end is its own again."""
 
 
 def make_plan(facts: Facts, decide: Decide, speeds: Speeds, spent: float = 0.0) -> Plan:
     """The first plan; `spent` is what preparing the data has taken."""
-    wishes, senseless = wanted(facts, decide, speeds)
+    wishes, senseless = wanted(facts, decide)
     steps, short = fit(wishes, rest_of(decide, spent), speeds, facts)
     return Plan(decide=decide, steps=steps, left_out=(*senseless, *short), speeds=speeds, spent=spent)
 
 
-def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, hopeless: Sequence[str] = ()) -> Plan:
-    """The plan with prices of today; the same plan where other prices change nothing.
+def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, hopeless: Sequence[str] = (), passes: float | None = None) -> Plan:
+    """The plan with prices of today; the same plan where other prices change nothing. `passes`: epochs of the settings that the search has chosen.
 
     The first `passed` steps, those that were done, begun or passed over, stay as they are. A step that was left out comes back if it now fits and its turn is
     still to come. What was done is proven on test in any case, for a late verdict is worth more than none; only of the `hopeless` steps, whose finalists are
@@ -52,7 +56,7 @@ def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, 
     """
     if any(step.kind == "test" for step in plan.steps[:passed]):
         return plan
-    wishes, senseless = wanted(facts, plan.decide, speeds)
+    wishes, senseless = wanted(facts, plan.decide, passes)
     done, behind = plan.steps[:passed], max((ORDER.index(step.kind) for step in plan.steps[:passed]), default=-1)
     names = {step.name for step in done}
     ahead = [wish for wish in wishes if wish[0].name not in names and ORDER.index(wish[0].kind) >= behind]
@@ -115,12 +119,12 @@ def sized(step: PlannedStep, trials: int, facts: Facts, decide: Decide, speeds: 
     """A search with so many settings or prompts on its first rung, and its price."""
     base = facts.base(step.base)
     found = prompts_searched(facts, base, trials) if step.kind == "prompt-search" else search(facts, decide, base, trials)
-    return found.model_copy(update={"seconds": price(found, speeds)})
+    return priced(found, speeds)
 
 
 def covers(earlier: Plan, fresh: Plan, facts: Facts) -> bool:
     """True if the earlier plan goes as far as the fresh one in all that this one would do, and does nothing that is not wished for."""
-    most = {wish[0].name: wish[0].trials for wish in wanted(facts, fresh.decide, fresh.speeds)[0]}
+    most = {wish[0].name: wish[0].trials for wish in wanted(facts, fresh.decide)[0]}
     kept = {step.name: step for step in earlier.steps if step.kind != "test"}
     bases = {base.id for base in facts.bases}
     is_wished = all(step.trials <= most.get(name, 0) and step.base in bases for name, step in kept.items())
@@ -133,9 +137,14 @@ def reaches(step: PlannedStep | None, other: PlannedStep) -> bool:
     return step is not None and step.trials >= other.trials and (step.epochs or math.inf) >= (other.epochs or math.inf)
 
 
-def shape(step: PlannedStep) -> tuple[str, int, float | None]:
-    """What tells one version of a step from another."""
-    return step.name, step.trials, step.epochs
+def shape(step: PlannedStep) -> tuple[str, int, float | None, int]:
+    """What tells one version of a step from another: how much of it is done, whatever that costs."""
+    return step.name, step.trials, step.epochs, rows_of(step)
+
+
+def rows_of(step: PlannedStep) -> int:
+    """Rows that a step passes over, the trained and the answered ones."""
+    return sum(work.rows for work in step.parts if work.activity != "process")
 
 
 def rest_of(decide: Decide, spent: float) -> float:
@@ -150,7 +159,7 @@ def fit(
     chosen: list[PlannedStep] = []
     left: list[LeftOut] = []
     for wish in sorted(wishes, key=matters):
-        versions = [step.model_copy(update={"seconds": price(step, speeds)}) for step in alike(wish, [*done, *chosen])]
+        versions = [priced(step, speeds) for step in alike(wish, [*done, *chosen])]
         proven, with_this = (priced_proof(facts, steps, speeds).seconds for steps in ([*done, *chosen], [*done, *chosen, wish[0]]))
         room = rest - sum(step.seconds for step in chosen) - proven
         found, least = largest(versions, room - (with_this - proven)), versions[-1].seconds
@@ -162,21 +171,48 @@ def fit(
             left.append(LeftOut(name=wish[0].name, seconds=least, reason=missing or short))
     if not chosen and not done:
         return (), tuple(left)
+    chosen = grown(chosen, wishes, rest - priced_proof(facts, [*done, *chosen], speeds).seconds, speeds)
     steps = sorted(chosen, key=lambda step: (ORDER.index(step.kind), step.seed, step.share, step.name))
     return (*steps, priced_proof(facts, [*done, *chosen], speeds)), tuple(left)
+
+
+def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, speeds: Speeds) -> list[PlannedStep]:
+    """The chosen steps, those that came in a smaller version in the largest one that still fits into `rest` seconds beside all others; full trainings first.
+
+    What has no second version, or is not larger than what is chosen, stays. Trainings with other seeds grow with the first of their kind.
+    """
+    found = {step.name: step for step in chosen}
+    for wish in sorted(wishes, key=lambda wish: (wish[0].kind not in FIRST, matters(wish))):
+        step = found.get(wish[0].name)
+        if step is None or step.seed:
+            continue
+        seeds = [one for one in wishes if one[0].kind == step.kind and one[0].seed and one[0].name in found] if step.kind in FIRST else []
+        for size, version in enumerate(wish):
+            if shape(version) == shape(step):
+                break
+            group = [priced(versions[size], speeds) for versions in (wish, *seeds)]
+            others = sum(one.seconds for name, one in found.items() if all(name != mine.name for mine in group))
+            if others + sum(one.seconds for one in group) <= rest:
+                found |= {one.name: one for one in group}
+                break
+    return list(found.values())
+
+
+def priced(step: PlannedStep, speeds: Speeds) -> PlannedStep:
+    """The step with its price."""
+    return step.model_copy(update={"seconds": price(step, speeds)})
 
 
 def priced_proof(facts: Facts, steps: Sequence[PlannedStep], speeds: Speeds) -> PlannedStep:
     """The proof of these steps on the test split, with its price."""
     largest_base = max(facts.bases, key=lambda base: base.parameters)
-    found = proof(facts, largest_base, steps)
-    return found.model_copy(update={"seconds": price(found, speeds)})
+    return priced(proof(facts, largest_base, steps), speeds)
 
 
 def alike(wish: Wish, others: Sequence[PlannedStep]) -> Wish:
     """The versions of a step that go with the others: a training with another seed is as long as the first, or it would confirm nothing."""
-    first = next((step for step in others if step.name == "tuned"), None)
-    if wish[0].kind != "final" or not wish[0].seed or first is None:
+    first = next((step for step in others if step.name == FIRST.get(wish[0].kind)), None)
+    if not wish[0].seed or first is None:
         return wish
     return tuple(step for step in wish if step.epochs == first.epochs) or wish
 
@@ -189,7 +225,7 @@ def price(step: PlannedStep, speeds: Speeds) -> float:
 def matters(wish: Wish) -> tuple[int, int, float, str]:
     """The place of a step among those that are chosen from."""
     step = wish[0]
-    return (SECOND_SEED if step.kind == "final" and step.seed else MATTERS[step.kind]), step.seed, step.share, step.name
+    return (SECOND_SEED[step.kind] if step.seed else MATTERS[step.kind]), step.seed, step.share, step.name
 
 
 def largest(versions: Sequence[PlannedStep], rest: float) -> PlannedStep | None:
@@ -203,15 +239,16 @@ def cannot_do_without(step: PlannedStep, others: Sequence[PlannedStep]) -> str |
     """Why a step makes no sense beside these; None where it does."""
     if step.kind == "base" and not any(other.kind == "pilot" and other.share == step.share for other in others):
         return f"there is no pilot of the project's own base on {step.share:.0%} of the rows to compare with"
-    if (step.kind == "ladder" or (step.kind == "final" and step.seed)) and not any(other.name == "tuned" for other in others):
+    first = "tuned" if step.kind == "ladder" else FIRST.get(step.kind) if step.seed else None
+    if first is not None and not any(other.name == first for other in others):
         return "there is no time for a full training"
     return None
 
 
 def least(facts: Facts, decide: Decide, speeds: Speeds) -> float | None:
     """The shortest budget in which anything can be tried and proven; None where there is nothing to try."""
-    wishes, _ = wanted(facts, decide, speeds)
-    smallest = [wish[-1].model_copy(update={"seconds": price(wish[-1], speeds)}) for wish in wishes if cannot_do_without(wish[-1], ()) is None]
+    wishes, _ = wanted(facts, decide)
+    smallest = [priced(wish[-1], speeds) for wish in wishes if cannot_do_without(wish[-1], ()) is None]
     found = [step.seconds + priced_proof(facts, [step], speeds).seconds for step in smallest]
     return min(found) / (1 - RESERVE) if found else None
 
@@ -229,7 +266,7 @@ def plan_words(plan: Plan) -> list[str]:
 
 def price_words(step: PlannedStep) -> str:
     """What a step's price rests on: rows and their speed, and passes where there are fewer than asked for."""
-    rows = sum(work.rows for work in step.parts if work.activity != "process")
+    rows = rows_of(step)
     said = [f"{step.epochs:g} epoch{'' if step.epochs == 1 else 's'}"] if step.epochs is not None else []
     said += [f"{rows:,} rows at {rows / step.seconds:.1f}/s"] if rows and step.seconds else []
     return f" ({', '.join(said)})" if said else ""
@@ -243,13 +280,10 @@ def changes(before: Plan, after: Plan) -> list[str]:
     lines += [f"{name} is not taken to the locked rows: {UNPROVEN}" for name in after.unproven if name not in before.unproven]
     lines += [f"{name} fits after all: about {spoken(step.seconds)}, {step.can_change}" for name, step in new.items() if name not in old]
     other = [(old[name], step) for name, step in new.items() if name in old and shape(old[name]) != shape(step)]
-    return lines + [
-        f"{step.name} is made {'shorter' if (step.trials, step.epochs or math.inf) < (was.trials, was.epochs or math.inf) else 'longer'}: {extent(step)}"
-        for was, step in other
-    ]
+    return lines + [f"{step.name} is made {'shorter' if rows_of(step) < rows_of(was) else 'longer'}: {extent(step)}" for was, step in other]
 
 
 def extent(step: PlannedStep) -> str:
     """How much of a step is done, where it comes in several versions."""
-    count = f"{step.trials} tried" if step.trials > 1 else f"{step.epochs:g} epochs" if step.epochs is not None else "as long as the recipe says"
+    count = f"{step.trials} tried" if step.trials > 1 else f"{step.epochs:g} epochs" if step.epochs is not None else "as long as its settings say"
     return f"{count}, about {spoken(step.seconds)}"

@@ -1,12 +1,17 @@
 """Evidence from the test split → the verdict, with the reasons in plain words. A win on one metric and a loss on the other is always said.
 
-    nothing is better than the majority answer                      nothing helps (cannot tell, where the rows would not show it)
-    the cheapest arm that is as good as the leader and as all dearer ones     it: a classifier, a prompt, RAG, fine-tuning, both
-    a cheaper arm may be as good, or a dearer one better            cannot tell, and what would settle it
-    what was trained had too few rows, or the curve says so         get more rows; until then, what the line above says
+    nothing that could be served answers within the limit           nothing is fast enough
+    nothing is better than the majority answer (without one: than no answer)   nothing helps (cannot tell, where the rows would not show it)
+    the cheapest arm that is as good as the leader and as all dearer ones,
+        and ahead of all cheaper ones                               it: a classifier, a prompt, RAG, fine-tuning, both
+    a cheaper arm may be as good, or a dearer one better            the cheapest that reaches the goal beyond doubt and is not shown to be behind;
+                                                                    without such a one: cannot tell, and what would settle it
+    what was trained had too few rows, or the curve says so         get more rows; until then, what the lines above say
     undecided, and no goal can be judged with so few test rows      the goal cannot be judged
 
-So a dear remedy is decided for only if it is ahead beyond doubt of everything cheaper, and a cheap one only if it loses no more than the margin.
+So a dear remedy is decided for only if it is ahead beyond doubt of everything cheaper, and a cheap one only if it loses no more than the margin, whoever
+leads; what is dear may be decided for without that only where the goal asks for it and nothing cheaper surely reaches it. Where nothing helps, nothing is
+recommended; and while it is open whether a model elsewhere is better, no question is sent there.
 """
 
 from __future__ import annotations
@@ -63,11 +68,11 @@ def conclude(
         headline=headline(evidence, outcome),
         reasons=tuple(reasons(evidence, outcome, known, looks)),
         metric=evidence.metric,
-        winner=winner(evidence),
+        winner=None if outcome.is_hopeless else winner(evidence),
         goal_met=outcome.goal_met,
         comparisons=tuple(evidence.found.values()),
         looks=looks,
-        recommended=outcome.chosen if evidence.arms[outcome.chosen].is_open_to_choice else None,
+        recommended=recommended(evidence, outcome),
         settle=settling(evidence, outcome),
         bills=bills(finalists, known, evidence),
         known=known,
@@ -89,10 +94,13 @@ def spoken_for(
 def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
     """The decision: by what was compared, then by what more rows would change."""
     found = choose(evidence)
+    if found.decision == "nothing is fast enough":
+        return found.but(goal_met=False)
     found = found.but(goal_met=goal_met(evidence.goal, evidence.metric, evidence.metrics[found.chosen]))
     wanted = rows_wanted(evidence, found, dataset, known)
     if wanted is not None:
         labels = known.outlook.labels if known.outlook else ()
+        labels = labels or rarest(dataset)
         return found.but(decision="get more rows", beneath=found.decision, more=wanted, rows=dataset.rows["train"], labels=labels)
     if found.decision == "cannot tell" and found.goal_met is None and evidence.goal.at_least is not None and is_blind_to_goal(evidence, found.chosen):
         more = rows_to_judge(evidence.metrics[found.chosen], evidence.goal.at_least)
@@ -101,31 +109,35 @@ def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
 
 
 def choose(evidence: Evidence) -> Outcome:
-    """The decision that follows from the comparisons alone, by the first rule that applies."""
-    said = control_says(evidence)
+    """The decision that follows from the comparisons and the readings of the clock, by the first rule that applies."""
+    if evidence.is_too_slow:
+        return Outcome("nothing is fast enough", evidence.leader)
+    said = floor_says(evidence)
     if said is not None:
         return Outcome(said, evidence.leader if said == "nothing helps" else fallback(evidence), pair=open_pair(evidence, evidence.leader))
-    leader, choices = evidence.leader, evidence.choices
-    if not choices or not evidence.found:
-        return Outcome("cannot tell", leader)
-    chosen = next(name for name in choices if name == leader or evidence.is_as_good(name, leader))
-    if chosen == leader and (pair := open_pair(evidence, leader)) is not None:
-        return Outcome("cannot tell", fallback(evidence), pair=pair)
-    control = evidence.control
-    if control is not None and not beats(evidence, chosen, control):
-        return Outcome("cannot tell", fallback(evidence), pair=(chosen, control))
-    tier = evidence.arms[chosen].tier
-    maybe_better = [name for name in choices if evidence.arms[name].tier > tier and not evidence.is_as_good(chosen, name)]
-    if maybe_better:
-        return Outcome("cannot tell", fallback(evidence), pair=(min(maybe_better, key=evidence.badness), chosen))
-    return Outcome(TIER_SAYS[tier], chosen)
+    if not evidence.choices or not evidence.found:
+        return Outcome("cannot tell", evidence.leader)
+    chosen = evidence.cheapest
+    if not evidence.is_something(chosen):
+        return Outcome("cannot tell", fallback(evidence))
+    pair = doubt(evidence, chosen)
+    if pair is None:
+        return Outcome(TIER_SAYS[evidence.arms[chosen].tier], chosen)
+    reaches = cheapest_at_goal(evidence)
+    if reaches is not None:
+        return Outcome(TIER_SAYS[evidence.arms[reaches].tier], reaches, pair=pair, by_goal=True)
+    return Outcome("cannot tell", fallback(evidence), pair=pair)
 
 
-def control_says(evidence: Evidence) -> Decision | None:
-    """What follows if no arm is better than the majority answer; None where one is, or there is no such control."""
-    control = evidence.control
-    if control is None or len(evidence.arms) == 1:
+def floor_says(evidence: Evidence) -> Decision | None:
+    """What follows if no arm is better than doing nothing: than the majority answer, else than no answer at all; None where one is, or nothing is compared."""
+    if len(evidence.arms) == 1:
         return None
+    control = evidence.control
+    if control is None:
+        if any(evidence.is_something(name) for name in evidence.arms):
+            return None
+        return "cannot tell" if any(found.high > BLIND for found in evidence.metrics.values()) else "nothing helps"
     against = [found for name in evidence.arms if name != control and (found := evidence.between(name, control, evidence.metric)) is not None]
     if any(found.outcome == "better" for found in against):
         return None
@@ -133,18 +145,58 @@ def control_says(evidence: Evidence) -> Decision | None:
     return "cannot tell" if blind else "nothing helps"
 
 
-def open_pair(evidence: Evidence, leader: str) -> tuple[str, str] | None:
-    """(the leader, an arm of a cheaper tier that it is not shown to be ahead of): prompting first, then the best; None where there is none."""
-    tier = evidence.arms[leader].tier
-    below = [name for name in evidence.choices if evidence.arms[name].tier < tier and evidence.standing(leader, name) == "open"]
-    order = sorted(below, key=lambda name: (evidence.arms[name].remedy not in PROMPTING, evidence.badness(name)))
-    return (leader, order[0]) if order else None
+def doubt(evidence: Evidence, chosen: str) -> tuple[str, str] | None:
+    """The two arms between which it is open, if `chosen` cannot be decided for; None if it can.
+
+    Something cheaper may be as good, the majority answer may be, or something dearer may be better.
+    """
+    control, tier = evidence.control, evidence.arms[chosen].tier
+    if (pair := open_pair(evidence, chosen)) is not None:
+        return pair
+    if control is not None and not beats(evidence, chosen, control):
+        return chosen, control
+    maybe_better = [name for name in evidence.choices if evidence.arms[name].tier > tier and not evidence.is_as_good(chosen, name)]
+    return (min(maybe_better, key=evidence.badness), chosen) if maybe_better else None
+
+
+def open_pair(evidence: Evidence, name: str) -> tuple[str, str] | None:
+    """(`name`, an arm of a cheaper tier that it is not shown to be ahead of): prompting first, then the best; None where there is none."""
+    tier = evidence.arms[name].tier
+    below = [other for other in evidence.choices if evidence.arms[other].tier < tier and evidence.standing(name, other) != "ahead"]
+    order = sorted(below, key=lambda other: (evidence.arms[other].remedy not in PROMPTING, evidence.badness(other)))
+    return (name, order[0]) if order else None
+
+
+def cheapest_at_goal(evidence: Evidence) -> str | None:
+    """The cheapest arm on this machine that reaches the goal beyond doubt and that the leader is not ahead of; None without one, or if doing nothing may do too."""
+    reached = {name: goal_met(evidence.goal, evidence.metric, found) for name, found in evidence.metrics.items()}
+    if evidence.control is not None and reached[evidence.control] is not False:
+        return None
+    able = (name for name in local(evidence) if reached[name] and evidence.is_something(name))
+    return next((name for name in able if evidence.standing(evidence.leader, name) != "ahead"), None)
+
+
+def local(evidence: Evidence) -> list[str]:
+    """The choices that answer on this machine, from cheap to dear."""
+    return [name for name in evidence.choices if evidence.arms[name].remedy != "remote"]
 
 
 def fallback(evidence: Evidence) -> str:
-    """What to serve while the decision is open: the best that needs no training and that the leader is not ahead of, else the leader."""
-    able = [name for name in evidence.choices if evidence.arms[name].remedy not in TRAINED and evidence.standing(evidence.leader, name) != "ahead"]
-    return min(able, key=evidence.badness, default=evidence.leader)
+    """What to serve while the decision is open: the best that needs no training and that the leader is not ahead of, else the leader.
+
+    Never a model elsewhere, as long as anything here can be served: it has to be better beyond doubt before questions leave the machine.
+    """
+    here = local(evidence)
+    able = [name for name in here if evidence.arms[name].remedy not in TRAINED and evidence.standing(evidence.leader, name) != "ahead"]
+    rest = [evidence.leader] if evidence.leader in here else here
+    return min(able or rest, key=evidence.badness, default=evidence.leader)
+
+
+def recommended(evidence: Evidence, outcome: Outcome) -> str | None:
+    """The candidate to serve; None where nothing helps, nothing may be recommended, or only a model elsewhere could be that is not shown to be better."""
+    arm = evidence.arms[outcome.chosen]
+    is_open = "cannot tell" in (outcome.decision, outcome.beneath)
+    return arm.name if arm.is_open_to_choice and not outcome.is_hopeless and not (is_open and arm.remedy == "remote") else None
 
 
 def rows_wanted(evidence: Evidence, found: Outcome, dataset: Dataset, known: Known) -> int | None:
@@ -173,6 +225,16 @@ def is_scarce(dataset: Dataset) -> bool:
     """True if there are fewer training rows than anything could be learnt from."""
     labels = [label for label in dataset.labels if label != dataset.out_of_scope]
     return dataset.rows["train"] < max(SCARCE, SCARCE_PER_LABEL * len(labels))
+
+
+def rarest(dataset: Dataset) -> tuple[str, ...]:
+    """The labels with the fewest training rows, the rarest first, of those with fewer than are advised; empty where all have as many."""
+    rows = dataset.profile.labels.get("train", {})
+    counts = {label: rows.get(label, 0) for label in dataset.labels if label != dataset.out_of_scope} if rows else {}
+    if len(set(counts.values())) < 2:
+        return ()
+    few = [label for label, count in counts.items() if count < ENOUGH_PER_LABEL and count < max(counts.values())]
+    return tuple(sorted(few, key=lambda label: (counts[label], label)))
 
 
 def is_at_ceiling(metric: MetricName, found: Metric) -> bool:

@@ -72,11 +72,6 @@ def learn(speeds: Speeds, parts: Sequence[Work], taken: float) -> Speeds:
     return Speeds(timed=(*speeds.timed, *found)[-MEMORY:])
 
 
-def latency_ms(parameters: int, question_tokens: float, answer_tokens: float, speeds: Speeds) -> float:
-    """How long one question asked alone is expected to wait for its answer."""
-    return 1000 * seconds([Work(activity="single", parameters=parameters, rows=1, tokens=question_tokens + answer_tokens)], speeds)
-
-
 def spoken(taken: float) -> str:
     """A time as people say it.
 

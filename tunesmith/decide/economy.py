@@ -1,7 +1,8 @@
 """Tokens, prices and seconds → what each finalist costs, after how many answers training has paid, and what leaves the machine.
 
 A break-even volume is what training cost, divided by what each answer costs less. It is against what would be served otherwise: the model elsewhere where
-one was measured, else the best arm that needs no training. What is counted in tokens is the same in every run; what the clock says is kept apart.
+one was measured, else the best arm that needs no training. Tokens are billed in answering and in training as by somebody who shares nothing, and are the same in
+every run; what the clock says is kept apart.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from tunesmith.decide.evidence import CONTROL, TRAINED, Evidence
 from tunesmith.spec.candidate import Remote, Retrieval
-from tunesmith.spec.report import Cost
+from tunesmith.spec.report import Answering, Cost
 from tunesmith.spec.verdict import Bill, Finalist, Known, Pace, Prices
 
 THOUSAND, MILLION, HOUR_S = 1_000, 1_000_000, 3_600.0
@@ -99,13 +100,13 @@ def privacy(finalist: Finalist) -> str:
 
 
 def paces(
-    finalists: Sequence[Finalist], costs: Mapping[str, Cost], training: Mapping[str, Cost], known: Known, other: str | None
+    finalists: Sequence[Finalist], answering: Mapping[str, Answering], training: Mapping[str, Cost], known: Known, other: str | None
 ) -> tuple[Pace, ...]:
     """What the clock says of every finalist that it measured.
 
-    `costs`: candidate → its evaluation on test; `training`: candidate → its training; `other`: `Bill.instead_of`.
+    `answering`: candidate → its answers on test; `training`: candidate → its training; `other`: `Bill.instead_of`.
     """
-    seconds = {f.candidate.name: costs[f.candidate.name].seconds / max(f.report.rows, 1) for f in finalists if f.candidate.name in costs}
+    seconds = {f.candidate.name: answering[f.candidate.name].seconds / max(f.report.rows, 1) for f in finalists if f.candidate.name in answering}
     found = []
     for finalist in finalists:
         name = finalist.candidate.name
@@ -117,7 +118,8 @@ def paces(
         found.append(
             Pace(
                 candidate=name,
-                latency_s=seconds[name],
+                row_s=seconds[name],
+                wait=answering[name].wait,
                 hours_per_1000_answers=seconds[name] * THOUSAND / HOUR_S,
                 training_s=trained,
                 per_1000_answers=seconds[name] * THOUSAND / HOUR_S * hourly if hourly is not None else None,

@@ -2,10 +2,12 @@
 
 An arm is a remedy as it was made: one candidate, or one training with several seeds. No arm is special. The leader is the one that was best on dev (rows
 that it is not tested on; where dev says nothing: the dearest), and is compared with every other arm; if one of those is ahead of it beyond
-doubt, that one leads and is compared with all of them too. Comparing all pairs instead would cost a third of the power at seven arms.
+doubt, that one leads and is compared with all of them too. So is the cheapest arm that is as good as the leader, since it is the one that a verdict
+may speak for. Comparing all pairs instead would cost a third of the power at seven arms.
 Holm's correction runs over everything that was compared, both metrics together.
 
-How two arms stand: the deciding metric decides; where it cannot tell, out-of-scope recall does (if the task has it).
+How two arms stand: the deciding metric decides; where it cannot tell, out-of-scope recall does (if the task has it), unless the one that is ahead in that
+was measured to lose more than the margin on the deciding metric.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from tunesmith.measure.quantities import measurable, rows_of
 from tunesmith.measure.scorers import deciding_metric
 from tunesmith.measure.seeds import Runs, compared, holds, metric_over
 from tunesmith.spec.dataset import Dataset
-from tunesmith.spec.report import Comparison, Metric, Scored
+from tunesmith.spec.report import Comparison, Metric, Scored, Wait
 from tunesmith.spec.task import LOWER_IS_BETTER, UNBOUNDED, Goal, MetricName
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Finalist, Known
@@ -28,7 +30,7 @@ from tunesmith.spec.verdict import Finalist, Known
 MARGIN = 0.02
 """An arm that loses at most so much (of 1; of the value for a metric without bounds) is as good: evidence.md's non-inferiority margin."""
 BLIND = 0.15
-"""Where only a gain above this could be seen over the majority answer, "nothing helps" would claim too much; and so would a tie."""
+"""Where only a gain above this could be seen over doing nothing, "nothing helps" would claim too much; and so would a tie."""
 
 CONTROL: Remedy = "majority"
 PROMPTING: frozenset[Remedy] = frozenset({"prompt", "few-shot", "few-shot-retrieved"})
@@ -66,13 +68,19 @@ class Arm:
 
     name: str
     """Of the candidate that stands for it: of several seeds the one that is best on dev."""
+    candidates: tuple[str, ...]
+    """Of all its seeds."""
     remedy: Remedy
     runs: Runs
     """Its rows on test, once per seed."""
     seeds: tuple[int | None, ...]
     on_dev: float | None
     is_open_to_choice: bool
-    """It may be recommended: it is no control, no yardstick, and nothing that was found out about it forbids it."""
+    """It may be recommended: it is no control, no yardstick, nothing that was found out about it forbids it, and it answers in time."""
+    wait: Wait | None = None
+    """How long one question takes, where the project limits that."""
+    is_too_slow: bool = False
+    """It could be recommended, were it not for that limit."""
 
     @property
     def cost(self) -> int:
@@ -120,6 +128,11 @@ class Evidence:
         return sorted((name for name, arm in self.arms.items() if arm.is_open_to_choice), key=lambda name: (self.arms[name].cost, self.badness(name)))
 
     @property
+    def is_too_slow(self) -> bool:
+        """True if nothing may be recommended, and something could be were it faster."""
+        return not self.choices and any(arm.is_too_slow for arm in self.arms.values())
+
+    @property
     def control(self) -> str | None:
         """The majority answer, where it was measured."""
         return next(iter(self.named({CONTROL})), None)
@@ -136,11 +149,18 @@ class Evidence:
         return [one for one in found if one is not None]
 
     def standing(self, first: str, second: str) -> Standing:
-        """How `first` stands to `second`; `open` also where they were not compared."""
-        for found in self.both(first, second):
-            if found.outcome != "cannot tell":
-                return "ahead" if found.outcome == "better" else "behind"
-        return "open"
+        """How `first` stands to `second`; `open` also where they were not compared, or where the metrics pull apart and neither can be left aside."""
+        deciding = self.between(first, second, self.metric)
+        if deciding is not None and deciding.outcome != "cannot tell":
+            return "ahead" if deciding.outcome == "better" else "behind"
+        other = self.between(first, second, self.second) if self.second is not None else None
+        if deciding is None or other is None or other.outcome == "cannot tell":
+            return "open"
+        is_ahead = other.outcome == "better"
+        price = loss(deciding) if is_ahead else -loss(deciding)  # what the one that is ahead on the second metric loses on the first
+        if price > self.margin(second if is_ahead else first):
+            return "open"
+        return "ahead" if is_ahead else "behind"
 
     def is_as_good(self, name: str, other: str) -> bool:
         """True if `name` is ahead of `other`, or loses at most the margin against it on every metric, by the far end of the interval.
@@ -152,16 +172,31 @@ class Evidence:
         if not found:
             return False
         standing = self.standing(name, other)
-        if standing == "ahead" or all(worst_loss(one) <= self.margin(other) for one in found):
+        if standing == "ahead" or all(worst_loss(one) <= self.margin(other, one.metric) for one in found):
             return True
         if self.arms[name].remedy != "classifier" or self.arms[other].remedy == "classifier" or standing == "behind":
             return False
         sees = self.metric in UNBOUNDED or found[0].minimum_detectable <= BLIND or found[0].leans == "better"
-        return sees and all(loss(one) <= self.margin(other) for one in found)
+        return sees and all(loss(one) <= self.margin(other, one.metric) for one in found)
 
-    def margin(self, name: str) -> float:
-        """The largest loss against `name` that still counts as none."""
-        return MARGIN * self.metrics[name].value if self.metric in UNBOUNDED else MARGIN
+    def margin(self, name: str, metric: MetricName | None = None) -> float:
+        """The largest loss against `name` that still counts as none, on the deciding metric or on `metric`."""
+        return MARGIN * self.metrics[name].value if (metric or self.metric) in UNBOUNDED else MARGIN
+
+    @property
+    def has_floor(self) -> bool:
+        """True if no answer at all would reach 0 and no majority answer was measured that says more: then what an arm reaches has to lie above that."""
+        return self.control is None and self.metric not in UNBOUNDED and self.metric not in LOWER_IS_BETTER
+
+    def is_something(self, name: str) -> bool:
+        """True if the arm reaches more than no answer at all would, beyond doubt and by more than the margin; True also where nothing like that is known."""
+        return not self.has_floor or self.metrics[name].low > MARGIN
+
+    @property
+    def cheapest(self) -> str:
+        """The cheapest arm that is as good as the leader and better than no answer at all: the one that the verdict may speak for. Else the leader."""
+        able = (name for name in self.choices if (name == self.leader or self.is_as_good(name, self.leader)) and self.is_something(name))
+        return next(able, self.leader)
 
 
 def turned(found: Comparison) -> Comparison:
@@ -212,7 +247,7 @@ def weigh(
         found={},
         goal=goal,
     )
-    return with_control(with_leader(start))
+    return with_cheapest(with_leader(start))
 
 
 def arms_of(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], metric: MetricName, known: Known) -> list[Arm]:
@@ -227,15 +262,20 @@ def arms_of(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]
     for group in groups.values():
         first = min(group, key=lambda one: (one.on_dev is None, sign * (one.on_dev or 0.0)))
         values = [one.on_dev for one in group if one.on_dev is not None]
-        is_choice = first.remedy != CONTROL and (first.remedy != "remote" or known.may_leave) and first.candidate.name not in blocked
+        names = tuple(one.candidate.name for one in group)
+        is_choice = first.remedy != CONTROL and (first.remedy != "remote" or known.may_leave) and blocked.isdisjoint(names)
+        is_slow = first.wait is not None and first.wait.is_too_long
         found.append(
             Arm(
                 name=first.candidate.name,
+                candidates=names,
                 remedy=first.remedy,
                 runs=tuple(scored[one.candidate.name] for one in group),
                 seeds=tuple(one.seed for one in group),
                 on_dev=sum(values) / len(values) if len(values) == len(group) else None,
-                is_open_to_choice=is_choice,
+                is_open_to_choice=is_choice and not is_slow,
+                wait=first.wait,
+                is_too_slow=is_choice and is_slow,
             )
         )
     return found
@@ -270,22 +310,24 @@ def with_leader(evidence: Evidence) -> Evidence:
         evidence = replace(evidence, leader=min(ahead, key=evidence.badness))
 
 
-def with_control(evidence: Evidence) -> Evidence:
-    """The evidence with what more the rules ask for.
+def with_cheapest(evidence: Evidence) -> Evidence:
+    """The evidence with what more the rules ask for, until they ask for nothing more: each comparison weakens the others.
 
-    Where the leader is not better than the majority answer: every arm against that. Where a cheaper arm is as good as the leader: that one
-    against the majority answer and against every dearer arm.
+    Where the leader is not better than the majority answer: every arm against that. Where a cheaper arm is as good as the leader: that one against the
+    majority answer, and against every arm that is dearer or cheaper than it.
     """
-    control = evidence.control
-    if control is not None and not beats(evidence, evidence.leader, control):
-        return with_pairs(evidence, [(name, control) for name in evidence.arms if name != control], secondary=False)
-    cheapest = next((name for name in evidence.choices if name == evidence.leader or evidence.is_as_good(name, evidence.leader)), evidence.leader)
-    if cheapest == evidence.leader:
-        return evidence
-    arm = evidence.arms[cheapest]
-    dearer = [name for name in evidence.choices if evidence.arms[name].tier > arm.tier]
-    evidence = with_pairs(evidence, [(cheapest, name) for name in dearer])
-    return with_pairs(evidence, [(cheapest, control)], secondary=False) if control is not None else evidence
+    while True:
+        known, control = len(evidence.found), evidence.control
+        others = [name for name in evidence.arms if name != control]
+        if control is not None and not beats(evidence, evidence.leader, control):
+            evidence = with_pairs(evidence, [(name, control) for name in others], secondary=False)
+        if control is None or any(beats(evidence, name, control) for name in others):
+            one = evidence.cheapest
+            apart = [name for name in evidence.choices if evidence.arms[name].tier != evidence.arms[one].tier]
+            evidence = with_pairs(evidence, [(one, name) for name in apart])
+            evidence = with_pairs(evidence, [(one, control)], secondary=False) if control is not None and control != one else evidence
+        if len(evidence.found) == known:
+            return evidence
 
 
 def beats(evidence: Evidence, name: str, control: str) -> bool:

@@ -62,6 +62,7 @@ def facts_of(given: Given) -> Facts:
         bases=tuple(given.bases),
         encoder_parameters=given.encoder_parameters,
         probe_share=given.probe_share,
+        asked_again=project.examine.repeats if project.examine.temperature and form_of(dataset.task) != "classify" else 0,
         recipe=given.recipe,
         prompt=given.inherited or tuned_prompt(project.task, dataset),
         written=written(given),
@@ -73,6 +74,7 @@ def facts_of(given: Given) -> Facts:
         rag=readers(given),
         rag_tuned=tuned_reader(given),
         remote=remote(given),
+        fine_tune=project.rivals.fine_tune,
         seed=project.split.seed,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence
 from tunesmith.decide.outcome import Outcome
-from tunesmith.decide.wording import SUBJECTS, achieves, capital, counted, goal_in_words, rows_words, shown, standing_words
+from tunesmith.decide.wording import SUBJECTS, achieves, capital, counted, goal_in_words, rows_words, shown, standing_words, takes
 from tunesmith.spec.report import Comparison
 from tunesmith.spec.verdict import Decision
 
@@ -22,18 +22,21 @@ MOST_LABELS = 5
 
 
 def headline(evidence: Evidence, outcome: Outcome) -> str:
-    """The headline: what is decided, the numbers that decide it, and what is lost by it."""
+    """The headline: what is decided, the numbers that decide it, whether the goal is missed by it, and what is lost by it."""
     first = sentence(evidence, outcome.beneath or outcome.decision, outcome)
+    missed = [goal_missed(evidence, outcome)] if outcome.goal_met is False and outcome.decision != "nothing is fast enough" else []
     if outcome.decision == "get more rows":
-        return " ".join([more_rows(outcome), f"For now: {first}", *trades(evidence, outcome)])
+        return " ".join([more_rows(outcome), f"For now: {first}", *missed, *trades(evidence, outcome)])
     if outcome.decision == "the goal cannot be judged":
         return " ".join([goal_open(evidence, outcome), first])
-    return " ".join([first, *trades(evidence, outcome)])
+    return " ".join([first, *missed, *trades(evidence, outcome)])
 
 
 def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
     """What the comparisons say, in one sentence."""
     chosen = outcome.chosen
+    if outcome.by_goal:
+        return reaches_goal(evidence, decision, outcome)
     match decision:
         case "a classifier does it":
             return classifier_does(evidence, chosen)
@@ -41,12 +44,17 @@ def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
             rest = f"; {adds_nothing(evidence, chosen)}" if adds_nothing(evidence, chosen) else ", and nothing dearer was measured"
             return f"Prompting is enough: {subject(evidence, chosen)} {does(evidence, chosen)}{rest}."
         case "nothing helps":
-            control = evidence.control or chosen
             best = next(iter(evidence.named(TRAINED)), chosen)
-            return (
-                f"Nothing helps: {subject(evidence, best)} {does(evidence, best)}, and nothing tried is clearly better than {SUBJECTS['majority']} "
-                f"({value(evidence, control)})."
+            nothing = (
+                f"{SUBJECTS['majority']} ({value(evidence, evidence.control)})"
+                if evidence.control
+                else f"no answer at all ({shown(evidence.metric, 0)})"
             )
+            return f"Nothing helps: {subject(evidence, best)} {does(evidence, best)}, and nothing tried is clearly better than {nothing}."
+        case "nothing is fast enough":
+            fastest = min((arm for arm in evidence.arms.values() if arm.is_too_slow), key=lambda arm: arm.wait.p90_s if arm.wait else 0.0)
+            assert fastest.wait is not None
+            return f"Nothing is fast enough: the fastest, {subject(evidence, fastest.name)}, {takes(fastest.wait)}."
         case "use RAG" | "fine-tune" | "fine-tune with RAG" | "use the remote model":
             rest = f" {capital(adds_nothing(evidence, chosen))}." if adds_nothing(evidence, chosen) else ""
             return f"{PROVEN[decision]}: {subject(evidence, chosen)} {does(evidence, chosen)}{against(evidence, chosen)}.{rest}"
@@ -72,7 +80,8 @@ def adds_nothing(evidence: Evidence, chosen: str) -> str:
     dearer = [name for name in (*evidence.named(TRAINED), *evidence.choices) if evidence.arms[name].tier > tier and evidence.both(chosen, name)]
     if not dearer:
         return ""
-    rest = "adds nothing that matters" if evidence.arms[dearer[0]].is_open_to_choice else "lost too much elsewhere"
+    arm = evidence.arms[dearer[0]]
+    rest = "adds nothing that matters" if arm.is_open_to_choice else "is too slow" if arm.is_too_slow else "lost too much elsewhere"
     return f"{subject(evidence, dearer[0])} ({value(evidence, dearer[0])}) {rest}"
 
 
@@ -86,11 +95,31 @@ def classifier_does(evidence: Evidence, chosen: str) -> str:
         return f"{head}, and costs far less to run than a language model."
     found = evidence.between(chosen, other, evidence.metric)
     assert found is not None
-    if evidence.standing(chosen, other) == "ahead":
+    if found.outcome == "better":
         return f"{head}, better than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run."
     if found.outcome == "worse":
         return f"{head}, hardly less than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run."
     return f"{head} and costs far less to run; {standing_words(found, subject(evidence, other), value(evidence, other))}."
+
+
+def reaches_goal(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
+    """The headline where the comparisons leave it open, and the cheapest arm that surely reaches the goal is taken."""
+    assert outcome.pair is not None
+    first, second = outcome.pair
+    found = as_compared(evidence, first, second, evidence.metric)
+    rows = counted(found.difference if found is not None else evidence.metrics[first])
+    said, chosen = PROVEN.get(decision) or capital(decision), outcome.chosen
+    return (
+        f"{said}: {subject(evidence, chosen)} {does(evidence, chosen)}, the cheapest that reaches the goal ({goal_in_words(evidence.goal, evidence.metric)}) beyond "
+        f"doubt and that nothing is shown to beat; whether {subject(evidence, first)} ({value(evidence, first)}) is better than {subject(evidence, second)} ({value(evidence, second)}), "
+        f"{rows} cannot tell."
+    )
+
+
+def goal_missed(evidence: Evidence, outcome: Outcome) -> str:
+    """That the goal is not reached by what the decision speaks for, where its whole interval lies on the wrong side."""
+    chosen, wanted = outcome.chosen, goal_in_words(evidence.goal, evidence.metric)
+    return f"The goal is missed: {subject(evidence, chosen)} {does(evidence, chosen)}, and {wanted} is asked for."
 
 
 def open_question(evidence: Evidence, outcome: Outcome) -> str:
@@ -114,10 +143,14 @@ def open_question(evidence: Evidence, outcome: Outcome) -> str:
 def more_rows(outcome: Outcome) -> str:
     """How many rows to get, and of which classes."""
     assert outcome.more is not None
-    named = ", ".join(outcome.labels[:MOST_LABELS]) + (" …" if len(outcome.labels) > MOST_LABELS else "")
     rows = f"{outcome.rows:,} {'is' if outcome.rows == 1 else 'are'}"
-    what = f", above all of {named}" if named else ""
-    return f"Get about {outcome.more:,} more training rows{what}: {rows} too few for what can be learnt."
+    return f"Get about {outcome.more:,} more training rows{most_needed(outcome)}: {rows} too few for what can be learnt."
+
+
+def most_needed(outcome: Outcome) -> str:
+    """The classes that need rows most, as a clause; empty where all need them alike."""
+    named = ", ".join(outcome.labels[:MOST_LABELS]) + (" …" if len(outcome.labels) > MOST_LABELS else "")
+    return f", above all of {named}" if named else ""
 
 
 def goal_open(evidence: Evidence, outcome: Outcome) -> str:
@@ -165,7 +198,7 @@ def trade(evidence: Evidence, one: str, other: str) -> str | None:
         return None
     mine, theirs = (shown(second.metric, evidence.seconds[name].value) for name in (second.better, second.rival))
     leading, rival = subject(evidence, second.better), subject(evidence, second.rival)
-    if first.outcome == "cannot tell":
+    if first.outcome == "cannot tell" and evidence.standing(one, other) != "open":
         ahead, count = ("ahead of", "more") if second.outcome == "better" else ("behind", "fewer")
         return (
             f"{capital(leading)} is {ahead} {rival} because it declines {count} of the questions that are out of scope: "

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import create_trial
 
 from tunesmith.spec.plan import Tunable
 from tunesmith.spec.recipe import Lora, Recipe
@@ -113,23 +113,15 @@ def most_epochs(recipe: Recipe, rows: int) -> int:
     return max(math.ceil(recipe.budget.passes), 5 if rows <= SMALL_DATA else 3)
 
 
-def propose(runs: Sequence[Run], search: Search, running: Sequence[Proposal] = ()) -> Proposal | Chosen | None:
-    """The next setting; the chosen one when no run can change the choice any more; None while that hangs on proposals that are still running.
-
-    The same runs (in any order) and the same proposals under way always give the same answer.
-    """
-    waiting = {(p.recipe, p.share) for p in running}
+def propose(runs: Sequence[Run], search: Search) -> Proposal | Chosen:
+    """The next setting; the chosen one when no run can change the choice any more. The same runs, in any order, always give the same answer."""
     standing: list[Run] = []
     for index, share in enumerate(search.rungs):
         here = on_rung(runs, share, search.recipe)
-        todo = (
-            first_rung(here, running, search) if index == 0 else [Proposal(r.recipe, share, climbs(share)) for r in promoted(standing, search, index)]
-        )
-        missing = [p for p in todo if all(run.recipe != p.recipe for run in here) and (p.recipe, p.share) not in waiting]
-        if missing:
-            return missing[0]
-        if any(p.share == share for p in running):
-            return None
+        todo = first_rung(here, search) if index == 0 else [Proposal(r.recipe, share, climbs(share)) for r in promoted(standing, search, index)]
+        missing = next((p for p in todo if all(run.recipe != p.recipe for run in here)), None)
+        if missing is not None:
+            return missing
         wanted = {p.recipe.content_digest() for p in todo} if index else {run.recipe.content_digest() for run in here}
         standing = [run for run in here if run.recipe.content_digest() in wanted or run.recipe == search.recipe]
         if len(contenders(standing)) <= 1:
@@ -146,18 +138,17 @@ def on_rung(runs: Sequence[Run], share: float, recipe: Recipe) -> list[Run]:
     return list(found.values())
 
 
-def first_rung(here: Sequence[Run], running: Sequence[Proposal], search: Search) -> list[Proposal]:
-    """What is still to run on the first rung: the recipe, the known rates, then at most one new proposal at a time."""
+def first_rung(here: Sequence[Run], search: Search) -> list[Proposal]:
+    """What is to run on the first rung: the recipe, the known rates, then at most one new proposal at a time."""
     share = search.rungs[0]
     todo = [Proposal(search.recipe, share, "the recipe as written")]
     if "lr" in search.over:
         todo += [Proposal(at_rate(search.recipe, lr), share, f"a learning rate of {lr:g}, named by evidence") for lr in known_rates(search)]
     todo = todo[: max(1, search.trials)]
-    under_way = [p for p in running if math.isclose(p.share, share)]
-    tried = [run.recipe for run in here] + [p.recipe for p in under_way]
+    tried = [run.recipe for run in here]
     if any(p.recipe not in tried for p in todo) or len(tried) >= search.trials or not search.over or at_ceiling(here):
         return todo
-    return [*todo, Proposal(drawn(here, under_way, search), share, "proposed by the search from what the others reached")]
+    return [*todo, Proposal(drawn(here, search), share, "proposed by the search from what the others reached")]
 
 
 def at_ceiling(here: Sequence[Run]) -> bool:
@@ -269,16 +260,14 @@ def recipe_of(setting: Setting, search: Search) -> Recipe:
     return recipe.model_copy(update={"weights": weights})
 
 
-def drawn(here: Sequence[Run], running: Sequence[Proposal], search: Search) -> Recipe:
-    """A new setting: TPE over the runs of the rung; those under way count as none to go near (the constant liar)."""
-    known = [run.recipe for run in here] + [p.recipe for p in running]
+def drawn(here: Sequence[Run], search: Search) -> Recipe:
+    """A new setting: TPE over the runs of the rung."""
+    known = [run.recipe for run in here]
     wide = space(search)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=sampler(search.seed * 1000 + len(known)))
     for run in here:
         study.add_trial(create_trial(params=setting_of(run.recipe, search), distributions=wide, value=run.score))
-    for proposal in sorted(running, key=lambda p: p.recipe.content_digest()):
-        study.add_trial(create_trial(state=TrialState.RUNNING, params=setting_of(proposal.recipe, search), distributions=wide))
     for _ in range(20):
         found = recipe_of(study.ask(wide).params, search)
         if found not in known:

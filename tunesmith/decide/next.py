@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import assert_never
 
 from tunesmith.decide import ladder, prompt_search
-from tunesmith.decide.reach import FINAL_ORDER, UNPROVEN, Reach, best_of, going_on, in_full, owner, reach, rivals_of
+from tunesmith.decide.reach import FINAL_ORDER, UNPROVEN, Reach, best_of, going_on, in_full, instead, owner, reach, rivals_of
+from tunesmith.decide.waits import too_slow
 from tunesmith.measure import curve
 from tunesmith.spec.candidate import Prompted, Retrieval, Tuned
 from tunesmith.spec.chat import Prompt
@@ -33,36 +34,24 @@ CEILING = 0.5
 
 def next_trial(history: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | Done:
     """The next trial of the plan, or Done."""
-    found = next_beside(history, facts, plan, ())
-    assert found is not None  # there is nothing to wait for
-    return found
-
-
-def next_beside(history: Sequence[Trial], facts: Facts, plan: Plan, running: Sequence[PlannedTrial]) -> PlannedTrial | Done | None:
-    """What can be tried beside trials that are still running; None where everything else hangs on them."""
     places = {step.name: index for index, step in enumerate(plan.steps)}
     measured = [(places[owner(trial)], trial) for trial in history if trial.report is not None and owner(trial) in places]
     skipped: list[LeftOut] = []
-    is_waiting = False
     for index, step in enumerate(plan.steps):
-        if is_waiting and step.kind != "pilot":  # pilots alone do not hang on one another
-            return None
         before = [trial for place, trial in measured if place < index]
         reason = why_not(step, before, facts, plan)
         if reason is not None:
             skipped.append(LeftOut(name=step.name, seconds=step.seconds, reason=reason))
             continue
-        busy = [planned.trial for planned in running if planned.step == step.name]
-        found = upcoming(step, before, [*(trial for place, trial in measured if place == index), *busy], facts, plan)
+        found = upcoming(step, before, [trial for place, trial in measured if place == index], facts, plan)
         if found is not None:
             return found
-        is_waiting = is_waiting or bool(busy)
-    return None if is_waiting else done([trial for _, trial in measured], facts, plan, skipped)
+    return done([trial for _, trial in measured], facts, plan, skipped)
 
 
 def why_not(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan) -> str | None:
     """Why a step can no longer change the verdict, from what was measured before it; None where it can."""
-    if step.kind not in ("control", "test") and plan.decide.stop_at_goal and (name := goal_reached(before, facts)) is not None:
+    if step.kind not in ("control", "test") and plan.decide.stop_at_goal and (name := goal_reached(before, facts, plan)) is not None:
         return f"{name} reaches the goal beyond doubt"
     prompts = best_of(in_full(before, ("prompt",), facts), facts.metric)
     classifier = best_of(in_full(before, ("classifier",), facts), facts.metric)
@@ -73,6 +62,8 @@ def why_not(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan
             hurried = plan.decide.budget is not None  # who has time wants the best prompt beside the winner, however far behind
             if hurried and prompts is not None and classifier is not None and prompts[1].high + PROMPT_GAIN < classifier[1].low:
                 return f"the classifier is ahead by {100 * (classifier[1].score - prompts[1].score):.0f} points: more than a better prompt brings"
+        case "base" if (slow := too_slow(facts.base(step.base), before, facts, plan.decide)) is not None:
+            return slow
         case "base" | "ladder":
             return settled(step, before, facts, plan)
         case "final" if step.seed:
@@ -80,6 +71,11 @@ def why_not(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan
             rival = best_of(rivals_of(before, facts), facts.metric)
             if tuned is not None and rival is not None and tuned[1].high < rival[1].low:
                 return f"the tuned model is behind {rival[0].candidate.name} beyond doubt, so there is no gain that a second seed could confirm"
+        case "fine-tune-rag" if step.seed:
+            mine = best_of(in_full(before, ("fine-tune-rag",), facts), facts.metric)
+            other = best_of(in_full(before, [remedy for remedy in FINAL_ORDER if remedy not in ("fine-tune-rag", "remote")], facts), facts.metric)
+            if mine is not None and other is not None and mine[1].score <= other[1].score:
+                return f"{other[0].candidate.name} leads on dev, so there is no gain of fine-tuning with documents that a second seed could confirm"
         case _:
             pass
     return None
@@ -114,15 +110,21 @@ def expectation(before: Sequence[Trial], facts: Facts) -> Reach | None:
 
 
 def curve_of(history: Sequence[Trial], facts: Facts) -> curve.Curve | None:
-    """The learning curve through the pilots of the project's own base; None with fewer than two, or for a metric without bounds."""
+    """The learning curve through the pilots of the project's own base; None with fewer than two, where their scores clearly fall, or for a metric
+    without bounds."""
+    return fitted(points_of(history, facts), facts.train_rows, facts.goal.confidence, facts.seed)
+
+
+def points_of(history: Sequence[Trial], facts: Facts) -> tuple[curve.Point, ...]:
+    """The pilots of the project's own base as points of a learning curve; none for a metric without bounds."""
     if facts.metric in UNBOUNDED:
-        return None
+        return ()
     points = []
     for trial in history:
         found = reach(trial, facts.metric)
         if is_pilot(trial) and trial.pilot is not None and found is not None:
             points.append(curve.Point(trial.pilot.rows, found.score, found.low, found.high, trial.pilot.recipe.seed))
-    return fitted(tuple(points), facts.train_rows, facts.goal.confidence, facts.seed)
+    return tuple(points)
 
 
 @lru_cache(maxsize=64)
@@ -146,17 +148,22 @@ def bar(at_least: float, facts: Facts) -> float:
     return Reach.flipped(at_least, facts.metric)
 
 
-def goal_reached(before: Sequence[Trial], facts: Facts) -> str | None:
-    """The name of a candidate that reaches the goal beyond doubt on dev; None where there is no goal or none does."""
+def goal_reached(before: Sequence[Trial], facts: Facts, plan: Plan) -> str | None:
+    """The name of a candidate that reaches the goal beyond doubt on dev, and in time where that is limited; None where there is no goal or none does."""
     if facts.goal.at_least is None:
         return None
     serious = [remedy for remedy in FINAL_ORDER if remedy not in ("majority", "remote")]  # what is never recommended ends no search
-    every = [(trial, found) for trial in in_full(before, serious, facts) if (found := reach(trial, facts.metric))]
+    timely = [
+        trial
+        for trial in in_full(before, serious, facts)
+        if plan.decide.at_most_ms is None or (trial.wait is not None and not trial.wait.is_too_long)
+    ]
+    every = [(trial, found) for trial in timely if (found := reach(trial, facts.metric))]
     return next((trial.candidate.name for trial, found in every if found.low >= bar(facts.goal.at_least, facts)), None)
 
 
 def upcoming(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | None:
-    """The step's next trial; None where it is done, or hangs on trials of its own without a report: those are still running."""
+    """The step's next trial after those of its own, `mine`; None where it is done."""
     match step.kind:
         case "control" | "prompt" | "few-shot" | "few-shot-retrieved" | "rag" | "remote":
             named = {trial.candidate.name for trial in mine}
@@ -217,8 +224,6 @@ def best_prompt(before: Sequence[Trial], facts: Facts) -> Prompt:
 def searched_prompt(step: PlannedStep, mine: Sequence[Trial], facts: Facts) -> PlannedTrial | None:
     """The next prompt that was put together."""
     assert facts.space is not None
-    if any(trial.report is None for trial in mine):
-        return None
     found = prompt_search.propose(mine, facts.space, facts.metric, step.trials, facts.dev_rows, facts.seed)
     if found is None:
         return None
@@ -285,8 +290,7 @@ def runs_of(trials: Sequence[Trial], base: Base, facts: Facts) -> list[ladder.Ru
 def rung(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | None:
     """The next run of the search over settings."""
     base = chosen_base(before, facts)
-    running = [ladder.Proposal(t.pilot.recipe, t.pilot.share, "") for t in mine if t.report is None and t.pilot is not None]
-    found = ladder.propose(runs_of([*before, *mine], base, facts), search_of(step, base, facts, plan), running)
+    found = ladder.propose(runs_of([*before, *mine], base, facts), search_of(step, base, facts, plan))
     if not isinstance(found, ladder.Proposal):
         return None
     numbers = {t.pilot.recipe.content_digest(): int(t.candidate.name.split("-")[1]) for t in mine if t.pilot is not None}
@@ -306,6 +310,11 @@ def recipe_for(before: Sequence[Trial], facts: Facts, plan: Plan) -> tuple[Recip
     return (found.recipe, found.reason) if isinstance(found, ladder.Chosen) else (facts.recipe, "the recipe as written")
 
 
+def passes_of(history: Sequence[Trial], facts: Facts, plan: Plan) -> float:
+    """Passes over the rows of the settings that full trainings have, as far as is known yet."""
+    return recipe_for(history, facts, plan)[0].budget.passes
+
+
 def final(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial:
     """A full training."""
     recipe, reason = recipe_for(before, facts, plan)
@@ -318,7 +327,7 @@ def reading_final(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan
     """A full training with passages."""
     assert isinstance(facts.rag_tuned, Retrieval)
     recipe, reason = recipe_for(before, facts, plan)
-    trial = Trial(remedy="fine-tune-rag", candidate=facts.rag_tuned)
+    trial = Trial(remedy="fine-tune-rag", candidate=facts.rag_tuned.model_copy(update={"name": step.name}))
     return planned(step, trial, facts, chosen_base(before, facts)).model_copy(update={"recipe": cut(recipe, step), "reason": reason})
 
 
@@ -340,6 +349,10 @@ def done(measured: Sequence[Trial], facts: Facts, plan: Plan, skipped: Sequence[
     """Who goes on to the test split."""
     trials, replicas = going_on([trial for trial in measured if owner(trial) not in plan.unproven], facts)
     dropped = [LeftOut(name=f"{name} on the locked rows", seconds=0.0, reason=UNPROVEN) for name in plan.unproven]
-    is_trained = any(trial.pilot is not None or trial.remedy == "fine-tune" for trial in measured)
+    is_trained = any(trial.pilot is not None or trial.remedy in ("fine-tune", "fine-tune-rag") for trial in measured)
     recipe = recipe_for(measured, facts, plan)[0] if is_trained else None
+    better = instead(measured, facts)
+    if better is not None and better[0].pilot is not None:
+        recipe = better[0].pilot.recipe
+        dropped.append(LeftOut(name="tuned on the locked rows", seconds=0.0, reason=better[1]))
     return Done(trials=tuple(trials), replicas=tuple(replicas), recipe=recipe, skipped=(*skipped, *dropped))

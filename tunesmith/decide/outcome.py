@@ -17,6 +17,8 @@ class Outcome:
     """The arm that it speaks for; while it is open, the one to serve meanwhile."""
     pair: tuple[str, str] | None = None
     """The two arms between which it is open; None where it is not, or nothing could be compared."""
+    by_goal: bool = False
+    """The pair is open, and the goal decides: what is chosen reaches it beyond doubt."""
     goal_met: bool | None = None
     beneath: Decision | None = None
     """What would be decided if more rows were not worth more."""
@@ -25,7 +27,12 @@ class Outcome:
     rows: int = 0
     """Training rows now, where more of them are advised."""
     labels: tuple[str, ...] = ()
-    """The classes that need them most."""
+    """The classes that need them most; empty: all alike, or the task has none."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Nothing helps: nothing is recommended and nobody wins."""
+        return "nothing helps" in (self.decision, self.beneath)
 
     def but(self, **changes: Any) -> Outcome:
         """The same with some fields changed."""

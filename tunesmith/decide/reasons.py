@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence, worst_loss
-from tunesmith.decide.headline import as_compared, subject, trade
+from tunesmith.decide.headline import as_compared, most_needed, subject, trade
 from tunesmith.decide.outcome import Outcome
-from tunesmith.decide.wording import capital, cluster_words, comparison_words, gap, goal_words, looks_words, rows_words, shown
+from tunesmith.decide.wording import capital, cluster_words, comparison_words, gap, goal_words, looks_words, rows_words, shown, takes
 from tunesmith.measure.quantities import clusters_of, rows_of
 from tunesmith.measure.rates import roughness
 from tunesmith.measure.seeds import metric_over
@@ -35,16 +35,35 @@ ORDER: tuple[Remedy, ...] = (
 def reasons(evidence: Evidence, outcome: Outcome, known: Known, looks: int) -> list[str]:
     """What the decision rests on, as sentences with numbers; the verdict's comparisons hold all of them."""
     found: list[str] = []
-    if evidence.goal.at_least is not None:
+    if evidence.goal.at_least is not None and outcome.decision != "nothing is fast enough":
         best = evidence.metrics[outcome.chosen]
         found.append(goal_words(evidence.goal, evidence.metric, best, subject(evidence, outcome.chosen), outcome.goal_met))
+    found += wait_words(evidence, outcome)
     found += told(evidence, outcome)
     found += [sentence for sentence in (crowding(evidence), rough(evidence), margin_words(evidence, outcome)) if sentence]
     found += seed_words(evidence)
     found += [known.outlook.sentence] if known.outlook is not None else []
-    warned = [side for side in known.sides if side.candidate in evidence.arms and side.standing != "fine"]
-    found += [f"{capital(subject(evidence, side.candidate))}, {side.topic}: {side.sentence}" for side in warned]
+    found += side_words(evidence, known)
     return found + missing_words(evidence) + ([looks_words(looks)] if looks > 1 else [])
+
+
+def wait_words(evidence: Evidence, outcome: Outcome) -> list[str]:
+    """Who takes too long to be chosen, and that what is chosen does not; empty where the project limits no latency."""
+    slow = [arm for arm in evidence.arms.values() if arm.is_too_slow]
+    found = [f"{capital(subject(evidence, arm.name))} is too slow: it {takes(arm.wait)}." for arm in slow if arm.wait is not None]
+    chosen = evidence.arms[outcome.chosen]
+    fast = [f"{capital(subject(evidence, chosen.name))} is fast enough: it {takes(chosen.wait)}."] if chosen.wait and chosen.is_open_to_choice else []
+    return fast + found
+
+
+def side_words(evidence: Evidence, known: Known) -> list[str]:
+    """What got worse beside the metric, and what could not be told about a limit; and, in one sentence, what else was looked at without a clear answer."""
+    of = {candidate: name for name, arm in evidence.arms.items() for candidate in arm.candidates}
+    about = [(capital(subject(evidence, of[side.candidate])), side) for side in known.sides if side.candidate in of]
+    said = [(who, side) for who, side in about if side.is_loss or (side.is_limited and side.standing == "cannot tell")]
+    left = [f"{side.topic} ({who[:1].lower()}{who[1:]})" for who, side in about if side.standing == "cannot tell" and (who, side) not in said]
+    found = [f"{who}, {side.topic}: {side.sentence}" for who, side in said]
+    return found + ([f"Looked at as well, without a clear answer: {', '.join(left)}."] if left else [])
 
 
 def told(evidence: Evidence, outcome: Outcome) -> list[str]:
@@ -142,7 +161,7 @@ def settling(evidence: Evidence, outcome: Outcome) -> str:
     """What would settle what is open; empty where nothing is."""
     match outcome.decision:
         case "get more rows":
-            return f"About {outcome.more:,} more training rows; then run the project again."
+            return f"About {outcome.more:,} more training rows{most_needed(outcome)}; then run the project again."
         case "the goal cannot be judged":
             if outcome.more is None:
                 return "The value lies on the goal: no realistic number of test rows would settle it."

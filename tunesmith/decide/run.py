@@ -19,14 +19,16 @@ from tunesmith.decide.cost import BEGINNING_S, learn, spoken
 from tunesmith.decide.curve import outlook
 from tunesmith.decide.economy import paces
 from tunesmith.decide.facts import Given, facts_of
-from tunesmith.decide.next import curve_of, next_trial
+from tunesmith.decide.limits import limited
+from tunesmith.decide.next import curve_of, next_trial, passes_of, points_of
 from tunesmith.decide.progress import hopeless, progress, under_way
 from tunesmith.decide.prompt_search import dev_sample
 from tunesmith.decide.provisional import is_telling, provisional
 from tunesmith.decide.reach import best_of, going_on
 from tunesmith.decide.shares import share_of
-from tunesmith.decide.steps import answering, asked, starting, trained, training, wanted
-from tunesmith.measure.curve import needs
+from tunesmith.decide.steps import alone, answering, asked, leaves_a_choice, starting, trained, training, wanted
+from tunesmith.decide.waits import ASKED_ALONE, LONGEST_S
+from tunesmith.measure.curve import falling, needs
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.plan import Done, Facts
 from tunesmith.spec.task import LOWER_IS_BETTER
@@ -34,9 +36,12 @@ from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Outlook
 
 __all__ = [
+    "ASKED_ALONE",
     "BEGINNING_S",
+    "LONGEST_S",
     "VERSION",
     "Given",
+    "alone",
     "answering",
     "asked",
     "best_of",
@@ -50,10 +55,13 @@ __all__ = [
     "is_telling",
     "learn",
     "least",
+    "leaves_a_choice",
+    "limited",
     "make_plan",
     "next_trial",
     "outlook_of",
     "paces",
+    "passes_of",
     "plan_words",
     "progress",
     "provisional",
@@ -69,7 +77,7 @@ __all__ = [
     "wanted",
 ]
 
-VERSION = 4
+VERSION = 5
 """Part of every key this stage's results stand under; raised when the same history would lead to another step or verdict."""
 
 
@@ -77,7 +85,8 @@ def outlook_of(history: Sequence[Trial], end: Done, dataset: Dataset, facts: Fac
     """What more training rows would bring the tuned model; None where too few small trainings say anything about that."""
     found = curve_of(history, facts)
     if found is None:
-        return None
+        said = falling(points_of(history, facts))
+        return Outlook(sentence=said, rows=facts.train_rows, more=None) if said else None
     tuned = next((trial.report for trial in end.trials if trial.remedy == "fine-tune" and trial.report is not None), None)
     weak = needs(dataset.profile.labels.get("train", {}), tuned.per_label, found) if tuned is not None else ()
     return outlook(found, weak, facts.goal.at_least, is_lower_better=facts.metric in LOWER_IS_BETTER)

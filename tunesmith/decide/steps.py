@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunesmith.decide import ladder, prompt_search
-from tunesmith.decide.cost import latency_ms
+from tunesmith.decide.waits import ASKED_ALONE
 from tunesmith.spec.candidate import Classifier, Constant, Remote, Retrieval
-from tunesmith.spec.plan import Base, Decide, Facts, LeftOut, PlannedStep, PlannedTrial, Speeds, StepKind, Work
+from tunesmith.spec.plan import Base, Decide, Facts, LeftOut, PlannedStep, PlannedTrial, StepKind, Work
 
 PASSAGE_TOKENS = 150.0
 """Of one passage, on average."""
 FRAME_TOKENS = 12.0
 """Of a row, which the chat template puts around question and answer."""
-EXAMINED = {"choose": 900, "write": 400}
+EXAMINED = {"choose": 900, "write": 250}
 """Questions that the first finalist is asked beside the test rows: the suites of evidence."""
+EXAMINED_AGAIN = 30
+"""Of them those that are asked again, as often as the facts say, where answers are drawn at a temperature."""
 PROBES = (1_000, 28.0)
 """(Rows, tokens) that take as long to choose among as all probes of what a tuned model has forgotten, its base's part included."""
 FEWEST_PILOT_ROWS = 16
@@ -29,10 +31,31 @@ Wish = tuple[PlannedStep, ...]
 """One step in every version that it comes in, the largest first."""
 
 
-def wanted(facts: Facts, decide: Decide, speeds: Speeds) -> tuple[list[Wish], tuple[LeftOut, ...]]:
-    """Every step that could be done, and those that would say nothing on these data or could not be used."""
+def wanted(facts: Facts, decide: Decide, passes: float | None = None) -> tuple[list[Wish], tuple[LeftOut, ...]]:
+    """Every step that could be done, and those that would say nothing on these data or could not be used.
+
+    `passes`: epochs of the settings that full trainings will have; None: those of the recipe, as long as no search has chosen others.
+    """
     own, largest_base = facts.bases[0], max(facts.bases, key=lambda base: base.parameters)
     wishes: list[Wish] = [*without_training(facts, decide, own)]
+    most = facts.recipe.budget.passes if passes is None else passes
+    tuned, senseless = on_the_rows(facts, decide, most) if facts.fine_tune else ([], [])
+    wishes += tuned
+    if facts.rag_tuned is not None:
+        wishes += [tuple(reading_final(facts, largest_base, seed, epochs, most) for epochs in shortened(most)) for seed in range(decide.seeds)]
+    return wishes, tuple(senseless)
+
+
+def leaves_a_choice(facts: Facts) -> bool:
+    """True if anything is left to try beside the majority answer, which is never recommended."""
+    answering = facts.written or facts.shots or facts.retrieved or facts.rag
+    return bool(answering or facts.classifier or facts.fine_tune or facts.rag_tuned or facts.remote)
+
+
+def on_the_rows(facts: Facts, decide: Decide, passes: float) -> tuple[list[Wish], list[LeftOut]]:
+    """The steps of fine-tuning on the training rows, and those of them that would say nothing."""
+    own, largest_base = facts.bases[0], max(facts.bases, key=lambda base: base.parameters)
+    wishes: list[Wish] = []
     senseless: list[LeftOut] = []
     for share in decide.pilots:
         if share * facts.train_rows < FEWEST_PILOT_ROWS:
@@ -41,27 +64,14 @@ def wanted(facts: Facts, decide: Decide, speeds: Speeds) -> tuple[list[Wish], tu
         else:
             wishes.append((pilot(facts, own, share),))
     for base in facts.bases[1:]:
-        reason_against = unfit(base, facts, decide, speeds)
-        if reason_against:
-            senseless.append(LeftOut(name=f"base-{base.id}", seconds=0.0, reason=reason_against))
-        else:
+        if decide.pilots:
             wishes.append((rival_base(facts, base, middle(decide.pilots)),))
+        else:
+            senseless.append(LeftOut(name=f"base-{base.id}", seconds=0.0, reason="without pilots there is nothing to compare bases by"))
     if decide.search > 1 and decide.search_over:
         wishes.append(tuple(search(facts, decide, largest_base, trials) for trials in halved(decide.search, 3)))
-    wishes += [tuple(final(facts, largest_base, seed, epochs) for epochs in shortened(facts)) for seed in range(decide.seeds)]
-    if facts.rag_tuned is not None:
-        wishes.append((reading_final(facts, largest_base),))
-    return wishes, tuple(senseless)
-
-
-def unfit(base: Base, facts: Facts, decide: Decide, speeds: Speeds) -> str | None:
-    """Why a base does not compete; None where it does."""
-    if not decide.pilots:
-        return "without pilots there is nothing to compare bases by"
-    wait = latency_ms(base.parameters, facts.question_tokens, 1.0 if facts.answering == "choose" else facts.answer_tokens, speeds)
-    if decide.at_most_ms is not None and wait > decide.at_most_ms:
-        return f"one answer is expected to take {wait:.0f} ms, and {decide.at_most_ms:g} ms are allowed"
-    return None
+    wishes += [tuple(final(facts, largest_base, seed, epochs, passes) for epochs in shortened(passes)) for seed in range(decide.seeds)]
+    return wishes, senseless
 
 
 def without_training(facts: Facts, decide: Decide, own: Base) -> list[Wish]:
@@ -137,9 +147,8 @@ def search(facts: Facts, decide: Decide, base: Base, trials: int) -> PlannedStep
     return PlannedStep(name="ladder", kind="ladder", base=base.id, can_change=change, parts=tuple(parts), trials=trials, rungs=rungs)
 
 
-def final(facts: Facts, base: Base, seed: int, epochs: float) -> PlannedStep:
-    """A full training."""
-    is_shorter = epochs < facts.recipe.budget.passes
+def final(facts: Facts, base: Base, seed: int, epochs: float, most: float) -> PlannedStep:
+    """A full training of so many epochs; `most` are those of its settings."""
     parts = (trained(facts, base, epochs), asked(facts, base, facts.dev_rows), starting(2))
     change = "whether the gain holds with another seed" if seed else "whether fine-tuning wins"
     return PlannedStep(
@@ -148,18 +157,21 @@ def final(facts: Facts, base: Base, seed: int, epochs: float) -> PlannedStep:
         base=base.id,
         can_change=change,
         parts=parts,
-        epochs=epochs if is_shorter else None,
+        epochs=epochs if epochs < most else None,
         seed=seed,
     )
 
 
-def reading_final(facts: Facts, base: Base) -> PlannedStep:
-    """A full training with passages before every question."""
+def reading_final(facts: Facts, base: Base, seed: int, epochs: float, most: float) -> PlannedStep:
+    """A full training of so many epochs with passages before every question."""
     assert facts.rag_tuned is not None
     extra = facts.rag_tuned.count * PASSAGE_TOKENS
-    parts = (trained(facts, base, facts.recipe.budget.passes, extra), asked(facts, base, facts.dev_rows, extra), starting(2))
-    change = "whether fine-tuning and documents together win"
-    return PlannedStep(name="tuned-rag", kind="fine-tune-rag", base=base.id, can_change=change, parts=parts)
+    parts = (trained(facts, base, epochs, extra), asked(facts, base, facts.dev_rows, extra), starting(2))
+    name, change = facts.rag_tuned.name, "whether fine-tuning and documents together win"
+    if seed:
+        name, change = f"{name}-seed-{seed}", "whether the gain of fine-tuning with documents holds with another seed"
+    shorter = epochs if epochs < most else None
+    return PlannedStep(name=name, kind="fine-tune-rag", base=base.id, can_change=change, parts=parts, epochs=shorter, seed=seed)
 
 
 def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep]) -> PlannedStep:
@@ -167,10 +179,12 @@ def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep]) -> PlannedStep
 
     A tuned model, full or pilot, is always among them.
     """
-    examined = [asked(facts, base, EXAMINED[facts.answering])]
+    examined = [asked(facts, base, EXAMINED[facts.answering] + EXAMINED_AGAIN * facts.asked_again)]
     if any(step.kind in TRAINED for step in steps):
         examined.append(Work(activity="choose", parameters=base.parameters, rows=round(PROBES[0] * facts.probe_share), tokens=PROBES[1]))
-    parts = (asked(facts, base, facts.test_rows), *examined, *(work for step in steps for work in proofs(step, facts)), starting(1))
+    first, others = asked(facts, base, facts.test_rows), [work for step in steps for work in proofs(step, facts)]
+    single = [alone(work, ASKED_ALONE["test"]) for work in (first, *others) if work.activity in ("choose", "write")]
+    parts = (first, *examined, *others, *single, starting(1))
     return PlannedStep(name="test", kind="test", base=base.id, can_change="everything: only the locked rows prove it", parts=parts)
 
 
@@ -194,6 +208,11 @@ def proofs(step: PlannedStep, facts: Facts) -> tuple[Work, ...]:
             return (asked(facts, facts.base(step.base), rows, facts.rag_tuned.count * PASSAGE_TOKENS),)
         case _:
             return ()
+
+
+def alone(work: Work, rows: int) -> Work:
+    """So many of a candidate's rows, asked one after another."""
+    return work.model_copy(update={"activity": "single", "rows": rows})
 
 
 def answering(step: PlannedTrial, facts: Facts) -> Work | None:
@@ -264,9 +283,12 @@ def trained(facts: Facts, base: Base, epochs: float, extra: float = 0.0) -> Work
     return Work(activity="train", parameters=base.parameters, rows=rows, tokens=tokens)
 
 
-def shortened(facts: Facts) -> list[float]:
-    """Epochs of a full training, and of shorter ones down to a single pass."""
-    epochs = facts.recipe.budget.passes
+def shortened(epochs: float) -> list[float]:
+    """Epochs of a full training, and of shorter ones down to a single pass.
+
+    >>> shortened(3), shortened(2.5), shortened(1)
+    ([3, 2.0, 1.0], [2.5, 2.0, 1.0], [1])
+    """
     return [epochs, *(float(n) for n in range(int(epochs - 1e-9), 0, -1))]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tunesmith.spec.report import Comparison, Metric
+from tunesmith.spec.report import Comparison, Metric, Wait
 from tunesmith.spec.task import LOWER_IS_BETTER, UNBOUNDED, Goal, MetricName
 from tunesmith.spec.trial import Remedy
 
 NOUNS: Mapping[MetricName, str] = {
     "exact_match": "exact match",
-    "accuracy": "accuracy over all rows",
+    "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "out_of_scope_recall": "out-of-scope recall",
     "out_of_scope_precision": "out-of-scope precision",
@@ -35,7 +35,7 @@ NOUNS: Mapping[MetricName, str] = {
 }
 ACHIEVES: Mapping[MetricName, str] = {
     "exact_match": "gets {value} of the questions{scope} exactly right",
-    "accuracy": "gets {value} of all questions exactly right",
+    "accuracy": "gets {value} of {every} exactly right",
     "out_of_scope_recall": "declines {value} of the questions that are out of scope",
     "out_of_scope_precision": "is right in {value} of its refusals",
     "false_refusal_rate": "wrongly declines {value} of the questions{scope}",
@@ -99,7 +99,8 @@ def achieves(metric: MetricName, value: float, scope: bool) -> str:
     template = ACHIEVES.get(metric)
     if template is None:
         return f"reaches a {NOUNS[metric]} of {shown(metric, value)}"
-    return template.format(value=shown(metric, value), scope=" in scope" if scope else "")
+    every = "all questions, in scope or not," if scope else "the questions"
+    return template.format(value=shown(metric, value), scope=" in scope" if scope else "", every=every)
 
 
 def p_words(p: float) -> str:
@@ -130,7 +131,8 @@ def comparison_words(found: Comparison, names: Mapping[str, str], confidence: fl
     if found.leans is not None:
         return f"{text}. The interval leaves out no difference, but on so few rows the test does not rule out chance; more rows would show it."
     smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
-    return f"{text}. Taken alone, such a comparison shows differences of {smallest} or more; {rows_words(found.rows_to_settle)}."
+    among = f"Among {found.family} comparisons" if found.family > 1 else "Alone"
+    return f"{text}. {among}, such a one shows differences of {smallest} or more; {rows_words(found.rows_to_settle)}."
 
 
 def goal_in_words(goal: Goal, metric: MetricName) -> str:
@@ -150,6 +152,27 @@ def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met:
             return f"{head}is not met: {value}."
         case None:
             return f"{head}cannot be judged with these rows: {value}, and the goal lies inside that interval."
+
+
+def takes(wait: Wait) -> str:
+    """How long a question takes against what is allowed, as the rest of a sentence.
+
+    >>> takes(Wait(n=20, median_s=0.18, p90_s=0.2314, at_most_s=0.2))
+    'takes up to 231 ms for nine of ten questions that are asked alone (median 180 ms, 20 asked), and 200 ms are allowed'
+    """
+    assert wait.at_most_s is not None
+    most, median = (f"{milliseconds(seconds)} ms" for seconds in (wait.p90_s, wait.median_s))
+    of = "nine of ten questions that are" if wait.n >= 10 else "a question that is"
+    return f"takes up to {most} for {of} asked alone (median {median}, {wait.n} asked), and {1000 * wait.at_most_s:g} ms are allowed"
+
+
+def milliseconds(seconds: float) -> str:
+    """Three digits of a time, and never fewer than whole milliseconds.
+
+    >>> milliseconds(0.0012345), milliseconds(12.3456)
+    ('1.23', '12,346')
+    """
+    return f"{1000 * seconds:,.0f}" if seconds >= 0.1 else f"{1000 * seconds:.3g}"
 
 
 def standing_words(found: Comparison, other: str, value: str) -> str:

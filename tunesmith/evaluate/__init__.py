@@ -1,4 +1,4 @@
 """A candidate and held-out rows → a report, and the page that shows a whole run to people."""
 
-VERSION = 2
-"""Part of every key a report stands under; raised when the same candidate would get another report."""
+VERSION = 3
+"""Part of every key a report stands under; raised when the same candidate would get another report, or other readings of the clock beside it."""

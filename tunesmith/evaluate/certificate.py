@@ -7,24 +7,28 @@ whoever mends the digest too is found by `tunesmith verify`, which measures agai
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from tunesmith.errors import BadData, Problem
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate.answers import ANSWERS
-from tunesmith.spec.candidate import Candidate, Remote, Retrieval, Tuned
+from tunesmith.spec.candidate import Tuned, reader
 from tunesmith.spec.certificate import Certificate, Code, Entrant, Locked, Pin, Proof, Tried
+from tunesmith.spec.forgetting import TOPIC as FORGETTING
+from tunesmith.spec.forgetting import UNMEASURED
 from tunesmith.spec.noun import canonical
 from tunesmith.spec.report import Comparison
-from tunesmith.spec.task import NEEDS
 from tunesmith.spec.trial import Trial
-from tunesmith.spec.verdict import Finalist, LineReport
+from tunesmith.spec.verdict import Finalist, LineReport, Verdict
 
-VERSION = 1
+VERSION = 2
 """Part of every certificate's key; raised when the same report would give another certificate or page."""
+NUMBER = re.compile(r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<points>[\s\u00a0]?(?:%|points?\b)|(?=[^\[\]]*\]))?")
+"""In a sentence; `points`: it is in hundredths, or stands in an interval."""
 
 
 def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: dict[str, Any] | None = None) -> Proof:
@@ -47,7 +51,7 @@ def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: 
         tried=tuple(tried(trial, report) for trial in report.trials),
         entrants=tuple(entrant(finalist) for finalist in report.finalists),
         comparisons=verdict.comparisons,
-        worse=tuple(worse(report)),
+        worse=tuple(worse(verdict, report.finalists)),
         locked=Locked(
             dataset=report.dataset_name,
             rows=dataset.rows["test"],
@@ -86,7 +90,7 @@ def entrant(finalist: Finalist) -> Entrant:
         metrics=report.metrics,
         prompt_tokens=report.prompt_tokens,
         answer_tokens=report.completion_tokens,
-        can_be_repeated=not isinstance(finalist.candidate, Remote) and not NEEDS.keys() & report.metrics.keys(),
+        wait=finalist.wait,
     )
 
 
@@ -98,17 +102,20 @@ def seeds(report: LineReport) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def reader(candidate: Candidate) -> Candidate:
-    """Who answers: a candidate that looks things up has a reader."""
-    return candidate.reader if isinstance(candidate, Retrieval) else candidate
+def worse(verdict: Verdict, finalists: Sequence[Finalist]) -> list[str]:
+    """What got worse with the candidate that is recommended: what it loses against others beyond doubt, and what else was found out about it.
 
-
-def worse(report: LineReport) -> list[str]:
-    """What got worse with the candidate that is recommended: what it loses against others beyond doubt, and what else was found out about it."""
-    verdict = report.verdict
+    What a tuned model has forgotten is always spoken of: where nothing was measured, that is said.
+    """
     name = verdict.recommended or verdict.winner
     lost = [loss_words(one, name) for one in verdict.comparisons if name is not None and loses(one, name)]
-    return [*lost, *(side.sentence for side in verdict.known.sides if side.standing != "fine" and side.candidate in (name, verdict.winner))]
+    about = [side for side in verdict.known.sides if side.candidate in (name, verdict.winner)]
+    found = [*lost, *(side.sentence for side in about if side.is_loss)]
+    is_tuned = any(one.candidate.name == name and isinstance(reader(one.candidate), Tuned) for one in finalists)
+    if is_tuned and not any(side.candidate == name and side.topic == FORGETTING for side in about):
+        why = next((side.sentence for side in about if side.candidate == name and side.topic == UNMEASURED), None)
+        found.append(why or f"What {name} has forgotten of general ability was not measured.")
+    return found
 
 
 def loses(found: Comparison, name: str) -> bool:
@@ -166,6 +173,24 @@ def differing(stated: Any, found: Any, tolerance: float, place: str = "") -> lis
     if stated == found or (numbers and canonical(stated) == canonical(found)):  # NaN is stated as NaN
         return []
     return [f"{place}: {shortened(stated)} is stated, {shortened(found)} was found"]
+
+
+def wording(stated: str, found: str, tolerance: float) -> Literal["same", "other numbers", "other words"]:
+    """How far two sentences say the same: numbers count as equal within `tolerance` (of 1, or of the value where it is larger; of 100 for percent).
+
+    >>> wording("It reaches 87.5 % of 16 rows.", "It reaches 87.1 % of 16 rows.", 0.01)
+    'same'
+    >>> wording("It reaches 87.5 %.", "It misses 87.5 %.", 0.01)
+    'other words'
+    """
+    bare = [NUMBER.sub(lambda number: "0" + (number["points"] or ""), text) for text in (stated, found)]
+    if bare[0] != bare[1]:
+        return "other words"
+    for one, other in zip(NUMBER.finditer(stated), NUMBER.finditer(found), strict=True):
+        mine, theirs = (float(each["number"].replace(",", "").replace("−", "-")) for each in (one, other))
+        if abs(mine - theirs) > tolerance * (100.0 if one["points"] is not None else max(1.0, abs(mine))) and mine != theirs:
+            return "other numbers"
+    return "same"
 
 
 def shortened(value: Any) -> str:

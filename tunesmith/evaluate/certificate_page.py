@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from tunesmith.evaluate import page_methods as methods
 from tunesmith.evaluate import page_words as words
-from tunesmith.evaluate.page_costs import money, training, volume
+from tunesmith.evaluate.page_costs import FINDING, finding, money, training, volume
 from tunesmith.pages.gate import environment, resource, style
 from tunesmith.spec.certificate import Certificate, Entrant, Proof, Tried
 from tunesmith.spec.plan import LeftOut, Plan
@@ -24,9 +24,9 @@ from tunesmith.spec.report import Comparison
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Bill, Pace
 
-COLUMNS = (("tokens", "Tokens per answer"), ("cost", "1,000 answers cost"), ("training", "Training"), ("break_even", "Pays for itself"))
+COLUMNS = (("tokens", "Tokens per answer"), ("cost", "1,000 answers cost"), ("training", "Training it"), ("break_even", "Pays for itself"))
 """Of the finalists, where one of them has something there."""
-TIMED = (("latency", "Per answer"), ("trained", "Training"), ("won_back", "Won back"))
+TIMED = (("latency", "Latency"), ("row", "Per row in a batch"), ("trained", "Training it"), ("won_back", "Won back"))
 DIGITS = 16
 """Of a hash on paper; the file holds all of them."""
 
@@ -56,6 +56,7 @@ def certificate_page(certificate: Certificate) -> str:
         unharmed=unharmed(proof),
         judge=words.judge_words(proof.known.judge),
         privacy=privacy(proof, bills),
+        finding=f"{finding(proof.known)}: {FINDING}" if proof.known.finding_tokens else "",
         pins=[(pin.kind, pin.name, pin.sha256[:DIGITS]) for pin in proof.pins],
         goal=goal_words(proof),
         digits=DIGITS,
@@ -93,7 +94,8 @@ def entrant_row(entrant: Entrant, proof: Proof, bill: Bill | None, pace: Pace | 
         "cost": money(bill.per_1000_answers, currency) if bill else words.NOTHING,
         "training": training(bill, currency) if bill else words.NOTHING,
         "break_even": volume(bill.break_even) if bill and bill.break_even is not None else words.NOTHING,
-        "latency": words.duration(pace.latency_s) if pace else words.NOTHING,
+        "latency": ", ".join(filter(None, words.latency(pace.wait if pace else None))),
+        "row": words.duration(pace.row_s) if pace else words.NOTHING,
         "trained": words.duration(pace.training_s) if pace and pace.training_s else words.NOTHING,
         "won_back": volume(pace.break_even) if pace and pace.break_even is not None else words.NOTHING,
     }
@@ -146,9 +148,15 @@ def kind_words(tries: Sequence[Tried], metric: MetricName) -> str:
 
 
 def unharmed(proof: Proof) -> str:
-    """What else was looked at without finding that anything got worse; empty where nothing was."""
-    topics = [side.topic for side in proof.known.sides if side.standing == "fine" and side.candidate in (proof.recommended, proof.winner)]
-    return f"Looked at as well, and not found worse: {', '.join(dict.fromkeys(topics))}." if topics else ""
+    """What else was looked at, by how it stands: not worse, without a clear answer, nothing to compare with; empty where nothing was."""
+    about = [side for side in proof.known.sides if side.candidate in (proof.recommended, proof.winner)]
+    heads = {
+        "fine": "Looked at as well, and not found worse",
+        "cannot tell": "Looked at as well, without a clear answer",
+        "measured": "Measured, with nothing to compare it with",
+    }
+    topics = {standing: list(dict.fromkeys(side.topic for side in about if side.standing == standing)) for standing in heads}
+    return " ".join(f"{heads[standing]}: {', '.join(named)}." for standing, named in topics.items() if named)
 
 
 def plan_words(proof: Proof) -> str:
@@ -171,8 +179,12 @@ def privacy(proof: Proof, bills: dict[str, Bill]) -> str:
 
 def goal_words(proof: Proof) -> str:
     """The goal, and whether it is met."""
+    limit = words.limit([one.wait for one in proof.entrants])
     if proof.goal.at_least is None:
-        return "none was set"
+        if not limit:
+            return "none was set"
+        met = "met" if proof.recommended is not None else "not met" if proof.goal_met is False else "nothing is recommended"
+        return f"{limit}: {met}"
     bound = "at most" if proof.metric in LOWER_IS_BETTER else "at least"
     met = {True: "met", False: "not met", None: "cannot be judged with these rows"}[proof.goal_met]
-    return f"{bound} {words.value_of(proof.metric, proof.goal.at_least)}: {met}"
+    return f"{', '.join(filter(None, (f'{bound} {words.value_of(proof.metric, proof.goal.at_least)}', limit)))}: {met}"

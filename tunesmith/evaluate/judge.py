@@ -1,6 +1,6 @@
 """Answers → a judge's scores, and how far that judge may be believed: agreement with the user's labels, and what the order of answers does to it.
 
-A judge is an option. Its scores count as evidence only where Cohen's kappa with at least 100 labels of the user is 0.6 or more; else they are shown
+A judge is an option. Its scores count as evidence only where Cohen's kappa with at least 100 different labels of the user is 0.6 or more; else they are shown
 with the reason why they prove nothing. Answers are hostile: they stand between marks that do not occur in them.
 """
 
@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 from tunesmith.answer.json_reply import ask_json, schema_of
 from tunesmith.answer.replies import InMemory, Kept, Opened
 from tunesmith.errors import BadData, Interrupted
+from tunesmith.evaluate.judge_sample import distinct, told_of
 from tunesmith.measure.kappa import kappa
 from tunesmith.measure.scorers import proportion
 from tunesmith.measure.statistics import mcnemar_exact
@@ -67,6 +68,18 @@ class Compared:
     first: str
     second: str
     reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Twice:
+    """One answer, or pair of answers, that the judge and the user have labelled."""
+
+    mine: object
+    """The judge's label."""
+    theirs: object
+    """The user's."""
+    question: str
+    answers: tuple[str, ...]
 
 
 Orders = tuple[Preference, Preference]
@@ -142,22 +155,26 @@ class Judging:
 
     def trust_in_grades(self, sample: Sequence[GradedSample], *, done: Callable[[int], None], stop: Callable[[], bool]) -> JudgeTrust:
         """How far single grades agree with the user's."""
+        sample = distinct(sample)
         grades = self.grades([(one.question, one.answer, one.reference) for one in sample], done=done, stop=stop)
-        both = [(mine, one.grade) for mine, one in zip(grades, sample, strict=True) if mine is not None]
+        both = [Twice(mine, one.grade, *told_of(one)) for mine, one in zip(grades, sample, strict=True) if mine is not None]
         return self._trust(both, range(1, self.judge.grades + 1), len(sample) - len(both), None)
 
     def trust_in_pairs(self, sample: Sequence[PairedSample], *, done: Callable[[int], None], stop: Callable[[], bool]) -> JudgeTrust:
         """How far the preferences agree with the user's, and what the order does to them."""
+        sample = distinct(sample)
         pairs = [Compared(one.question, one.first, one.second, one.reference) for one in sample]
         found = self.preferences(pairs, done=done, stop=stop)
-        both = [(settled(orders), one.better) for orders, one in zip(found, sample, strict=True) if orders is not None]
+        both = [Twice(settled(orders), one.better, *told_of(one)) for orders, one in zip(found, sample, strict=True) if orders is not None]
         return self._trust(both, (), len(sample) - len(both), position_bias([orders for orders in found if orders is not None]))
 
-    def _trust(self, both: Sequence[tuple[object, object]], ordered: Sequence[object], unread: int, position: PositionBias | None) -> JudgeTrust:
-        agreement = kappa([mine for mine, _ in both], [theirs for _, theirs in both], ordered=ordered) if both else None
-        is_evidence, reason = verdict([theirs for _, theirs in both], agreement.value if agreement is not None else None)
+    def _trust(self, both: Sequence[Twice], ordered: Sequence[object], unread: int, position: PositionBias | None) -> JudgeTrust:
+        mine, theirs, questions = [one.mine for one in both], [one.theirs for one in both], [one.question for one in both]
+        agreement = kappa(mine, theirs, ordered=ordered, groups=questions if len(set(questions)) < len(both) else None) if both else None
+        labels = len({(one.question, one.answers) for one in both})
+        is_evidence, reason = verdict(theirs, labels, agreement.value if agreement is not None else None)
         return JudgeTrust(
-            judge=self.model.identity, mode=self.judge.mode, labels=len(both), agreement=agreement, position=position, unread=unread,
+            judge=self.model.identity, mode=self.judge.mode, labels=labels, agreement=agreement, position=position, unread=unread,
             is_evidence=is_evidence, reason=reason,
         )  # fmt: skip
 
@@ -211,11 +228,11 @@ def position_bias(found: Sequence[Orders]) -> PositionBias | None:
     return PositionBias(pairs=len(found), changed=changed, toward_first=first, toward_second=second, p_value=mcnemar_exact(first, second))
 
 
-def verdict(labels: Sequence[object], agreement: float | None) -> tuple[bool, str]:
-    """(whether a judge counts as evidence, the sentence why).
+def verdict(labels: Sequence[object], count: int, agreement: float | None) -> tuple[bool, str]:
+    """(whether a judge counts as evidence, the sentence why); `count` of the labels are of different answers.
 
-    >>> verdict(["good"] * 60 + ["bad"] * 30, 0.8)
-    (False, 'The judge agrees with you at κ = 0.80, but on 90 labels only; from 100 on its scores count as evidence.')
+    >>> verdict(["good"] * 60 + ["bad"] * 30, 90, 0.8)
+    (False, 'The judge agrees with you at κ = 0.80, but on 90 different labels only; from 100 on its scores count as evidence.')
     """
     if agreement is None:
         return False, "The judge's scores prove nothing: there are no labels of yours to hold it against."
@@ -224,10 +241,10 @@ def verdict(labels: Sequence[object], agreement: float | None) -> tuple[bool, st
     if agreement < LEAST_KAPPA:
         return (
             False,
-            f"The judge's scores prove nothing: it agrees with your {len(labels)} labels at κ = {agreement:.2f} only, below {LEAST_KAPPA:g}.",
+            f"The judge's scores prove nothing: it agrees with your {count} labels at κ = {agreement:.2f} only, below {LEAST_KAPPA:g}.",
         )
-    if len(labels) < FEWEST_LABELS:
+    if count < FEWEST_LABELS:
         return False, (
-            f"The judge agrees with you at κ = {agreement:.2f}, but on {len(labels)} labels only; from {FEWEST_LABELS} on its scores count as evidence."
+            f"The judge agrees with you at κ = {agreement:.2f}, but on {count} different labels only; from {FEWEST_LABELS} on its scores count as evidence."
         )
-    return True, f"The judge agrees with {len(labels)} labels of yours at κ = {agreement:.2f}."
+    return True, f"The judge agrees with {count} labels of yours at κ = {agreement:.2f}."

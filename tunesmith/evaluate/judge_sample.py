@@ -9,11 +9,12 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from tunesmith.errors import BadData, NotFound, Problem
-from tunesmith.measure.text import NOT_JSON, read_json
+from tunesmith.measure.text import NOT_JSON, folded, read_json
 from tunesmith.spec.judging import GradedSample, Judge, PairedSample
 from tunesmith.spec.noun import Noun
 
 T = TypeVar("T", bound=Noun)
+S = TypeVar("S", GradedSample, PairedSample)
 MOST_TOLD = 10
 """Problems told at once."""
 
@@ -71,3 +72,33 @@ def lines(path: Path, noun: type[T]) -> Sequence[tuple[int, T]]:
     if wrong:
         raise BadData(problems=wrong[:MOST_TOLD])
     return found
+
+
+def distinct(sample: Sequence[S]) -> list[S]:
+    """The labels without those that say once more what an earlier one says: a copied line is no further evidence, and need not be paid for.
+
+    Who labels one answer twice and not alike, is heard twice; it counts as one label.
+    """
+    found: dict[object, S] = {}
+    for one in sample:
+        if isinstance(one, GradedSample):
+            said: object = one.grade
+        else:
+            said = one.better if one.better == "tie" else plain(one.first if one.better == "first" else one.second)
+        found.setdefault((told_of(one), said), one)
+    return list(found.values())
+
+
+def told_of(one: GradedSample | PairedSample) -> tuple[str, tuple[str, ...]]:
+    """(the question, what was answered) of a label, without case and white space; the order of two answers does not matter."""
+    answers = (one.answer,) if isinstance(one, GradedSample) else (one.first, one.second)
+    return plain(one.question), tuple(sorted(map(plain, answers)))
+
+
+def plain(text: str) -> str:
+    """The text without case, and with single spaces.
+
+    >>> plain(" It  is\\nfive. ")
+    'it is five.'
+    """
+    return " ".join(folded(text).split())

@@ -57,7 +57,7 @@ def page(
 ) -> str:
     """The HTML text of a line's report. `answers`: candidate name → its rows on test; `questions`: asked of the finished model; `examined`: what else was found out about it.
 
-    Seconds are looked up in `measured.costs` under `train` and, per finalist, under `page_tables.step_of(name)`.
+    Latencies are looked up in `measured.paces`, seconds of training in `measured.costs` under `train`.
     """
     cost = {
         "bills": costs.bills(report),
@@ -122,11 +122,13 @@ def template() -> Template:
 def _verdict(report: LineReport) -> dict[str, Any]:
     """The decision, the goal, the large numbers, and what is lost."""
     verdict, goal = report.verdict, report.goal
-    lost = worse(report)
+    lost = worse(report.verdict, report.finalists)
     wanted = ""
     if goal.at_least is not None:
         side = "at most" if verdict.metric in LOWER_IS_BETTER else "at least"
         wanted = f"{tables.metric_title(verdict.metric, report)} {side} {words.value_of(verdict.metric, goal.at_least)}"
+    if goal.at_least is not None or verdict.goal_met is False:
+        wanted = ", ".join(filter(None, (wanted, words.limit([finalist.wait for finalist in report.finalists]))))
     marks = {True: ("✓", "Goal met"), False: ("✗", "Goal not met"), None: ("?", "Goal cannot be judged with these rows")}
     mark, met = marks[verdict.goal_met]
     return {

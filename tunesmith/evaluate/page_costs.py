@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate.page_tables import Cell, Column, Table, used
-from tunesmith.spec.verdict import Bill, LineReport, Measured, Pace
+from tunesmith.spec.verdict import Bill, Known, LineReport, Measured, Pace
+
+FINDING = "small trainings, settings that were tried, further seeds"
+"""What is trained to find what is then served."""
 
 
 def bills(report: LineReport) -> Table:
@@ -14,11 +17,14 @@ def bills(report: LineReport) -> Table:
         Column("Tokens per answer"),
         Column("Of them computed"),
         Column("1,000 answers"),
-        Column("Training"),
+        Column("Training it"),
         Column("Pays for itself"),
     )
     currency = report.verdict.known.prices.currency
-    return Table("What answers and training cost", *used(columns, [_bill(one, currency) for one in report.verdict.bills]))
+    rows = [_bill(one, currency) for one in report.verdict.bills]
+    if text := finding(report.verdict.known):
+        rows.append((Cell("Finding it", FINDING), Cell(), Cell(), Cell(), Cell(text), Cell()))
+    return Table("What answers and training cost", *used(columns, rows))
 
 
 def _bill(one: Bill, currency: str) -> tuple[Cell, ...]:
@@ -41,17 +47,19 @@ def paces(report: LineReport, measured: Measured) -> Table:
     """What the clock said of every finalist."""
     columns = (
         Column("Candidate", number=False),
-        Column("One answer, in a batch", clock=True),
-        Column("Hours for 1,000 answers", clock=True),
-        Column("1,000 answers", clock=True),
-        Column("Training", clock=True),
+        Column("Latency", clock=True),
+        Column("Per row in a batch", clock=True),
+        Column("Hours for 1,000 rows", clock=True),
+        Column("1,000 rows", clock=True),
+        Column("Training it", clock=True),
         Column("Time won back", clock=True),
     )
     currency = report.verdict.known.prices.currency
     rows = [
         (
             Cell(one.candidate),
-            Cell(words.duration(one.latency_s)),
+            Cell(*words.latency(one.wait)),
+            Cell(words.duration(one.row_s)),
             Cell(f"{one.hours_per_1000_answers:.2g}"),
             Cell(money(one.per_1000_answers, currency)),
             Cell(words.duration(one.training_s)) if one.training_s else Cell(),
@@ -75,6 +83,13 @@ def training(bill: Bill, currency: str) -> str:
     if not bill.training_tokens:
         return words.NOTHING
     return money(bill.training, currency) if bill.training is not None else f"{words.count(bill.training_tokens)} tokens"
+
+
+def finding(known: Known) -> str:
+    """What the other trainings took, without which the ones that are billed would not have been found; empty where there were none."""
+    if not known.finding_tokens:
+        return ""
+    return money(known.finding, known.prices.currency) if known.finding is not None else f"{words.count(known.finding_tokens)} tokens"
 
 
 def money(amount: float | None, currency: str) -> str:

@@ -55,11 +55,6 @@ class Table:
         return bool(self.rows)
 
 
-def step_of(candidate: str) -> str:
-    """The step in `Measured.costs` under which a candidate's evaluation on test is recorded; training is `train`."""
-    return f"test {candidate}"
-
-
 def metric_cell(name: MetricName, metric: Metric | None) -> Cell:
     """A metric with its interval; a dash where it was not measured."""
     return Cell(words.value_of(name, metric.value), words.bounds_of(name, metric)) if metric else Cell()
@@ -142,7 +137,7 @@ def rivals(report: LineReport, measured: Measured) -> Table:
         Column("Rows"),
         *(Column(metric_title(name, report)) for name in others),
         Column("Tokens per answer"),
-        Column("Time per answer", clock=True),
+        Column("Latency", clock=True),
         Column("Training", clock=True),
     ]
     rows = [_rival(f, deciding, others, measured) for f in ranked(report)]
@@ -154,7 +149,7 @@ def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName
     found, name = finalist.report, finalist.candidate.name
     metric = found.metrics.get(deciding)
     tokens = (found.prompt_tokens + found.completion_tokens) / found.rows if found.rows else 0.0
-    cost = measured.costs.get(step_of(name))
+    pace = next((one for one in measured.paces if one.candidate == name), None)
     training = measured.costs.get({"fine-tune": "train", "fine-tune-rag": "train-rag"}.get(finalist.remedy, ""))
     return (
         Cell(words.REMEDY_TITLES[finalist.remedy], name + (f", seed {finalist.seed}" if finalist.seed is not None else "")),
@@ -162,7 +157,7 @@ def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName
         rows_cell(metric),
         *(metric_cell(other, found.metrics.get(other)) for other in others),
         Cell(words.count(round(tokens, 1))),
-        Cell(words.duration(cost.seconds / found.rows)) if cost and found.rows else Cell(),
+        Cell(*words.latency(pace.wait if pace else None)),
         Cell(words.duration(training.seconds)) if training else Cell(),
     )
 

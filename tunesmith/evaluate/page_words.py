@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.judging import JudgeTrust
-from tunesmith.spec.report import Metric
+from tunesmith.spec.report import Metric, Wait
 from tunesmith.spec.task import Form, MetricName
 from tunesmith.spec.trial import Remedy
 
@@ -176,6 +177,28 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def latency(wait: Wait | None) -> tuple[str, str]:
+    """(what a question usually takes that is asked alone, what nine of ten take at most and of how many that is known).
+
+    >>> latency(Wait(n=20, median_s=0.18, p90_s=0.231))
+    ('180 ms', '9 of 10 within 231 ms, 20 asked')
+    """
+    if wait is None:
+        return NOTHING, ""
+    most = f"9 of 10 within {duration(wait.p90_s)}" if wait.n >= 10 else f"at most {duration(wait.p90_s)}"
+    return duration(wait.median_s), f"{most}, {count(wait.n)} asked"
+
+
+def limit(waits: Iterable[Wait | None]) -> str:
+    """The project's limit of latency, by the readings that were held against it; empty where there is none.
+
+    >>> limit([None, Wait(n=20, median_s=0.18, p90_s=0.231, at_most_s=0.2)])
+    'nine of ten questions within 200 ms'
+    """
+    allowed = next((wait.at_most_s for wait in waits if wait is not None and wait.at_most_s is not None), None)
+    return "" if allowed is None else f"nine of ten questions within {1000 * allowed:g} ms"
 
 
 def size(n_bytes: int) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,16 @@ def decoding_for(task: Task, dataset: Dataset) -> Decoding:
     return Decoding(max_new_tokens=task.max_new_tokens)
 
 
-def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, how: How, folder: Path, monitor: Monitor) -> Report:
-    """The report; answers.jsonl with one scored row per line lies in `folder`.
+def evaluate(
+    candidate: Candidate,
+    answerer: Answerer,
+    questions: Questions,
+    how: How,
+    folder: Path,
+    monitor: Monitor,
+    took: Callable[[float], None] = lambda seconds: None,
+) -> Report:
+    """The report; answers.jsonl with one scored row per line lies in `folder`. `took` hears the seconds of answering alone: the rest is our own doing.
 
     Raises: Interrupted; nothing is kept of an unfinished evaluation.
     """
@@ -61,11 +70,13 @@ def evaluate(candidate: Candidate, answerer: Answerer, questions: Questions, how
     label = f"{candidate.name} on {questions.split}"
     asked = [row.conversation.question() for row in rows if row.conversation is not None]
     monitor.emit(Progress(label=label, done=0, total=len(rows)))
+    began = time.monotonic()
     answers = answerer.answer(asked, how.decoding, done=lambda n: monitor.emit(Progress(label=label, done=n, total=len(rows))), stop=monitor.stopping)
+    took(time.monotonic() - began)
     if len(answers) < len(rows):
         raise Interrupted(f"stopped while {candidate.name} was being measured", where="evaluation", fix="run the same command again")
     _tell_unread(candidate.name, rows, answers, monitor)
-    scored = [_scored(row, answer, questions.dataset, how, passages_shown(answerer, answer)) for row, answer in zip(rows, answers, strict=True)]
+    scored = [_scored(row, answer, questions.dataset, how, passages_shown(answerer, answer.shown)) for row, answer in zip(rows, answers, strict=True)]
     if questions.dataset.task != "classify":  # among labels, only the choice counts
         likely = answerer.likelihood([row.conversation for row in rows if row.conversation is not None])
         scored = [_with_likelihood(row, *one) for row, one in zip(scored, likely, strict=True)] if likely is not None else scored

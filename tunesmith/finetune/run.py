@@ -230,7 +230,9 @@ class FineTuning:
     def _train(self, work: Work, step: Step) -> Checkpoint:
         from tunesmith.model.device import place
         from tunesmith.train.run import Inputs, Start, train
+        from tunesmith.train.state import seconds_before
 
+        work.earlier_s = seconds_before(work.scratch)
         start = Start(self.base)
         if self.parent is not None:
             artifact, parent = self.parent

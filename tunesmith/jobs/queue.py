@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,17 +123,20 @@ class Queue:
                     found.append(job)
         return found, False
 
-    def claim(self, holder: str, devices: int, ttl_s: float = TTL_S) -> Job | None:
-        """The shared job whose turn it is, leased to `holder`; None while none may run on `devices` devices."""
+    def claim(self, holder: str, devices: int, ttl_s: float = TTL_S, *, followed: Collection[str] = ()) -> Job | None:
+        """The shared job whose turn it is, leased to `holder`; None while none may run on `devices` devices.
+
+        Nor while one of the jobs `followed` by the holder has ended (it was cancelled, or is just being buried): its worker may still have its device.
+        """
         self.mend()
         now = time.time()
         with self.database.write() as connection:
             rows = [_job(row) for row in connection.execute(select(JOBS).where(JOBS.c.status.in_(("queued", "running"))))]
             early = set(connection.execute(select(JOBS.c.id).where(JOBS.c.not_before > now)).scalars())
             chosen = next_job([job for job in rows if job.id not in early], devices)
-            if chosen is None:
+            if chosen is None or not {job.id for job in rows if job.status == "running"}.issuperset(followed):
                 return None
-            values = {"status": "running", "holder": holder, "lease_until": now + ttl_s, "started_at": chosen.started_at or now}
+            values = {"status": "running", "holder": holder, "lease_until": now + ttl_s, "started_at": chosen.started_at or now, "held_since": now}
             connection.execute(update(JOBS).where(JOBS.c.id == chosen.id).values(**values))
             return _job(_row(connection, chosen.id))
 
@@ -150,24 +153,29 @@ class Queue:
             if row.status == "running" and row.holder not in (holder, over) and is_alive(row, now):
                 raise Busy("this job is running already", where=job_id, got=f"{row.holder}, {row.title}", fix="follow it, or wait until it is done")
             values = {"status": "running", "holder": holder, "lease_until": now + ttl_s, "started_at": row.started_at or now}
+            values |= going_on(row, now) if row.holder in (holder, over) else let_go(row, last_sign(row, now)) | {"held_since": now}
             connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values))
             return _job(_row(connection, job_id))
 
     def hand_on(self, job_id: str, giver: str, taker: str, ttl_s: float = TTL_S) -> Job:
         """Move the lease from one live or dead process to another; a job that `giver` does not hold any more stays as it is."""
         with self.database.write() as connection:
-            held = (JOBS.c.id == job_id) & (JOBS.c.holder == giver) & (JOBS.c.status.in_(UNDER_WAY))
-            values = {"holder": taker, "lease_until": time.time() + ttl_s, "status": "running", "finished_at": None, "error": None}
-            connection.execute(update(JOBS).where(held).values(**values))
+            row, now = _row(connection, job_id), time.time()
+            if row.holder == giver and row.status in UNDER_WAY:
+                values = {"holder": taker, "lease_until": now + ttl_s, "status": "running", "finished_at": None, "error": None}
+                connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values, **going_on(row, now)))
             return _job(_row(connection, job_id))
 
     def heartbeat(self, job_id: str, holder: str, ttl_s: float = TTL_S) -> bool:
         """Prolong the lease; False where somebody else has it now, or the job is finished: the caller has to stop."""
         with self.database.write() as connection:
             # A holder that was asleep (a closed laptop) may find itself declared dead: nobody else took the job, so it goes on.
-            mine = (JOBS.c.id == job_id) & (JOBS.c.holder == holder) & (JOBS.c.status.in_(UNDER_WAY))
-            values = {"lease_until": time.time() + ttl_s, "status": "running", "finished_at": None, "error": None}
-            return connection.execute(update(JOBS).where(mine).values(**values)).rowcount == 1
+            row, now = _row(connection, job_id), time.time()
+            if row.holder != holder or row.status not in UNDER_WAY:
+                return False
+            values = {"lease_until": now + ttl_s, "status": "running", "finished_at": None, "error": None}
+            connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values, **going_on(row, now)))
+            return True
 
     def got_on(self, job_id: str) -> None:
         """Note that a job has got on: the losses before do not count any more."""
@@ -182,8 +190,10 @@ class Queue:
     def wait_again(self, job_id: str, holder: str) -> Job:
         """A running job that `holder` gives back between two steps, because what comes next has to wait for its turn."""
         with self.database.write() as connection:
-            mine = (JOBS.c.id == job_id) & (JOBS.c.holder == holder) & (JOBS.c.status == "running")
-            connection.execute(update(JOBS).where(mine).values(status="queued", holder=None, lease_until=None))
+            row = _row(connection, job_id)
+            if row.holder == holder and row.status == "running":
+                values = {"status": "queued", "holder": None, "lease_until": None, **let_go(row, time.time())}
+                connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values))
             return _job(_row(connection, job_id))
 
     def interrupt(self, job_id: str) -> None:
@@ -205,7 +215,8 @@ class Queue:
         with self.database.write() as connection:
             row = _row(connection, job_id)
             _refuse_ended(row, "cancel")
-            values = {"status": "cancelled", "finished_at": time.time(), "stop": "cancel"}
+            now = time.time()
+            values = {"status": "cancelled", "finished_at": now, "stop": "cancel", **let_go(row, now)}
             connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**values))
             return _job(_row(connection, job_id))
 
@@ -270,8 +281,9 @@ class Queue:
 
     def _end(self, job_id: str, status: JobStatus, **values: Any) -> Job:
         with self.database.write() as connection:
-            ended = {"finished_at": time.time()} if status in FINAL else {}
-            changes = {"status": status, "holder": None, "lease_until": None, **ended, **values}
+            now = time.time()
+            ended = {"finished_at": now} if status in FINAL else {}
+            changes = {"status": status, "holder": None, "lease_until": None, **let_go(_row(connection, job_id), now), **ended, **values}
             connection.execute(update(JOBS).where(JOBS.c.id == job_id, JOBS.c.status != "cancelled").values(**changes))
             return _job(_row(connection, job_id))
 
@@ -286,6 +298,7 @@ class Queue:
                 raise Busy("this job is running", where=job_id, got=str(row.holder), fix="interrupt it first")
             if row.status != "succeeded":
                 fresh = {"status": "queued", "stop": None, "error": None, "finished_at": None, "holder": None, "lease_until": None, "attempts": 0}
+                fresh |= let_go(row, last_sign(row, time.time()))
                 connection.execute(update(JOBS).where(JOBS.c.id == job_id).values(**fresh))
             return _job(_row(connection, job_id))
 
@@ -298,7 +311,7 @@ class Queue:
             unchanged = (JOBS.c.id == row.id) & (JOBS.c.status == "running") & (JOBS.c.holder == row.holder) & (JOBS.c.lease_until == row.lease_until)
             values = after_death(row, now) if row.is_shared else given_up(row, now)
             with self.database.write() as connection:
-                connection.execute(update(JOBS).where(unchanged).values(**values))
+                connection.execute(update(JOBS).where(unchanged).values(**values, **let_go(row, last_sign(row, now))))
 
 
 def given_up(row: Row[Any], now: float) -> dict[str, Any]:
@@ -317,6 +330,18 @@ def after_death(row: Row[Any], now: float) -> dict[str, Any]:
         return free | {"status": "failed", "finished_at": last_sign(row, now), "error": error, "attempts": attempts}
     wait = min(LONGEST_BACK_OFF_S, BACK_OFF_S * 2 ** (attempts - 1))
     return free | {"status": "queued", "stop": None, "attempts": attempts, "not_before": now + wait}
+
+
+def let_go(row: Row[Any], at: float) -> dict[str, Any]:
+    """The clock of a job that nobody holds from `at` on: its holder's seconds are added to those before."""
+    return {"worked_s": row.worked_s + (max(0.0, at - row.held_since) if row.held_since is not None else 0.0), "held_since": None}
+
+
+def going_on(row: Row[Any], now: float) -> dict[str, Any]:
+    """The clock of a job that stays in live hands: as it was, without the silence of a holder that was asleep (a closed laptop)."""
+    if row.held_since is not None and row.lease_until is not None and row.lease_until >= now:
+        return {}
+    return let_go(row, last_sign(row, now)) | {"held_since": now}
 
 
 def died(job_id: str, holder: str, times: int = 1) -> Interrupted:

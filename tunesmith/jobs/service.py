@@ -111,7 +111,7 @@ class Service:
         while not self.ending.is_set():
             self._bury()
             try:
-                while not self._lingers() and (job := self.queue.claim(holder(os.getpid()), len(self.devices))) is not None:
+                while (job := self.queue.claim(holder(os.getpid()), len(self.devices), followed=self.following)) is not None:
                     self._begin(job)
             except TunesmithError as error:  # a full or busy disk: it may be better at the next look
                 print(error, file=sys.stderr, flush=True)
@@ -137,10 +137,6 @@ class Service:
     def _bury(self) -> None:
         for name in [name for name, (thread, _) in self.following.items() if not thread.is_alive()]:
             del self.following[name]
-
-    def _lingers(self) -> bool:
-        """True while a worker still has its device although its job has ended (it was cancelled, or is just being buried)."""
-        return any(self.queue.get(name).status != "running" for name in self.following)
 
     def _waits(self) -> bool:
         """True while a shared job is still to be done: it may have to wait for its next try, or for a device that a command has."""

@@ -81,7 +81,7 @@ def check_same_rows(first: str, mine: Mapping[str, Scored], second: str, theirs:
 def comparison(
     better: str, mine: Sequence[Scored], rival: str, theirs: Sequence[Scored], metric: MetricName, *, confidence: float, seed: int
 ) -> Comparison:
-    """One uncorrected comparison over rows in the same order; `p_adjusted`, `outcome` and `rows_to_settle` are for one test alone."""
+    """One uncorrected comparison over rows in the same order; `p_adjusted`, `outcome`, `minimum_detectable` and `rows_to_settle` are for one test alone."""
     which, first_rows = rows_of(metric, mine)
     _, second_rows = rows_of(metric, theirs)
     if not (measurable(metric, first_rows) and measurable(metric, second_rows)):
@@ -130,17 +130,27 @@ def is_right_or_wrong(quantity: Quantity) -> bool:
 
 
 def correct(comparisons: Sequence[Comparison], *, confidence: float = 0.95) -> tuple[Comparison, ...]:
-    """The comparisons with p-values adjusted by Holm over all of them, their outcomes, and how many more rows would settle the open ones."""
+    """The comparisons with p-values adjusted by Holm over all of them, their outcomes, what they could show, and how many more rows would settle the open ones.
+
+    Comparisons that were corrected before, in a smaller family, are corrected anew.
+    """
     adjusted = holm([found.p_value for found in comparisons])
     return tuple(judged(found, p, confidence, len(comparisons)) for found, p in zip(comparisons, adjusted, strict=True))
 
 
 def judged(found: Comparison, p_adjusted: float, confidence: float, family: int) -> Comparison:
-    """`found` with its adjusted p-value and what follows from it."""
-    low, high = found.difference.low, found.difference.high
+    """`found` with its adjusted p-value and what follows from it.
+
+    `minimum_detectable` and `rows_to_settle` are those of Holm's first step, in which the smallest of all p-values is held against (1 − confidence) / family:
+    a true difference as large as that is shown with 80 % power even where it is the only one of the family.
+    """
+    low, high, n = found.difference.low, found.difference.high, found.difference.n
+    before, strict = (1 - (1 - confidence) / size for size in (found.family, family))
+    variance = n * (found.minimum_detectable / minimum_detectable(1.0, 1, confidence=before)) ** 2
+    smallest = minimum_detectable(variance, n, confidence=strict)
+    found = found.model_copy(update={"p_adjusted": p_adjusted, "minimum_detectable": smallest, "family": family})
     if (low > 0 or high < 0) and p_adjusted < 1 - confidence:
         ahead = (high < 0) if found.metric in LOWER_IS_BETTER else (low > 0)
-        return found.model_copy(update={"p_adjusted": p_adjusted, "outcome": "better" if ahead else "worse", "rows_to_settle": None})
-    variance = found.difference.n * (found.minimum_detectable / minimum_detectable(1.0, 1, confidence=confidence)) ** 2
-    more = rows_to_settle(found.difference.value, variance, found.difference.n, confidence=confidence, family=family)
-    return found.model_copy(update={"p_adjusted": p_adjusted, "outcome": "cannot tell", "rows_to_settle": more})
+        return found.model_copy(update={"outcome": "better" if ahead else "worse", "rows_to_settle": None})
+    more = rows_to_settle(found.difference.value, variance, n, confidence=confidence, family=family)
+    return found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": more})

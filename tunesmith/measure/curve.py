@@ -25,6 +25,8 @@ SHARED = 0.5
 """Share of a score's sampling variance that comes from the dev rows themselves, and is the same for all trainings."""
 NOISES = ((0.002, 0.25), (0.005, 0.4), (0.01, 0.25), (0.02, 0.1))
 """(Standard deviation from run to run, its prior weight): rows drawn, seed."""
+FALL = 2 * max(noise for noise, _ in NOISES)
+"""A training on more rows whose interval lies so far below that of one on fewer has fallen: neither the dev rows nor the luck of a run explain it."""
 EXPONENTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5)
 REACHES = (0.15, 0.3, 0.6, 1.2, 2.4)
 """Of a saturating exponential: its constant over the largest number of rows."""
@@ -192,7 +194,8 @@ class Curve:
 
 
 def fit(points: Sequence[Point], now: int, *, confidence: float = 0.95, seed: int = 0) -> Curve | None:
-    """The curve through two or more numbers of rows; None where there are fewer. The order of the points does not matter.
+    """The curve through two or more numbers of rows; None where there are fewer, or where scores clearly fall, which no law of learning does
+    (`falling` says so in words). The order of the points does not matter.
 
     Raises: ValueError for points that are no shares between 0 and 1.
     """
@@ -201,11 +204,15 @@ def fit(points: Sequence[Point], now: int, *, confidence: float = 0.95, seed: in
         return None
     if not all(0 <= p.low <= p.score <= p.high <= 1 and p.rows > 0 for p in known):
         raise ValueError("points are shares of right answers between 0 and 1, inside their intervals")
+    if any(few.rows < many.rows and few.low - many.high > FALL for few in known for many in known):
+        return None
     shapes = tuple(laws(max(p.rows for p in known) / known[0].rows))
     generator = np.random.default_rng(seed)
     normal, luck = generator.standard_normal((DRAWS, 2)), generator.standard_normal(KEPT)
     cells = [_cell(law, noise, math.log(weight), known, confidence, normal) for law in shapes for noise, weight in NOISES]
     log_weights = np.array([cell[0] for cell in cells])
+    if np.isneginf(log_weights).all():  # not one draw in which the error does not rise
+        return None
     weights = np.exp(log_weights - log_weights.max())
     which, levels, falls, noises, heavy = [], [], [], [], []
     for index, (cell, weight) in enumerate(zip(cells, weights, strict=True)):
@@ -226,6 +233,23 @@ def fit(points: Sequence[Point], now: int, *, confidence: float = 0.95, seed: in
         levels=np.concatenate(levels)[chosen],
         falls=np.concatenate(falls)[chosen],
         luck=np.concatenate(noises)[chosen] * luck,
+    )
+
+
+def falling(points: Sequence[Point]) -> str:
+    """What it hints at that scores fall with more rows, in two sentences, for points that no curve goes through; empty for fewer than two numbers of rows.
+
+    >>> falling([Point(100, 0.8, 0.73, 0.86), Point(500, 0.4, 0.33, 0.48)])
+    'Scores fall with more rows: 80.0 % with 100, 40.0 % with 500. That hints at trainings that spoil what was learnt (a learning rate that is too high \
+for longer trainings, too many epochs), or at labels that contradict one another; more rows are no remedy for either.'
+    """
+    known = sorted(points, key=lambda p: (p.rows, p.seed))
+    if len({p.rows for p in known}) < 2:
+        return ""
+    said = ", ".join(f"{100 * p.score:.1f} % with {p.rows:,}" for p in known)
+    return (
+        f"Scores fall with more rows: {said}. That hints at trainings that spoil what was learnt (a learning rate that is too high for longer trainings, "
+        "too many epochs), or at labels that contradict one another; more rows are no remedy for either."
     )
 
 

@@ -215,7 +215,7 @@ def sentence(standing: Standing, changes: Sequence[Change], fluency: Fluency | N
         "kept": "General ability is kept",
         "cannot tell": f"No loss of general ability is shown, but these probes cannot rule out {100 * tolerance.warn:g} points",
         "warn": "General ability has suffered",
-        "block": f"General ability has suffered by more than is allowed ({100 * tolerance.block:g} points, or perplexity times {tolerance.perplexity:g})",
+        "block": f"General ability has suffered much ({100 * tolerance.block:g} points or more, or perplexity times {tolerance.perplexity:g})",
     }[standing]
     facts = [_words(one) for one in changes]
     if fluency is not None:

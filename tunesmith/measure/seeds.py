@@ -28,6 +28,8 @@ USUAL = 0.02
 """Trainings that differ in the seed alone are apart by about so much (standard deviation, of a share)."""
 USUAL_SEEDS = 2
 """What is usual counts as much as so many further seeds: two trainings alone cannot tell that seeds do not matter."""
+LEAST_P = 1e-300
+"""A smaller p-value counts as this one: of some 1,075 rows that all speak for one side the test's is 0, and no standard error could be told from that."""
 
 
 def averaged(quantities: Sequence[Quantity]) -> Quantity:
@@ -131,13 +133,13 @@ def compared(better: str, mine: Runs, rival: str, theirs: Runs, metric: MetricNa
 
 
 def softened(p_value: float, difference: float, between: Spread) -> float:
-    """The p-value with what the seeds add to the standard error of the rows, which the p-value itself implies.
+    """The p-value with what the seeds add to the standard error of the rows, which the p-value itself implies (one below `LEAST_P` counts as that).
 
     Source: Welch 1947 and Satterthwaite 1946 for the degrees of freedom of a sum of two variances.
     """
     if not between.believed or p_value >= 1 or not difference:
         return p_value
-    rows = (difference / NORMAL.inv_cdf(p_value / 2)) ** 2
+    rows = (difference / NORMAL.inv_cdf(max(p_value, LEAST_P) / 2)) ** 2
     whole = rows + between.believed
     freedom = between.freedom * (whole / between.believed) ** 2
     return max(p_value, 2 * float(stdtr(freedom, -abs(difference) / math.sqrt(whole))))

@@ -32,6 +32,8 @@ from tunesmith.store.parent import die_with
 LOG = logging.getLogger(__name__)
 SHARE_OF_MEMORY = 0.5
 """Of what is free at the start: the rest is for training and for what is being written."""
+LAST_TURN_S = 5.0
+"""How long the turn that is being computed is waited for at the end."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,7 +56,10 @@ def main(argv: Sequence[str]) -> int:
     thread.start()
     asyncio.run(_serve(live, asked.socket))
     live.close()
-    thread.join(timeout=5)
+    thread.join(timeout=LAST_TURN_S)
+    if thread.is_alive():  # in a product of matrices: Python must not be taken down around it
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 

@@ -82,6 +82,11 @@ class Remote(Noun):
 Candidate = Annotated[Constant | Classifier | Prompted | Tuned | Retrieval | Remote, Field(discriminator="kind")]
 
 
+def reader(candidate: Candidate) -> Candidate:
+    """Who answers: a candidate that looks things up has a reader."""
+    return candidate.reader if isinstance(candidate, Retrieval) else candidate
+
+
 class Decoding(Noun):
     """How tokens are chosen."""
 

@@ -7,18 +7,35 @@ it and is never hashed. `tunesmith verify` holds the proof against the store and
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.noun import Noun
-from tunesmith.spec.report import Comparison, Metric
+from tunesmith.spec.report import Comparison, Metric, Wait
 from tunesmith.spec.task import Goal, MetricName, Task
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Bill, Decision, Known, Measured
 
-PinKind = Literal["rows", "source", "base", "template", "weights", "classifier", "index", "prompt", "code"]
+PinKind = Literal[
+    "rows",
+    "source",
+    "base",
+    "template",
+    "weights",
+    "classifier",
+    "index",
+    "document",
+    "prompt",
+    "schema",
+    "database",
+    "tests",
+    "scorer",
+    "labels",
+    "code",
+]
+TOLERANCE = 0.01
+"""By how much a number may differ where the machine or a version differs: a share of 1, or of the value. On the same ones: not at all. It is the verifying
+program's and stands in no certificate: who forges one would choose his own."""
 
 
 class Pin(Noun):
@@ -56,8 +73,8 @@ class Entrant(Noun):
     metrics: dict[MetricName, Metric]
     prompt_tokens: int
     answer_tokens: int
-    can_be_repeated: bool
-    """False: it answers elsewhere, and may answer otherwise tomorrow."""
+    wait: Wait | None = None
+    """The reading of the clock that the verdict rests on; None: the project limits no latency."""
 
 
 class Locked(Noun):
@@ -71,7 +88,7 @@ class Locked(Noun):
     sha256: str
     """Of the file that holds them."""
     looks: int
-    """How often they had been opened for a verdict, this time included."""
+    """How many different looks there had been at any of them by then, this one included: other finalists, another deciding metric, confidence or scorer."""
 
 
 class Code(Noun):
@@ -121,8 +138,6 @@ class Proof(Noun):
     """The frozen plan that was carried out; None: none was made."""
     pins: tuple[Pin, ...]
     code: Code
-    tolerance: Annotated[float, Field(ge=0)] = 0.01
-    """By how much a number may differ where the machine or a version differs: a share of 1, or of the value. On the same ones: not at all."""
     project_toml: str
     rerun: str
     """The command that reproduces it."""
@@ -161,6 +176,9 @@ class Check(Noun):
     """What was found, with its numbers."""
 
 
+Result = Literal["holds", "holds in part", "does not hold"]
+
+
 class Verification(Noun):
     """Whether a certificate holds; the manifest of a verification artifact."""
 
@@ -168,8 +186,8 @@ class Verification(Noun):
     """The name or file that was verified."""
     digest: str
     """Of the proof, as the certificate states it."""
-    holds: bool
-    """Nothing that was checked differs."""
+    result: Result
+    """`holds`: all that it states was checked. `holds in part`: nothing differs, and something could not be checked."""
     is_exact: bool
     """Same machine and versions: numbers had to agree to the last digit."""
     checks: tuple[Check, ...]

@@ -31,6 +31,8 @@ class Source(Noun):
     """Column or key of the label; it is the answer as well when there is no `output`."""
     group: str | None = None
     """Column whose equal values must stay in one split (a customer, a document)."""
+    columns: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """More columns or keys (a region, a product, a channel) whose values travel with the rows: the report looks for the value where answers are worse."""
     split: SplitName | None = None
     """Put all rows of this file in one split; None: they are split by the project's rules."""
     encoding: str | None = None
@@ -100,6 +102,8 @@ class Record(Noun):
     """A document without roles."""
     label: str | None = None
     group: str | None = None
+    columns: dict[str, str] | None = None
+    """Column that the source names beside these → this row's value, cut off at 100 characters; it is no part of what the row says. None: it has none."""
     cluster: str | None = None
     """The same for all rows that may not be torn apart (near duplicates, equal questions, one group): the id of one of them; None: it stands alone."""
     origin: Origin

@@ -13,6 +13,10 @@ from tunesmith.spec.report import Metric
 Standing = Literal["kept", "cannot tell", "warn", "block"]
 """From the best to the worst. `cannot tell`: no loss is shown, but one worth a warning is not ruled out either."""
 STANDINGS: tuple[Standing, ...] = ("kept", "cannot tell", "warn", "block")
+TOPIC = "forgetting"
+"""What a verdict calls it."""
+UNMEASURED = "forgetting, not measured"
+"""What it calls it where there is only a reason why it was not measured."""
 Ability = Literal["questions", "instructions"]
 Prompts = Literal["task", "general"]
 

@@ -145,3 +145,11 @@ class Job(Noun):
     """Any supervisor may run it, and goes on with it after a crash; else it belongs to the command that enqueued it."""
     attempts: int = 0
     """How often it was lost together with its supervisor without having got on in between."""
+    worked_s: float = 0.0
+    """Seconds in which holders had it, up to the present one: pauses, waits and the silence after a death are none."""
+    held_since: float | None = None
+    """From when on the present holder's seconds count; None: nobody has it."""
+
+    def worked(self, now: float) -> float:
+        """Seconds in which the job was worked on, up to `now` (Unix time)."""
+        return self.worked_s + (max(0.0, now - self.held_since) if self.held_since is not None else 0.0)

@@ -75,9 +75,9 @@ class JudgeTrust(Noun):
     """Where and which model."""
     mode: JudgeMode
     labels: int
-    """Of the user's, that the judge labelled as well."""
+    """Of the user's, that the judge labelled as well: different answers (or pairs), copies counted once."""
     agreement: Metric | None
-    """Cohen's kappa with the user (for grades: weighted by squared distance); None: there is no sample."""
+    """Cohen's kappa with the user (for grades: weighted by squared distance), over questions where several answers are of one; None: there is no sample."""
     position: PositionBias | None
     """None: nothing was asked in both orders."""
     unread: int

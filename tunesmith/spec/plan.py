@@ -13,6 +13,7 @@ from tunesmith.spec.candidate import Classifier, Constant, Remote, Retrieval
 from tunesmith.spec.chat import Conversation, Prompt
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Recipe
+from tunesmith.spec.report import Wait
 from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
 from tunesmith.spec.trial import Trial
 
@@ -107,7 +108,8 @@ class Decide(Noun):
     budget: Annotated[float | None, Field(gt=0, allow_inf_nan=False), BeforeValidator(_duration)] = None
     """Time for everything: `20m`, `1h30m`, or seconds. None: as long as the steps below take."""
     at_most_ms: Annotated[float, Field(gt=0)] | None = None
-    """The longest that one answer may take; bases that are expected to take longer are left out. None: no limit."""
+    """The longest that nine of ten questions may take that are asked alone, in milliseconds: what takes longer is not recommended, and other bases that
+    surely would are not tried. None: no limit."""
     stop_at_goal: bool = False
     """Try nothing dearer once a candidate reaches the goal beyond doubt on dev."""
     pilots: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], AfterValidator(_ascending)] = (0.1, 0.25, 0.5)
@@ -191,6 +193,8 @@ class Facts(Noun):
     """0: nothing is encoded."""
     probe_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Of the shipped probes of general ability, so much is asked of a tuned model."""
+    asked_again: Annotated[int, Field(ge=0)] = 0
+    """How often the first finalist is asked the same question at a temperature; 0: its answer would always be the same."""
     recipe: Recipe
     """As the user wrote it."""
     prompt: Prompt
@@ -210,6 +214,8 @@ class Facts(Noun):
     rag_tuned: Retrieval | None = None
     """The tuned model that reads passages."""
     remote: Remote | None = None
+    fine_tune: bool = True
+    """False: the base is not tuned on the rows alone, and neither pilots nor a search are made."""
     seed: int = 0
 
     def base(self, id: str) -> Base:
@@ -235,7 +241,7 @@ class PlannedStep(Noun):
     rungs: tuple[float, ...] = ()
     """Of a search by halving: shares of the training rows, or of the dev rows for prompts."""
     epochs: float | None = None
-    """Fewer than the recipe's, where the time does not reach for all; None: as the recipe says."""
+    """Fewer than those of its settings, where the time does not reach for all; None: as its settings say."""
     seed: int = 0
 
 
@@ -260,6 +266,8 @@ class Plan(Noun):
     """Steps at the front that were done or begun when this revision was made: no later one changes them, but that a search under way may end earlier."""
     spent: float = 0.0
     """Seconds that were gone when this revision was made."""
+    waits: dict[str, Wait] = {}
+    """`SPLIT CANDIDATE` → how long one question took, where the project limits that: choices rest on these readings, and a replay takes them from here."""
     unproven: tuple[str, ...] = ()
     """Steps whose finalists are not taken to the locked rows: behind on dev beyond doubt, and too dear to prove it."""
 

@@ -6,7 +6,7 @@ import copy
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -21,7 +21,8 @@ from tunesmith.spec.lines import Path
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import Decide
 from tunesmith.spec.recipe import Recipe
-from tunesmith.spec.task import ABOUT_OUT_OF_SCOPE, UNBOUNDED, Goal, Task
+from tunesmith.spec.suite import Examine
+from tunesmith.spec.task import ABOUT_OUT_OF_SCOPE, UNBOUNDED, Goal, Task, form_of
 from tunesmith.spec.verdict import Prices
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
@@ -55,8 +56,10 @@ class Rivals(Noun):
     """Worked examples that are looked up for each question among the training rows; 0 leaves this rival out. None: 8 where an answer is a label, else 3."""
     rag: Annotated[int, Field(ge=0, le=16)] = READ
     """Passages of `documents` that stand before each question, at most; 0 leaves out the untuned rivals that read them."""
+    fine_tune: bool = True
+    """Tune the base on the training rows: pilots, the search over settings, full trainings. False leaves all of them out, and so other bases."""
     fine_tune_rag: bool = True
-    """Tune a second model that reads passages of `documents`, as many as `rag` says (3 where that is 0). Its rows are long: it takes several times as long."""
+    """Tune a model that reads passages of `documents`, as many as `rag` says (3 where that is 0). Its rows are long: it takes several times as long."""
     majority: bool = True
     """The most frequent answer (tasks with labels)."""
     classifier: bool = True
@@ -95,6 +98,8 @@ class Project(Noun):
     """What tokens and hours cost; empty: costs are counted in tokens and seconds alone."""
     probes: ProbeLimits = ProbeLimits()
     """How many of the shipped probes of general ability a tuned model is held against."""
+    examine: Examine = Examine()
+    """What the finalist that leads is examined for beside the metric, and where lines are drawn."""
     judge: Judge | None = None
     """A model that grades free answers beside the metrics; None: nobody does. It counts as evidence only where it agrees with labels of yours."""
     questions: tuple[str, ...] = ()
@@ -105,6 +110,16 @@ class Project(Noun):
         if self.start is not None and self.model is not None:
             raise ValueError("`model` and `start` exclude each other: a continued model keeps its base")
         return self
+
+    def tunes(self) -> bool:
+        """True if something is trained before the verdict."""
+        return self.rivals.fine_tune or (bool(self.documents) and self.rivals.fine_tune_rag)
+
+    def recommends(self) -> bool:
+        """True if a rival is left that a verdict may recommend; whether the rows allow for it is not known yet."""
+        rivals, reads = self.rivals, bool(self.documents) and self.rivals.rag > 0
+        untuned = rivals.prompts or rivals.few_shot > 0 or rivals.few_shot_retrieved != 0 or reads or rivals.classifier
+        return untuned or self.tunes() or (rivals.remote is not None and rivals.remote.may_leave)
 
     def base(self) -> str:
         """The base model that is used when nothing is continued."""
@@ -215,6 +230,10 @@ def contradictions(project: Project, places: Places) -> list[Problem]:
         needs: list[tuple[Path, object]] = [(("split", key), getattr(project.split, key)) for key in ("dev_out_of_scope", "test_out_of_scope")]
         if project.goal.metric in ABOUT_OUT_OF_SCOPE:
             needs.append((("goal", "metric"), project.goal.metric))
+        limits = project.goal.must_not_worsen.of_rows().items()
+        needs += [(("goal", "must_not_worsen", metric), limit) for metric, limit in limits if metric in ABOUT_OUT_OF_SCOPE]
+        if project.task.kind is not None and form_of(project.task.kind) == "classify":
+            needs.append((("examine", "unanswerable"), project.examine.unanswerable))
         fix = 'name the label that means "not our business": task.out_of_scope = "…"; or remove this'
         found += [
             Problem(
@@ -241,11 +260,29 @@ def contradictions(project: Project, places: Places) -> list[Problem]:
                 fix,
             )
         )
+    found += _without_tuning(project, places)
     wanted = project.goal.at_least
     if wanted is not None and project.goal.metric not in UNBOUNDED and not 0 <= wanted <= 1:
         fix = f"write at_least = {wanted / 100:g}" if 1 < wanted <= 100 else "write a share between 0 and 1"
         found.append(Problem("`goal.at_least` is out of range", places.of(("goal", "at_least")), f"{wanted:g}", "a share between 0 and 1", fix))
     return found
+
+
+def _without_tuning(project: Project, places: Places) -> Iterator[Problem]:
+    """What asks for trainings that are switched off, or leaves nobody to recommend."""
+    off = places.of(("rivals", "fine_tune"))
+    if not project.recommends():
+        fix = "let at least one rival in that may be recommended: rivals.prompts = true, or rivals.fine_tune = true"
+        yield Problem("nothing is left to compare", off, "every rival that may be recommended is switched off", "at least one of them", fix)
+    if project.decide.bases and not project.rivals.fine_tune:
+        got = ", ".join(project.decide.bases)
+        fix = "remove it, or write rivals.fine_tune = true"
+        yield Problem(
+            "other bases without fine-tuning: they are compared by what they are tuned to", places.of(("decide", "bases")), got, "none", fix
+        )
+    if project.start is not None and not project.tunes():
+        fix = "remove it, or write rivals.fine_tune = true"
+        yield Problem("a model is to be continued, and nothing is tuned", places.of(("start",)), project.start, "no `start`", fix)
 
 
 def key_path(key: str) -> Path:

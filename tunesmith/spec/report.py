@@ -83,6 +83,32 @@ class Cost(Noun):
     peak_memory_bytes: int
 
 
+class Wait(Noun):
+    """How long one question takes, asked alone as people ask, with what all prompts share read before: readings of the clock."""
+
+    n: int
+    """Questions."""
+    median_s: float
+    p90_s: float
+    """Nine of ten took at most so long; with fewer than ten questions, all."""
+    at_most_s: float | None = None
+    """What the project allows nine of ten to take; None: any time."""
+
+    @property
+    def is_too_long(self) -> bool:
+        """True if the project allows less."""
+        return self.at_most_s is not None and self.p90_s > self.at_most_s
+
+
+class Answering(Noun):
+    """What the clock said of a candidate's answers; kept beside its evaluation, never hashed."""
+
+    seconds: float
+    """For all rows, many at once; without opening the candidate, and without what marks its answers."""
+    wait: Wait | None = None
+    """None: no single question was timed."""
+
+
 class Comparison(Noun):
     """The winner against one rival on the same rows and the deciding metric."""
 
@@ -101,7 +127,9 @@ class Comparison(Noun):
     """`mcnemar mid-p`, `paired permutation`, or `permutation of clusters` where rows share clusters; ` over N seeds` behind it where several trainings count."""
     outcome: Literal["better", "worse", "cannot tell"]
     minimum_detectable: float
-    """The smallest difference these rows could show with 80 % power."""
+    """The smallest difference that these rows show with 80 % power among `family` comparisons, whatever the others come to."""
+    family: int = 1
+    """Comparisons that were corrected together."""
     rows_to_settle: int | None
     """For `cannot tell`: how many more rows like these would settle it; None: no realistic number would."""
 

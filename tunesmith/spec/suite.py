@@ -19,7 +19,33 @@ SuiteName = Literal["out of scope", "hallucination", "consistency", "memorisatio
 Kept = Literal["yes", "no", "cannot tell"]
 
 
-class SuiteLimits(Noun):
+class Bounds(Noun):
+    """Where lines are drawn, and how often what is drawn is asked."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """At which the same question is asked again. None: at the one that the candidate is served at; at 0 the answer is always the same, and nothing is asked."""
+    repeats: Annotated[int, Field(ge=2, le=64)] = 5
+    """How often it is asked then."""
+    false_refusals: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """The proposed threshold ("decline below") may decline at most this share of the questions in scope."""
+    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Another threshold is proposed, in front of that one, that lets at most this share of the given answers be wrong. None: no such wish."""
+    overfit_gap: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """A larger gap between train and dev on the deciding metric is called overfitting, where its interval excludes 0."""
+    slice_rows: Annotated[int, Field(ge=2)] = 5
+    """A smaller slice is counted, not judged."""
+    slice_values: Annotated[int, Field(ge=2)] = 50
+    """One of your columns with more different values than this is left out of the slices, and the report says so."""
+
+
+class Examine(Bounds):
+    """What you want the finalist that leads to be asked beside the test rows."""
+
+    unanswerable: str | None = None
+    """A file of questions that nobody can answer, relative to the project file: one per line, or rows as a source has them. None: where the task has an out-of-scope answer, some are made out of dev rows."""
+
+
+class SuiteLimits(Bounds):
     """How much is asked and where lines are drawn. The defaults suit a choice among labels: about 900 short questions."""
 
     seed: Annotated[int, Field(ge=0)] = 0
@@ -27,15 +53,11 @@ class SuiteLimits(Noun):
     examples: Annotated[int, Field(ge=0, le=100)] = 8
     """Worst examples kept of each suite."""
     unknown_questions: Annotated[int, Field(ge=1)] = 100
-    """Questions about things that do not exist, at most."""
+    """Questions about things that do not exist, at most; and as many that were passed in as nobody can answer."""
     unknown_per_row: Annotated[int, Field(ge=1)] = 2
     """Of them made out of one row, at most."""
     repeated_rows: Annotated[int, Field(ge=1)] = 60
-    """Rows that are asked several times at the serving temperature."""
-    repeats: Annotated[int, Field(ge=2, le=64)] = 5
-    """How often each of them is asked."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
-    """At which they are asked: the one that is meant to serve. 0: the answers are always the same, and nothing is asked."""
+    """Rows that are asked several times at a temperature."""
     paraphrased_rows: Annotated[int, Field(ge=1)] = 100
     """Rows that are asked in other words, where such were passed in."""
     paraphrases: Annotated[int, Field(ge=1, le=16)] = 3
@@ -50,14 +72,6 @@ class SuiteLimits(Noun):
     """A shorter answer is none to remember: half of it leaves too little to be said by chance."""
     copied_tokens: Annotated[int, Field(ge=8)] = 50
     """So many tokens of a training answer in a row count as a copy, as does the whole rest of it."""
-    false_refusals: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """The proposed threshold may decline at most this share of the questions in scope."""
-    risk: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """A second threshold is proposed that lets at most this share of the given answers be wrong. None: no such wish."""
-    overfit_gap: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """A larger gap between train and dev on the deciding metric is called overfitting, where its interval excludes 0."""
-    slice_rows: Annotated[int, Field(ge=2)] = 5
-    """A smaller slice is counted, not judged."""
     curve_points: Annotated[int, Field(ge=2)] = 40
     """Of the risk–coverage curve."""
 
@@ -162,17 +176,20 @@ class Unknown(Noun):
     origin: Origin
 
 
+Basis = Literal["passages", "question", "question and reference"]
+
+
 class Unsupported(Noun):
     """Numbers and names in answers that stand in nothing the answer could rest on."""
 
-    basis: Literal["passages", "question and reference"]
-    """What counts as support."""
+    basis: Basis
+    """What counts as support. `question`: it brings its text itself; `passages`: they stood before the question, which counts too."""
     rate: Metric
     """Share of answers with at least one such number or name."""
     per_answer: float
     """Mean count."""
     references: Metric | None
-    """The same share for the reference answers over the passages: what the rule itself makes of right answers. None where the reference is the support."""
+    """The same share for the reference answers: what the rule itself makes of right answers. None where the reference is the support."""
 
 
 class Hallucination(Noun):
@@ -264,7 +281,7 @@ class Calibrated(Noun):
     expected_error: Metric
     """Mean distance between confidence and share of right answers over ten bins (ECE)."""
     by_chance: float
-    """What a perfectly calibrated model would stay below in 95 of 100 samples of so many rows."""
+    """What a perfectly calibrated model would stay below in 95 of 100 samples of so many rows in such clusters."""
     confidence: float
     """Mean."""
     accuracy: Metric
@@ -300,6 +317,8 @@ class Slices(Noun):
     """Lowest `shrunk` first."""
     too_small: dict[str, int]
     """Column → values with too few rows to be judged."""
+    left_out: dict[str, str]
+    """Column that was named → why it says nothing: too many different values, or one alone."""
     examples: tuple[Example, ...]
     """Of the first slice."""
     sentence: str

@@ -42,7 +42,7 @@ LOWER_IS_BETTER: frozenset[MetricName] = frozenset({"perplexity", "false_refusal
 ABOUT_OUT_OF_SCOPE: frozenset[MetricName] = frozenset({"out_of_scope_recall", "out_of_scope_precision", "false_refusal_rate"})
 EXACT: frozenset[MetricName] = frozenset({"exact_match", "accuracy", "macro_f1"})
 """An answer counts where it is exactly right: the share of exact answers on dev says how such a task is coming on."""
-DECIDING: Mapping[Form, MetricName] = {"classify": "exact_match", "extract": "exact_match", "generate": "token_f1"}
+DECIDING: Mapping[Form, MetricName] = {"classify": "accuracy", "extract": "exact_match", "generate": "token_f1"}
 """What decides where neither the goal nor the kind of task names a metric."""
 UNBOUNDED: frozenset[MetricName] = frozenset({"perplexity"})
 """Every other metric is a share between 0 and 1."""
@@ -55,6 +55,10 @@ NEEDS: Mapping[MetricName, str] = {
     "judge_score": "judge",
 }
 """Metrics that look at more than the rows, and the place of the project file that gives it."""
+
+
+GENERAL_ABILITY, PERPLEXITY = 0.05, 1.2
+"""What a tuning may cost: the gate of the project's evidence on forgetting."""
 
 
 class Kind(Noun):
@@ -75,14 +79,14 @@ _LIKENESS: tuple[MetricName, ...] = ("exact_match", "token_f1", "rouge_l", "chrf
 KINDS: Mapping[TaskKind, Kind] = {
     "classify": Kind(
         form="classify",
-        metrics=("exact_match", "accuracy", "macro_f1"),
-        deciding=("exact_match",),
+        metrics=("accuracy", "exact_match", "macro_f1"),
+        deciding=("accuracy",),
         instruction="Decide which label fits the message.",
     ),
     "route": Kind(
         form="classify",
-        metrics=("exact_match", "accuracy", "macro_f1"),
-        deciding=("exact_match",),
+        metrics=("accuracy", "exact_match", "macro_f1"),
+        deciding=("accuracy",),
         instruction="Decide who has to take care of the message.",
     ),
     "extract": Kind(
@@ -177,15 +181,54 @@ class Task(Noun):
         return next(((_GIVEN_FOR[place.removeprefix("task.")], f"the project names `{place}`") for place in self.given()), None)
 
 
+class MustNotWorsen(Noun):
+    """What may be lost beside the deciding metric. Whoever is shown to lose more is not recommended; where the rows do not show it, that is said.
+
+    Without limits of yours, a tuned model that writes its answers may lose 5 points of general ability, and neutral prose may become 1.2 times as
+    surprising to it. One that only chooses among labels can say nothing else, so that what it has forgotten is told and bars nothing.
+    """
+
+    general_ability: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Of general questions answered rightly and of general instructions followed, against the base: 0.05 allows five points less. 1: whatever it is."""
+    perplexity: Annotated[float, Field(gt=1)] | None = None
+    """Factor by which neutral prose may become more surprising than it is to the base."""
+    out_of_scope_recall: Annotated[float, Field(gt=0, le=1)] | None = None
+    """So much less of what is out of scope may be declined than by the best prompt of the untuned model. None: no limit."""
+    false_refusal_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """So much more of what is in scope may be declined. None: no limit."""
+    unsupported_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """In so many more of the answers may stand a number or a name that the source does not hold. None: no limit."""
+
+    def of_rows(self) -> dict[MetricName, float]:
+        """The limits that the test rows themselves are held against."""
+        given: dict[MetricName, float | None] = {
+            "out_of_scope_recall": self.out_of_scope_recall,
+            "false_refusal_rate": self.false_refusal_rate,
+            "unsupported_rate": self.unsupported_rate,
+        }
+        return {metric: limit for metric, limit in given.items() if limit is not None}
+
+    def of_tuning(self, form: Form) -> tuple[float | None, float | None]:
+        """(points of general ability, factor of perplexity) that a tuning may cost; None: no limit.
+
+        >>> MustNotWorsen().of_tuning("generate"), MustNotWorsen().of_tuning("classify")
+        ((0.05, 1.2), (None, None))
+        """
+        usual = (None, None) if form == "classify" else (GENERAL_ABILITY, PERPLEXITY)
+        return self.general_ability or usual[0], self.perplexity or usual[1]
+
+
 class Goal(Noun):
     """What the user wants to reach, in the task's own metric."""
 
     metric: MetricName | None = None
-    """The deciding metric. None: own_score where `scorer` is given, else that of the kind of task: exact_match for labels and JSON, chrf for translations, rouge_l for summaries, tests_passed for code, execution_accuracy for SQL, token_f1 for all else."""
+    """The deciding metric. None: own_score where `scorer` is given, else that of the kind of task: accuracy for labels, exact_match for JSON, chrf for translations, rouge_l for summaries, tests_passed for code, execution_accuracy for SQL, token_f1 for all else."""
     at_least: float | None = None
     """The value to reach (for a metric where lower is better: at most)."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Of every interval in the report."""
+    must_not_worsen: MustNotWorsen = MustNotWorsen()
+    """What may be lost beside the metric, at most."""
     scorer: Annotated[str, Field(pattern=r"^[^:]+\.py:[^\W\d]\w*$")] | None = None
     """Your own score of one answer: `FILE.py:FUNCTION`, relative to the project file. The function takes `answer`, `reference` and `question` and returns a number from 0 (wrong) to 1 (right). It is your code and runs as it stands."""
 

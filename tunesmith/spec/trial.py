@@ -9,7 +9,7 @@ from pydantic import Field
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Recipe
-from tunesmith.spec.report import Report
+from tunesmith.spec.report import Report, Wait
 
 Remedy = Literal["majority", "classifier", "prompt", "few-shot", "few-shot-retrieved", "rag", "fine-tune", "fine-tune-rag", "remote"]
 
@@ -33,3 +33,5 @@ class Trial(Noun):
     report: Report | None = None
     artifact: str | None = None
     """Name of the evaluation artifact."""
+    wait: Wait | None = None
+    """How long one question takes, where the project limits that and the clock was read."""

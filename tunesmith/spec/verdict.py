@@ -12,7 +12,7 @@ from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.judging import JudgeTrust
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Choice
-from tunesmith.spec.report import Comparison, Cost, Report
+from tunesmith.spec.report import Comparison, Cost, Report, Wait
 from tunesmith.spec.task import Goal, MetricName, Task
 from tunesmith.spec.trial import Remedy, Trial
 
@@ -25,6 +25,7 @@ Decision = Literal[
     "use the remote model",
     "get more rows",
     "nothing helps",
+    "nothing is fast enough",
     "the goal cannot be judged",
     "cannot tell",
 ]
@@ -43,6 +44,8 @@ class Finalist(Noun):
     seed are one arm, trained more than once: a gain is claimed of the arm, over its seeds."""
     arm: str = ""
     """Tells trainings apart that differ in more than the seed: another base, another recipe."""
+    wait: Wait | None = None
+    """How long one question takes, where the project limits that: the verdict rests on this reading. None: there is no limit, or nothing is known."""
     on_dev: float | None = None
     """Its deciding metric on dev, which chose it. It says whose gain is tested: dev rows are not the rows that it is tested on."""
 
@@ -73,8 +76,16 @@ class Side(Noun):
     """One or two words: `forgetting`, `worst slice`."""
     sentence: str
     """For people, with its numbers."""
-    standing: Literal["fine", "worse", "blocks"] = "fine"
-    """`worse`: it has lost something, and that is said beside every recommendation. `blocks`: it has lost so much that it is not recommended."""
+    standing: Literal["fine", "measured", "cannot tell", "worse", "blocks"] = "fine"
+    """`measured`: there is nothing that it could be better or worse than. `cannot tell`: no loss is shown, and one that matters is not ruled out. `worse`: it
+    has lost something, and that is said beside every recommendation. `blocks`: it has lost so much that it is not recommended."""
+    is_limited: bool = False
+    """`goal.must_not_worsen` has a limit for it, the user's or ours."""
+
+    @property
+    def is_loss(self) -> bool:
+        """Something got worse, beyond doubt."""
+        return self.standing in ("worse", "blocks")
 
 
 class Prices(Noun):
@@ -100,11 +111,19 @@ class Known(Noun):
     sides: tuple[Side, ...] = ()
     prices: Prices = Prices()
     training_tokens: dict[str, int] = {}
-    """Candidate → tokens that went through the model in its training; absent: nothing was trained."""
+    """Candidate → tokens of the rows that it was trained on, as a trainer that shares nothing would bill them; absent: nothing was trained."""
+    finding_tokens: int = 0
+    """The same of all other trainings: pilots, settings that were tried, further seeds."""
     may_leave: bool = False
     """The user allows that a model elsewhere is recommended: questions then leave this machine. Else it is a yardstick."""
     judge: JudgeTrust | None = None
     """How far the judge's word goes; None: there is no judge."""
+
+    @property
+    def finding(self) -> float | None:
+        """What `finding_tokens` cost, in the user's currency; None where tokens of training have no price."""
+        price = self.prices.per_million_training_tokens
+        return None if price is None else self.finding_tokens * price / 1_000_000
 
 
 class Bill(Noun):
@@ -116,10 +135,11 @@ class Bill(Noun):
     """Per answer, as billed by a server that shares nothing."""
     answer_tokens: float
     computed_tokens: float
-    """Per answer, of those that went through the model: shared beginnings count once."""
+    """Per answer, of those that went through the model: shared beginnings count once. No price rests on them."""
     per_1000_answers: float | None = None
     """In the user's currency; None where tokens have no price."""
     training_tokens: int = 0
+    """Of its own training, as billed by a trainer that shares nothing; what was trained to find it is in `Known.finding_tokens`."""
     training: float | None = None
     """In the user's currency."""
     break_even: int | None = None
@@ -134,9 +154,12 @@ class Pace(Noun):
     """What the clock says of one finalist; never part of what is reproducible."""
 
     candidate: str
-    latency_s: float
-    """Per answer, measured over the test rows: a batch shared the machine."""
+    row_s: float
+    """Per row of the test split in a batch: many rows shared the machine. Throughput, and no latency."""
+    wait: Wait | None = None
+    """Latency: how long one question takes that is asked alone; None: it was not timed."""
     hours_per_1000_answers: float
+    """In a batch."""
     training_s: float = 0.0
     per_1000_answers: float | None = None
     """In the user's currency, by the hour."""
@@ -163,7 +186,7 @@ class Verdict(Noun):
     """How often this test split has been opened, this time included."""
     recommended: str | None = None
     """The candidate to serve: the one that is decided for; where the decision is open, the best that needs no training and that nothing was shown to beat.
-    None where nothing may be recommended."""
+    None where nothing helps or may be recommended, or where only a model elsewhere could be and it is open whether that is better."""
     settle: str = ""
     """What would settle what is open, in words; empty where nothing is."""
     bills: tuple[Bill, ...] = ()

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from tunesmith.errors import Busy, NotFound
 from tunesmith.store import forget as forgetting
@@ -95,6 +95,12 @@ class Store:
             return None
         artifact = replace(self.shelf.artifact(row), key=key)
         return artifact if (artifact.path / MANIFEST).exists() else None  # a folder that somebody deleted is made again
+
+    def lead(self, key: str, artifact: str) -> None:
+        """Let one more key lead to a stored artifact: `find(key)` gives it from now on."""
+        with self.database.write() as connection:
+            connection.execute(delete(KEYS).where(KEYS.c.key == key))
+            connection.execute(insert(KEYS).values(key=key, artifact=artifact))
 
     def artifacts(self, kind: str | None = None, *, erased: bool = False) -> list[Artifact]:
         """Finished results, newest first; those whose content was erased only if asked for."""

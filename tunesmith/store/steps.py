@@ -87,7 +87,7 @@ class Steps:
             self.monitor.emit(StageStarted(stage=step.stage, title=step.title))
             started = time.monotonic()
             manifest = make(work)
-            seconds = time.monotonic() - started
+            seconds = work.earlier_s + time.monotonic() - started
             cost = Cost(seconds=seconds, rows_per_s=step.rows / seconds if seconds else 0.0, peak_memory_bytes=peak_memory_bytes())
             artifact = work.finish(
                 step.kind, manifest, parents=step.parents, sidecar={"cost": cost.model_dump(mode="json"), "title": step.title, **beside()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, false
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, false
 
 METADATA = MetaData()
 
@@ -38,6 +38,12 @@ LEDGER = Table(
     Column("subject", String, nullable=False, index=True),
     Column("detail", JSON, nullable=False),
 )
+LOOKED_AT = Table(  # sets of rows that were looked at for a verdict, once each
+    "looked_at",
+    METADATA,
+    Column("digest", String, primary_key=True),  # sha256 of `marks`: what the ledger's looks name
+    Column("marks", LargeBinary, nullable=False),  # 8 bytes of each row's hash, sorted
+)
 FORGETS = Table(  # intentions that are not carried out yet; empty but while `forget` works
     "forgets", METADATA, Column("id", Integer, primary_key=True), Column("at", Float, nullable=False), Column("plan", JSON, nullable=False)
 )
@@ -70,6 +76,8 @@ JOBS = Table(
     Column("is_shared", Boolean, nullable=False, server_default=false()),  # any supervisor may run it, and goes on with it after a crash
     Column("attempts", Integer, nullable=False, server_default="0"),  # losses in a row, together with its supervisor, without having got on
     Column("not_before", Float),  # Unix time before which it is not tried again
+    Column("worked_s", Float, nullable=False, server_default="0"),  # seconds in which holders had it, the present one's not among them
+    Column("held_since", Float),  # Unix time from which the present holder's seconds count; NULL while nobody holds it
 )
 EVENTS = Table(
     "events",

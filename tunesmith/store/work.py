@@ -34,6 +34,8 @@ class Work:
         self.path = path
         self.key = key
         self.stage = stage
+        self.earlier_s = 0.0
+        """Seconds that earlier processes have given to what is taken up here; whoever takes it up says so."""
         self._shelf = shelf
         self._lease = lease
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,7 +23,7 @@ from tunesmith.train.batches import Order, micro_batches, step_seed
 from tunesmith.train.examples import Example
 from tunesmith.train.methods import Objective
 from tunesmith.train.schedule import rate
-from tunesmith.train.state import RunState, Weights, save
+from tunesmith.train.state import RunState, Weights, save, seconds_before
 
 SAVING_SHARE = 0.05
 """Saving the state may take this share of the time."""
@@ -57,6 +57,8 @@ class Run:
     monitor: Monitor
     keep: Callable[[RunState], None] = lambda state: None
     """Makes a checkpoint of the weights as they are."""
+    began: float = field(default_factory=time.monotonic)
+    """When this process began with the training, by the monotonic clock."""
 
 
 def run_loop(run: Run, state: RunState) -> RunState:
@@ -65,7 +67,7 @@ def run_loop(run: Run, state: RunState) -> RunState:
     Raises: Interrupted when the monitor wants a stop (the state is saved), Alarm for what cannot go on.
     """
     order = Order(len(run.train), run.recipe.budget.step_rows, run.recipe.seed)
-    saved_at, saving_s = time.monotonic(), 0.0
+    saved_at, saving_s, earlier_s = time.monotonic(), 0.0, seconds_before(run.folder)
     while state.step < run.plan.steps and not state.stopped_early:
         before = state.best_step
         state = _step(run, order, state)
@@ -80,7 +82,7 @@ def run_loop(run: Run, state: RunState) -> RunState:
         due = time.monotonic() - saved_at > max(run.recipe.budget.checkpoint_seconds, saving_s / SAVING_SHARE)
         if better or stop or due:
             started = time.monotonic()
-            save(run.folder, state, run.weights, run.weights.values() if better else None)
+            save(run.folder, state, run.weights, run.weights.values() if better else None, earlier_s + started - run.began)
             saved_at = time.monotonic()
             saving_s = saved_at - started
         if stop and state.step < run.plan.steps and not state.stopped_early:

@@ -6,6 +6,7 @@ import hashlib
 import platform
 import random
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
 
     Raises: Alarm for what training found wrong with itself, Interrupted after saving, DoesNotFit, NotEnoughData, StoreUnusable.
     """
-    frozen = state.read_plan(scratch)
+    began, frozen = time.monotonic(), state.read_plan(scratch)
     placement = _same_machine(placement, frozen, monitor)
     apply(placement)
     start = inputs.start
@@ -122,7 +123,7 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
     _tell(inputs, rows, choices, model, monitor)
     _prepare(model, recipe, start)
     with disk_faults(scratch, only_full=True):
-        run = _run_of(model, recipe, plan, rows, dev, scratch, monitor)
+        run = replace(_run_of(model, recipe, plan, rows, dev, scratch, monitor), began=began)
         described = Description(inputs, run, choices, rows.truncated)
         if inputs.keep is not None:
             run = replace(run, keep=lambda now: described.keep(now))

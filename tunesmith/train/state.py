@@ -21,6 +21,7 @@ from tunesmith.spec.noun import Noun
 from tunesmith.store.disk import sync_folder
 
 PLAN = "plan.json"
+SECONDS = "seconds.json"
 AGAIN = "the run's own state is damaged: `tunesmith jobs` names its folder; remove it, and the same command trains from the start"
 
 
@@ -118,8 +119,11 @@ class Weights:
         self.publish()
 
 
-def save(folder: Path, state: RunState, weights: Weights, best: dict[str, Tensor] | None) -> None:
-    """Write `state-N` whole, then drop older ones. A new best goes into `best-N.safetensors` first."""
+def save(folder: Path, state: RunState, weights: Weights, best: dict[str, Tensor] | None, seconds: float) -> None:
+    """Write `state-N` whole, then drop older ones. A new best goes into `best-N.safetensors` first.
+
+    `seconds`: what this training has taken so far, in all processes that led to this state. It stands beside the state and is no part of it.
+    """
     if best is not None:
         write(best, folder / f"best-{state.best_step}.safetensors")
     target, making = folder / f"state-{state.step:08d}", folder / "making"
@@ -127,6 +131,7 @@ def save(folder: Path, state: RunState, weights: Weights, best: dict[str, Tensor
     making.mkdir()
     write(weights.tensors(), making / "tensors.safetensors")
     _write_text(making / "state.json", state.model_dump_json())
+    _write_text(making / SECONDS, json.dumps(seconds))
     if target.exists():
         shutil.rmtree(making)  # the same step gives the same state
     else:
@@ -154,6 +159,12 @@ def restore(folder: Path, weights: Weights) -> RunState | None:
         return None
     weights.restore(read(found[-1] / "tensors.safetensors", AGAIN))
     return RunState.model_validate_json((found[-1] / "state.json").read_text())
+
+
+def seconds_before(folder: Path) -> float:
+    """Seconds that went into the latest whole state; 0 where there is none."""
+    found = sorted(folder.glob("state-*"))
+    return float(json.loads((found[-1] / SECONDS).read_text())) if found else 0.0
 
 
 def read_best(folder: Path, state: RunState) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ import numpy as np
 from tests.data.examine.rows_of import chats, read, table
 from tunesmith.data.examine import noticed
 from tunesmith.data.examine import rows as module
+from tunesmith.spec.dataset import Source
 
 
 def test_rows_in_are_rows_and_faults(tmp_path):
@@ -31,6 +32,15 @@ def test_what_was_read_is_found_again(tmp_path, monkeypatch):
     assert first.spool.answers.texts == again.spool.answers.texts == ["a", "b"]
     assert again.texts.folded()[3] == "question number 3 of many"
     assert {row: one.conversation.messages[0].content for row, one in again.records(np.array([4])).items()} == {4: "question number 4 of many"}
+
+
+def test_personal_data_in_a_named_column_is_found(tmp_path):
+    text = "text,label,agent\n" + "".join(f"question number {i} of many,{'ab'[i % 2]},{'eve@mail.org' if i == 5 else 'nobody'}\n" for i in range(12))
+    for folder, columns, expected in (("plain", (), []), ("named", ("agent",), [5])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.csv").write_text(text)
+        flags = read(tmp_path / folder, Source(file="a.csv", input="text", label="label", columns=columns)).flags
+        assert (flags["email"].rows.tolist() if "email" in flags else []) == expected
 
 
 def test_the_second_process_finds_what_this_one_finds(tmp_path, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 
 import pytest
@@ -45,8 +44,8 @@ def test_a_reader_that_dies_costs_one_file(page, tmp_path):
     big.write_text("word *em* `x`\n\n" * 60_000)
     with Reader(Limits()) as reader:
         list(reader.read(page, "f.md", nothing))
-        threading.Timer(0.3, os.kill, (reader._process.pid, signal.SIGKILL)).start()
-        found = list(reader.read(big, "big.md", nothing))
+        pid = reader._process.pid
+        found = list(reader.read(big, "big.md", lambda: os.kill(pid, signal.SIGKILL)))
         assert isinstance(found[-1], Skipped)
         assert "SIGKILL" in found[-1].message
         assert [one.text for one in reader.read(page, "f.md", nothing)] == ["A", "b"]
@@ -56,9 +55,7 @@ def test_time_runs_out(tmp_path):
     big = tmp_path / "big.md"
     big.write_text("word *em* `x`\n\n" * 60_000)
     with Reader(Limits(seconds=0.5)) as reader:
-        start = time.monotonic()
         found = list(reader.read(big, "big.md", nothing))
-        assert time.monotonic() - start < 5
     assert (found[-1].reason, found[-1].fix[:5]) == ("too_slow", "split")
 
 

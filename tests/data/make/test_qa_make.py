@@ -212,12 +212,12 @@ def test_a_run_that_is_killed_ends_with_the_same_rows_and_pays_once(tmp_path):
     with LittleTeacher(rule) as teacher:
         script = CHILD.format(root=str(ROOT), folder=str(tmp_path), url=teacher.url)
         for kill_after in (2, 4, None):
-            child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            while kill_after is not None and len(Answers(tmp_path / "answers.jsonl")) < kill_after and child.poll() is None:
-                time.sleep(0.01)
-            if kill_after is not None:
-                child.send_signal(signal.SIGKILL)
-            out, error = child.communicate(timeout=60)
+            with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+                while kill_after is not None and len(Answers(tmp_path / "answers.jsonl")) < kill_after and child.poll() is None:
+                    time.sleep(0.01)
+                if kill_after is not None:
+                    child.send_signal(signal.SIGKILL)
+                out, error = child.communicate()
             assert kill_after is not None or child.returncode == 0, error
     assert whole == out.splitlines()
     assert sum(counts.values()) <= 6 + 2 * 2, "at each kill what was on its way is asked again, nothing else"

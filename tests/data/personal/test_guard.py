@@ -27,6 +27,16 @@ def test_nothing_decided_stops():
     assert "eve" not in str(stopped.value)
 
 
+def test_what_stands_in_a_column_is_looked_at_too():
+    row = PLAIN.model_copy(update={"columns": {"agent": "eve@mail.org", "region": "north"}})
+    with pytest.raises(RowFault, match="e-mail address") as stopped:
+        Guard("refuse").passed(row, Counter())
+    assert "eve" not in str(stopped.value)
+    made = Guard("redact").passed(row, Counter())
+    assert made.columns == {"agent": "[EMAIL_1]", "region": "north"}
+    assert made.id == PLAIN.id
+
+
 def test_dropped_rows_are_told_by_another_reason():
     with pytest.raises(RowFault) as dropped:
         Guard("drop").passed(NAMED, Counter())

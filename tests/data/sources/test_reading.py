@@ -38,6 +38,37 @@ def test_columns_are_settled_with_their_reasons(tmp_path):
     assert "intent" not in named.reason.split("columns")[1].split(";", 1)[1]
 
 
+def test_more_columns_travel_with_the_row_and_are_no_part_of_what_it_says(tmp_path):
+    text = "text,label,region,shop\nwhy,a, north ,\nwhen,b,south," + "x" * 300 + "\n"
+    (tmp_path / "a.csv").write_text(text)
+    plain, named = (list(read(Source(file="a.csv", columns=columns), tmp_path)) for columns in ((), ("region", "shop")))
+    assert [row.columns for row in plain] == [None, None]
+    assert [row.columns for row in named] == [{"region": "north"}, {"region": "south", "shop": "x" * 100}]
+    assert [row.id for row in plain] == [row.id for row in named]
+    assert "columns" not in plain[0].model_dump_json(exclude_none=True)
+
+
+def test_more_columns_of_chat_rows(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps(CHAT | {"product": 7, "tags": ["x"]}) + "\n" + json.dumps(CHAT) + "\n")
+    assert [row.columns for row in read(Source(file="a.jsonl", columns=("product", "tags")), tmp_path)] == [{"product": "7", "tags": '["x"]'}, None]
+
+
+def test_documents_have_no_columns(tmp_path):
+    (tmp_path / "a.txt").write_text("just some words\n")
+    with pytest.raises(BadData, match="documents have no columns") as error:
+        plan(Source(file="a.txt", columns=("region",)), tmp_path)
+    assert "fix: remove `columns` from this source" in str(error.value)
+
+
+def test_a_column_that_is_not_there_is_told_with_the_header_s_line(tmp_path):
+    (tmp_path / "a.csv").write_text("\ntext,label,region\na,b,c\n")
+    with pytest.raises(BadData) as error:
+        plan(Source(file="a.csv", columns=("Regoin", "nothing like it")), tmp_path)
+    first, second = error.value.problems
+    assert (first.message, first.where, first.fix) == ('there is no column "Regoin" (`columns`)', "a.csv line 2", 'write columns = ["region"]')
+    assert second.fix == "name one of them in `columns`"
+
+
 def test_named_columns_make_a_table_of_any_json(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"instruction": "i", "output": "o", "x": "y"}\n')
     settled = plan(Source(file="a.jsonl", input="x", output="output"), tmp_path)

@@ -9,18 +9,21 @@ import pytest
 
 from tests.evaluate.suites.scripted import answered, data, material, row
 from tunesmith.evaluate.suites import confidence as module
-from tunesmith.evaluate.suites.confidence import by_chance, calibrated, expected_error
+from tunesmith.evaluate.suites.confidence import by_chance, calibrated, expected_error, sentence_of
 from tunesmith.evaluate.suites.judging import judge_of
 from tunesmith.evaluate.suites.material import Material
 from tunesmith.measure.calibration import calibration
+from tunesmith.spec.report import Metric
 from tunesmith.spec.suite import Calibrated
 
 DATASET = data()
 
 
-def made(sure: np.ndarray, right: np.ndarray) -> Material:
+def made(sure: np.ndarray, right: np.ndarray, size: int = 1) -> Material:
+    """Rows with these confidences, `size` after one another in a cluster."""
     rows = [
-        answered(row(k, f"q {k}", "card"), "card" if hit else "pin", DATASET, float(c)) for k, (c, hit) in enumerate(zip(sure, right, strict=True))
+        answered(row(k, f"q {k}", "card", cluster=str(k // size) if size > 1 else None), "card" if hit else "pin", DATASET, float(c))
+        for k, (c, hit) in enumerate(zip(sure, right, strict=True))
     ]
     return Material(DATASET, "d", "exact_match", (), (), (), rows)
 
@@ -66,7 +69,33 @@ def test_the_error_is_that_of_measure() -> None:
 
 def test_chance_shrinks_with_rows() -> None:
     generator = np.random.default_rng(0)
-    assert by_chance(generator.random(50), 0) > by_chance(generator.random(2000), 0) > 0
+    alone = [str(k) for k in range(2000)]
+    assert by_chance(generator.random(50), 0, alone[:50]) > by_chance(generator.random(2000), 0, alone) > 0
+
+
+def test_copies_of_a_question_are_one_proof() -> None:
+    sure = np.full(600, 0.9)
+    pairs = [str(k // 10) for k in range(600)]
+    assert by_chance(sure, 0, pairs) == pytest.approx(
+        np.quantile(np.abs(np.random.default_rng(1).binomial(60, 0.9, 20_000) / 60 - 0.9), 0.95), abs=0.01
+    )
+
+
+def test_a_calibrated_model_with_copied_questions_is_seldom_called_anything_else() -> None:
+    generator = np.random.default_rng(0)
+    called = 0
+    for _ in range(40):
+        sure = np.repeat(generator.uniform(0.5, 1.0, 60), 10)
+        found = suite(made(sure, np.repeat(generator.random(60), 10) < sure, size=10))
+        called += "it is" in found.sentence.partition("over ten bins")[2]
+    assert called <= 2
+
+
+def test_an_interval_that_reaches_into_chance_calls_nobody_anything() -> None:
+    share = Metric(value=0.12, low=0.04, high=0.2, n=100, method="bootstrap")
+    found = Calibrated(split="test", rows=100, expected_error=share, by_chance=0.1, confidence=0.9, accuracy=share, bars=(), auroc=None, sentence="")
+    assert sentence_of(found).endswith("and by chance it would be under 10.0 %: too close to tell.")
+    assert "too sure" in sentence_of(found.model_copy(update={"expected_error": share.model_copy(update={"low": 0.11})}))
 
 
 def test_reasons() -> None:

@@ -10,6 +10,7 @@ from tunesmith.evaluate.suites.asking import Asker
 from tunesmith.evaluate.suites.hallucinating import hallucination
 from tunesmith.evaluate.suites.judging import judge_of
 from tunesmith.evaluate.suites.material import Material
+from tunesmith.measure.scorers import metric_of, score
 from tunesmith.spec.candidate import Decoding
 from tunesmith.spec.suite import Hallucination
 
@@ -93,7 +94,7 @@ def test_unknown_names_change_nothing_where_nothing_has_to_be_known(task: str) -
 
 
 def test_what_nothing_supports() -> None:
-    dataset = data("answer", (), "I don't know.")
+    dataset = data("chat", (), "I don't know.")
     dev = [row(k, f"What did Anna pay in shop {k}?", "Anna paid 12 euros.") for k in range(4)]
     rows = [answered(dev[0], "Anna paid 12 euros.", dataset), answered(dev[1], "Bertram paid 13 euros.", dataset)]
     rows += [answered(dev[2], "I don't know.", dataset), answered(dev[3], "Anna paid.", dataset)]
@@ -111,3 +112,46 @@ def test_what_nothing_supports() -> None:
     assert (grounded.unsupported.basis, grounded.unsupported.rate.value, grounded.unsupported.rate.n) == ("passages", 0.0, 2)
     assert grounded.unsupported.references is not None
     assert grounded.unsupported.references.value == 1.0  # the references say 12, the passages do not
+
+
+def test_it_says_what_the_metric_says() -> None:
+    """Refusals and empty answers count in `unsupported_rate`: so they do here."""
+    dataset = data("answer", (), "I don't know.")
+    dev = [row(k, f"What did Anna pay in shop {k}?", "Anna paid 12 euros.") for k in range(4)]
+    said = ["Anna paid 12 euros.", "Bertram paid 13 euros.", "I don't know.", "Anna paid."]
+    passages = {one.id: ("Anna paid 12 euros.",) if k < 2 else () for k, one in enumerate(dev)}
+    rows = [
+        answered(one, text, dataset).model_copy(
+            update={
+                "scores": score(
+                    "answer", text, "Anna paid 12 euros.", out_of_scope=None, sources=[*passages[one.id], f"What did Anna pay in shop {k}?"]
+                )
+            }
+        )
+        for k, (one, text) in enumerate(zip(dev, said, strict=True))
+    ]
+    found, _ = examined(
+        material(dataset, dev, test_answers=rows, test=dev, passages=passages, has_documents=True), lambda question, _: "I don't know."
+    )
+    assert isinstance(found, Hallucination)
+    assert found.unsupported is not None
+    assert found.unsupported.basis == "passages"
+    assert found.unsupported.rate == metric_of("unsupported_rate", rows, confidence=0.95)
+    assert (found.unsupported.rate.value, found.unsupported.rate.n) == (0.25, 4)
+    assert found.unsupported.references is not None
+    assert found.unsupported.references.value == 0.5  # no passage was found for two of them
+    assert (
+        "25.0 % [4.6, 69.9] of its answers hold a number or a name that stands in neither the passages that were shown nor the question"
+        in found.sentence
+    )
+
+
+def test_a_summary_rests_on_its_text_alone() -> None:
+    dataset = data("summarise", (), None)
+    dev = [row(k, f"Anna paid {k + 12} euros in shop {k}.", "Anna paid 99 euros.") for k in range(4)]
+    rows = [answered(one, "Anna paid 99 euros.", dataset).model_copy(update={"scores": {"unsupported": 1.0, "supported": 0.5}}) for one in dev]
+    found, _ = examined(material(dataset, dev, test_answers=rows, test=dev, passages={one.id: ("99 euros",) for one in dev}), lambda question, _: "x")
+    assert isinstance(found, Hallucination)
+    assert found.unsupported is not None
+    assert (found.unsupported.basis, found.unsupported.rate.value) == ("question", 1.0)
+    assert "stands in no place of the question" in found.sentence

@@ -12,7 +12,7 @@ from tunesmith.answer.candidate import Answerer, ModelAnswerer
 from tunesmith.answer.engine import Engine
 from tunesmith.evaluate.suites.asking import Asker
 from tunesmith.evaluate.suites.material import Material
-from tunesmith.evaluate.suites.memory import comparable, has_learnt, memorisation
+from tunesmith.evaluate.suites.memory import comparable, has_learnt, memorisation, of_one_row
 from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Retrieval
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.suite import Memorisation, SuiteLimits
@@ -38,6 +38,22 @@ def test_learnt_by_heart() -> None:
     assert "it overfits" in found.sentence
     assert "closed set" in found.left_out["recall"]
     assert len(answerer.heard) == 50
+
+
+def test_a_small_training_is_asked_about_the_rows_that_it_has_seen() -> None:
+    answerer = Scripted(lambda question, _: "card")
+    found = examined(material(data(), DEV, train=TRAIN, learnt=TRAIN[:30]), answerer)
+    assert isinstance(found, Memorisation)
+    assert found.train is not None
+    assert found.train.n == 30
+    assert {asked(question) for question, _ in answerer.heard} == {f"learnt {k}" for k in range(30)}
+
+
+def test_a_reply_that_many_rows_share_is_no_row_s_own() -> None:
+    shared = [row(1, "a", "Thank you for waiting."), row(2, "b", "thank you  for waiting."), row(3, "c", "We sent it on Monday.")]
+    assert of_one_row(shared) == {shared[2].id}
+    copies = [one.model_copy(update={"cluster": "x"}) for one in shared[:2]]
+    assert of_one_row(copies) == {one.id for one in copies}
 
 
 def test_no_gap() -> None:
@@ -105,14 +121,14 @@ def test_short_answers_are_none_to_remember(tmp_path) -> None:
     found = examined(material(dataset, short, train=short, metric="token_f1"), answerer)
     assert isinstance(found, Memorisation)
     assert "no answers are long enough" in found.left_out["recall"]
-    merged = [row(k, f"question {k}", "hello hello hello") for k in range(4)]  # 17 letters and 5 tokens
-    found = examined(material(dataset, merged, train=merged, metric="token_f1"), answerer)
+    merged = [row(k, f"question {k}", f"hello hello hello {k}") for k in range(8)]  # 19 letters and 7 tokens
+    found = examined(material(dataset, merged[:4], train=merged[4:], metric="token_f1"), answerer)
     assert isinstance(found, Memorisation)
     assert "no answers of at least 16 tokens" in found.left_out["recall"]
 
 
 def test_what_looks_things_up_is_not_made_to_go_on() -> None:
-    long = [row(k, f"question {k}", "a long answer that somebody might have learnt") for k in range(4)]
-    found = examined(material(data("chat", (), None), long, train=long, metric="token_f1"), Scripted(lambda question, _: "x"))
+    long = [row(k, f"question {k}", f"a long answer that somebody might have learnt {k} times") for k in range(8)]
+    found = examined(material(data("chat", (), None), long[:4], train=long[4:], metric="token_f1"), Scripted(lambda question, _: "x"))
     assert isinstance(found, Memorisation)
     assert "cannot be made to go on" in found.left_out["recall"]

@@ -107,7 +107,7 @@ def test_a_real_tiny_model(tmp_path, task: str) -> None:
     decoding = Decoding(choices=labels, max_new_tokens=8)
     answers = answerer.answer([one.conversation.question() for one in DEV if one.conversation], decoding, done=lambda n: None, stop=lambda: False)
     rows = [answered(one, answer.text, dataset, answer.confidence) for one, answer in zip(DEV, answers, strict=True)]
-    limits = SuiteLimits(repeated_rows=3, repeats=3, reprompted_rows=3, train_rows=3, unknown_questions=4)
+    limits = SuiteLimits(temperature=0.7, repeated_rows=3, repeats=3, reprompted_rows=3, train_rows=3, unknown_questions=4)
     metric = "exact_match" if task == "route" else "token_f1"
     made = Material(dataset, "d", metric, TRAIN, DEV, rows, paraphrases={DEV[0].id: ("lock it",)}, limits=limits)  # type: ignore[arg-type]
     found = examine(TUNED, answerer, made, decoding, Silent())

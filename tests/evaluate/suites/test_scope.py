@@ -113,8 +113,8 @@ def test_serving_applies_it_as_it_was_measured() -> None:
 
 def test_a_bound_on_risk_where_it_is_wished() -> None:
     found = suite(world(1, 0, 800), world(2, 1000, 800), limits=SuiteLimits(risk=0.15))
-    assert [one.bounded for one in found.thresholds] == ["false refusals", "risk"]
-    risk = found.thresholds[1]
+    assert [one.bounded for one in found.thresholds] == ["risk", "false refusals"]  # what is wished for is what serving applies
+    risk = found.thresholds[0]
     assert risk.value is not None
     assert risk.chosen is not None
     assert risk.chosen.high <= 0.15

@@ -10,7 +10,7 @@ from tests.evaluate.suites.scripted import OUTSIDE, answered, data, material, ro
 from tunesmith.evaluate.suites import slicing
 from tunesmith.evaluate.suites.material import Material
 from tunesmith.evaluate.suites.slicing import length_quarters, marks_of, score_name, slices
-from tunesmith.spec.suite import Slices
+from tunesmith.spec.suite import Slices, SuiteLimits
 
 DATASET = data(labels=("a", "b", "c", OUTSIDE))
 ROWS = [row(k, " ".join(["word"] * (3 + k % 9)), "abc"[k % 3]) for k in range(90)]
@@ -40,14 +40,48 @@ def test_no_weakness_is_said() -> None:
     assert len(found.examples) <= 1
 
 
-def test_columns_that_are_passed_in() -> None:
-    language = {one.id: "de" if k % 4 == 0 else "en" for k, one in enumerate(ROWS)}
-    found = material(DATASET, ROWS, columns={"language": language, "shop": {ROWS[0].id: "x"}})
+def test_the_user_s_own_columns() -> None:
+    found = material(
+        DATASET, ROWS, languages={one.id: "de" if k % 4 == 0 else "en" for k, one in enumerate(ROWS)}, columns={"shop": {ROWS[0].id: "x"}}
+    )
     marks = marks_of(found.dev_answers, found)
     assert marks[0]["language"] == "de"
     assert marks[0]["shop"] == "x"
     assert "shop" not in marks[1]
     assert set(marks[0]) == {"label", "length of the question", "language", "shop"}
+
+
+def test_the_weak_value_of_a_column_is_named_and_corrected_for_all_slices() -> None:
+    region = {one.id: "north" if k % 5 == 0 else "south" if k % 5 == 1 else "east" for k, one in enumerate(ROWS)}
+    found = slices(material(DATASET, ROWS, {one.id: OUTSIDE for k, one in enumerate(ROWS) if k % 5 == 0}, columns={"region": region}))
+    assert isinstance(found, Slices)
+    assert found.worst is not None
+    assert (found.worst.column, found.worst.value, found.worst.outcome, found.worst.metric.n) == ("region", "north", "worse", 18)
+    assert {one.column for one in found.slices} == {"label", "length of the question", "region"}
+    assert found.worst.p_adjusted == pytest.approx(found.worst.p_value * len(found.slices))
+
+
+def test_a_column_of_the_user_s_beats_what_is_known_under_its_name() -> None:
+    own = {ROWS[0].id: "Deutsch", ROWS[1].id: "English"}
+    found = material(DATASET, ROWS[:3], columns={"language": own}, languages={one.id: "de" for one in ROWS[:3]})
+    assert [mark.get("language") for mark in marks_of(found.dev_answers, found)] == ["Deutsch", "English", None]
+
+
+def test_columns_that_make_no_slices_are_said() -> None:
+    columns = {"ticket": {one.id: f"T-{k}" for k, one in enumerate(ROWS)}, "shop": {one.id: "one" for one in ROWS}, "empty": {}}
+    found = slices(material(DATASET, ROWS, WEAK, columns=columns))
+    assert isinstance(found, Slices)
+    assert found.left_out == {
+        "ticket": "90 different values, more than 50 (examine.slice_values)",
+        "shop": "all rows have the same value",
+        "empty": "no row has a value",
+    }
+    assert {one.column for one in found.slices} == {"label", "length of the question"}
+    assert "ticket" not in found.too_small
+    assert "The column “ticket” makes no slices: 90 different values, more than 50" in found.sentence
+    more = slices(material(DATASET, ROWS, WEAK, columns=columns, limits=SuiteLimits(slice_values=90)))
+    assert isinstance(more, Slices)
+    assert more.too_small["ticket"] == 90
 
 
 def test_the_label_of_free_text_is_its_row_s() -> None:

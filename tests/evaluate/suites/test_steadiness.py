@@ -38,12 +38,26 @@ def test_among_labels_nothing_is_drawn() -> None:
     assert "The most probable label is always chosen" in found.sentence
 
 
-def test_temperature_zero_is_said_and_not_asked() -> None:
-    limits = SuiteLimits(temperature=0)
-    found, _ = examined(material(data("generate", (), None), FREE, limits=limits), lambda question, _: "x", decoding=Decoding())
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [(SuiteLimits(), "it is served at temperature 0"), (SuiteLimits(temperature=0), "at temperature 0, as you asked for")],
+)
+def test_temperature_zero_is_said_and_not_asked(limits: SuiteLimits, said: str) -> None:
+    found, answerer = examined(material(data("generate", (), None), FREE, limits=limits), lambda question, _: "x", decoding=Decoding())
     assert isinstance(found, Consistency)
     assert found.again is None
-    assert found.left_out["asked again"] == "at temperature 0 the same question always gets the same answer"
+    assert found.left_out["asked again"] == f"{said}: the same question always gets the same answer, so none was asked again"
+    assert f"{said[0].upper()}{said[1:]}: the same question" in found.sentence
+    assert found.prompts is not None
+    assert len(answerer.heard) == 3 * len(FREE)
+
+
+def test_it_is_asked_again_at_the_temperature_that_it_is_served_at() -> None:
+    found, answerer = examined(material(data("generate", (), None), FREE), lambda question, _: "x", decoding=Decoding(temperature=0.4))
+    assert isinstance(found, Consistency)
+    assert found.again is not None
+    assert (found.again.rows, found.again.versions, found.again.detail) == (8, 5, "temperature 0.4, seeds 0 to 4")
+    assert {decoding.temperature for _, decoding in answerer.heard} == {0.4}
 
 
 def test_asked_again_with_other_seeds() -> None:

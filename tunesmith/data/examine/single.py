@@ -30,5 +30,5 @@ def check_row(view: View, people: bool = True) -> Checked:
     >>> check_row(View("Write to eve@mail.org", "Done.", "", "", None, False)).flags
     (Flag(kind='email', note=''),)
     """
-    held = kinds_in("\n".join(text for text in (view.question, view.answer, view.rest, view.system) if text)) if people else []
+    held = kinds_in("\n".join(text for text in (view.question, view.answer, view.rest, view.system, view.columns) if text)) if people else []
     return Checked((*check_text(view), *map(Flag, held)), row_language(view))

@@ -24,6 +24,8 @@ class View(NamedTuple):
     label: str | None
     is_label: bool
     """The answer is a label of a closed set: checks of prose do not apply."""
+    columns: str = ""
+    """What stands in further columns that the source names, joined."""
 
 
 class Flag(NamedTuple):
@@ -43,4 +45,5 @@ def view_of(record: Record, *, labels: bool = False) -> View:
     rest = [said(turn) for turn in before if turn.role == "assistant"] + [said(turn) for turn in record.rejected or ()]
     answer = answered(record)
     is_label = labels or (record.label is not None and record.label.strip() == answer.strip() and len(answer) <= MAX_LABEL_CHARACTERS)
-    return View("\n".join(asked), answer, "\n".join(system), "\n".join(rest), record.label, is_label)
+    columns = "\n".join((record.columns or {}).values())
+    return View("\n".join(asked), answer, "\n".join(system), "\n".join(rest), record.label, is_label, columns)

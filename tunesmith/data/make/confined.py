@@ -27,6 +27,8 @@ from tunesmith.store.parent import die_with
 from tunesmith.store.programs import program
 
 LOOK_S = 0.2
+START_S = 120.0
+"""How long the other process may take to start: on a busy machine that is many times its usual 0.3 s, and no fault of the file."""
 CHUNK = 1 << 16
 ERROR_CHARACTERS = 200
 ERROR_BYTES = 4_096
@@ -38,6 +40,7 @@ class Reader:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_ready = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the reader)
 
     def __enter__(self) -> Reader:
@@ -77,13 +80,13 @@ class Reader:
         process = self._asked(request)
         assert process.stdout is not None
         buffer = bytearray()
-        waited = 0.0  # whoever takes the passages may need any time for each
+        waited = 0.0  # whoever takes the passages may need any time for each, and so may the start
         while True:
             start = time.monotonic()
             ready, _, _ = select.select([process.stdout], [], [], LOOK_S)
             waited += time.monotonic() - start
             look()
-            if waited > self.limits.seconds:
+            if waited > (self.limits.seconds if self._is_ready else START_S):
                 raise TimeoutError
             if not ready:
                 continue
@@ -96,6 +99,9 @@ class Reader:
             buffer = bytearray(rest)
             for line in lines:
                 said = json.loads(line)
+                if "ready" in said:
+                    self._is_ready, waited = True, 0.0
+                    continue
                 yield said
                 if "done" in said or "error" in said:
                     return
@@ -121,6 +127,7 @@ class Reader:
             asked = json.dumps({"limits": self.limits.model_dump(mode="json"), "parent": os.getpid()})
             command = [*program(__name__), asked]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
+            self._is_ready = False
         return self._process
 
     def _last_words(self) -> str:
@@ -172,6 +179,7 @@ def main(argv: Sequence[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what libraries print must not come between the lines
+    print(json.dumps({"ready": True}), file=out, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         for said in answers(Path(request["path"]), request["file"], limits):

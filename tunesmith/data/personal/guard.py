@@ -56,11 +56,11 @@ def _texts(record: Record) -> list[str]:
     for message in (*record.conversation.messages, *(record.rejected or ())):
         found.append(message.content or "")
         found += [call.function.arguments for call in message.tool_calls or ()]
-    return found
+    return [*found, *(record.columns or {}).values()]
 
 
 def redacted(record: Record, hide: Callable[[str], str]) -> Record:
-    """The record with every text of it through `hide`; label and group too, since they often repeat a text."""
+    """The record with every text of it through `hide`; label, group and columns too, since they often repeat a text."""
     assert record.conversation is not None
 
     def turn(message: Message) -> Message:
@@ -76,6 +76,7 @@ def redacted(record: Record, hide: Callable[[str], str]) -> Record:
             "rejected": rejected,
             "label": hide(record.label) if record.label else record.label,
             "group": hide(record.group) if record.group else record.group,
+            "columns": {name: hide(value) for name, value in record.columns.items()} if record.columns else record.columns,
         }
     )
 

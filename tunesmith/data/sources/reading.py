@@ -59,6 +59,9 @@ def plan(source: Source, root: Path) -> Plan:
     if is_named and source.format is None and found.shape.layout != "plain":
         format_ = "table"
     if format_ in ("text", "markdown"):
+        if source.columns:
+            raise BadData("documents have no columns that answers could be told apart by", where=source.file, got=f"columns = {list(source.columns)}",
+                          expected="rows with a question and an answer", fix="remove `columns` from this source")  # fmt: skip
         return Plan(source.model_copy(update={"format": format_}), path, found.shape, f"{format_}: {reason}")
     problems = format_problems(source, format_, found)
     if problems:
@@ -79,7 +82,7 @@ def format_problems(source: Source, format_: FormatName, found: Detection) -> li
                 '--format text, or in a project: set format = "text"; or export it as a table',
             )
         ]
-    wanted = [(key, getattr(source, key)) for key in ("input", "output", "label", "group")]
+    wanted = [(key, getattr(source, key)) for key in ("input", "output", "label", "group")] + [("columns", name) for name in source.columns]
     problems = [
         missing_column(kind, name, header_place(found, source.file), found) for kind, name in wanted if name is not None and name not in found.columns
     ]
@@ -131,8 +134,9 @@ def missing_column(kind: str, name: str, where: str, found: Detection) -> Proble
     """A column that is not there, with the nearest that is."""
     near = difflib.get_close_matches(name.lower(), [c.lower() for c in found.columns], n=1, cutoff=0.5)
     nearest = next((c for c in found.columns if near and c.lower() == near[0]), None)
-    option = "" if kind == "group" else f" in a project, --{kind} {excerpt(nearest)} in a command"
-    fix = f"write {kind} = {excerpt(nearest)}{option}" if nearest is not None else f"name one of them in `{kind}`"
+    option = "" if kind in ("group", "columns") else f" in a project, --{kind} {excerpt(nearest)} in a command"
+    value = f"[{excerpt(nearest)}]" if kind == "columns" else excerpt(nearest)
+    fix = f"write {kind} = {value}{option}" if nearest is not None else f"name one of them in `{kind}`"
     known = "one of " + ", ".join(excerpt(c, 40) for c in found.columns[:30])
     return Problem(f"there is no column {excerpt(name)} (`{kind}`)", where, f"{kind} = {excerpt(name)}", known, fix)
 

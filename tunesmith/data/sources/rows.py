@@ -29,8 +29,11 @@ class Parts:
     desirable: bool | None = None
     label: str | None = None
     group: str | None = None
+    columns: dict[str, str] | None = None
 
 
+COLUMN_CHARACTERS = 100
+"""Of a value that travels with its row: one that is longer groups nothing."""
 Parser = Callable[[dict[str, Any], Source], Parts]
 
 
@@ -258,6 +261,15 @@ def own_group(row: dict[str, Any], source: Source) -> str | None:
     return None if source.format == "table" else scalar(row.get("group"), "group")
 
 
+def own_columns(row: dict[str, Any], source: Source) -> dict[str, str] | None:
+    """The values of the columns that the source names beside all others; an empty cell has none.
+
+    Raises: RowFault.
+    """
+    found = {name: value.strip()[:COLUMN_CHARACTERS] for name in source.columns if (value := scalar(row.get(name), name)) is not None}
+    return found or None
+
+
 def document_of(row: dict[str, Any]) -> str:
     """The text of a row that holds a document.
 
@@ -274,7 +286,7 @@ def document_of(row: dict[str, Any]) -> str:
 
 
 def parse_row(row: dict[str, Any], source: Source) -> Parts:
-    """The parts of a row in the source's format, with its label and group where the source names columns for them.
+    """The parts of a row in the source's format, with its label, group and more where the source names columns for them.
 
     Raises: RowFault.
     """
@@ -284,4 +296,4 @@ def parse_row(row: dict[str, Any], source: Source) -> Parts:
     group = scalar(row.get(source.group), source.group) if source.group else own_group(row, source)
     if source.group and group is None:
         raise RowFault("no_group", f"`{source.group}` (the group that must stay together) is empty or missing")
-    return replace(parts, label=label, group=group)
+    return replace(parts, label=label, group=group, columns=own_columns(row, source))

@@ -1,10 +1,13 @@
 """Answers that are there → whether a confidence of 80 % means right in 80 of 100 cases. Pure.
 
 Some distance between confidence and correctness is there by chance alone, the more the fewer rows: what a perfectly calibrated model would show with these very
-confidences is simulated, and stands beside. Source: Bröcker & Smith 2007, consistency bars.
+confidences is simulated, and stands beside. Rows of one cluster are right or wrong together in it, as near duplicates are: else ten copies of a question would count
+as ten proofs. Source: Bröcker & Smith 2007, consistency bars.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +41,7 @@ def calibrated(material: Material, judge: Judge) -> Calibrated | str:
     error = redrawn(lambda places: expected_error(sure[places], right[places]), len(rows), clusters=clusters, confidence=confidence, seed=limits.seed)
     assert error is not None  # there are rows
     accuracy = proportion([float(x) for x in right], confidence, clusters)
-    chance = by_chance(sure, limits.seed)
+    chance = by_chance(sure, limits.seed, names)
     worth = int(min(right.sum(), (~right).sum()))
     made = Calibrated(
         split=material.split,
@@ -67,18 +70,24 @@ def expected_error(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> float
     return float(np.abs(gaps).sum() / len(sure))
 
 
-def by_chance(sure: NDArray[np.float64], seed: int) -> float:
-    """The 95th percentile of the error that a perfectly calibrated model shows with these confidences."""
+def by_chance(sure: NDArray[np.float64], seed: int, clusters: Sequence[str]) -> float:
+    """The 95th percentile of the error that a perfectly calibrated model shows with these confidences; one draw decides for all rows of a cluster."""
+    _, places = np.unique(np.array(clusters), return_inverse=True)
+    count = int(places.max()) + 1
     generator = np.random.default_rng(seed)
-    return float(np.quantile([expected_error(sure, generator.random(len(sure)) < sure) for _ in range(SIMULATIONS)], 0.95))
+    return float(np.quantile([expected_error(sure, generator.random(count)[places] < sure) for _ in range(SIMULATIONS)], 0.95))
 
 
 def sentence_of(found: Calibrated) -> str:
-    """What the numbers say."""
+    """What the numbers say; it is called too sure, or not sure enough, where the whole interval lies beyond chance (`sides` warns by the same rule)."""
     sure, right = found.confidence, found.accuracy.value
     what = f"on {found.rows:,} answers its confidence is {percent(sure)} on average, and {percent(right)} are right"
-    told = f"the distance between the two over ten bins, {share(found.expected_error)}, is no more than chance gives ({percent(found.by_chance)})"
-    if found.expected_error.value > found.by_chance:
+    distance = f"the distance between the two over ten bins is {share(found.expected_error)}"
+    if found.expected_error.value <= found.by_chance:
+        told = f"{distance}, no more than chance gives ({percent(found.by_chance)})"
+    elif found.expected_error.low <= found.by_chance:
+        told = f"{distance}, and by chance it would be under {percent(found.by_chance)}: too close to tell"
+    else:
         verdict = "too sure" if sure > right else "not sure enough"
-        told = f"the distance between the two over ten bins is {share(found.expected_error)}, and by chance it would be under {percent(found.by_chance)}: it is {verdict}"
+        told = f"{distance}, and by chance it would be under {percent(found.by_chance)}: it is {verdict}"
     return sentences([what, told, rough([found.accuracy])])

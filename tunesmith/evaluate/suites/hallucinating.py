@@ -6,7 +6,7 @@ declines everything is at 0 % of both, one that notices nothing at 100 %.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tunesmith.evaluate.suites.asking import Asker
@@ -14,19 +14,26 @@ from tunesmith.evaluate.suites.judging import Judge
 from tunesmith.evaluate.suites.material import Material, asking, cluster_of
 from tunesmith.evaluate.suites.unknowns import KINDS, last_user_text, unknowns
 from tunesmith.evaluate.suites.wording import counted, percent, rough, sentences, share
+from tunesmith.measure.quantities import clusters_of, rows_of
 from tunesmith.measure.rates import failure_rate
-from tunesmith.measure.scorers import proportion
+from tunesmith.measure.scorers import metric_of, proportion, sources_of
 from tunesmith.measure.support import unsupported
 from tunesmith.spec.chat import Conversation
 from tunesmith.spec.dataset import Origin
 from tunesmith.spec.report import Metric, Scored
-from tunesmith.spec.suite import Example, Hallucination, UnknownKind, Unsupported
+from tunesmith.spec.suite import Basis, Example, Hallucination, UnknownKind, Unsupported
 from tunesmith.spec.task import TaskKind, form_of
 
 NEEDS_KNOWLEDGE: frozenset[TaskKind] = frozenset({"classify", "route", "answer", "chat", "generate"})
 """Whoever translates, rewrites, extracts or writes code can do so with an invented name too: there is nothing to decline."""
 RESTS_ON_TEXT: frozenset[TaskKind] = frozenset({"answer", "chat", "generate", "summarise", "rewrite"})
 """Kinds of task whose answers may hold no number or name that was not given."""
+
+PLACES: Mapping[Basis, str] = {
+    "question": "no place of the question",
+    "question and reference": "neither question nor reference",
+    "passages": "neither the passages that were shown nor the question",
+}
 
 
 @dataclass(frozen=True)
@@ -132,36 +139,48 @@ def _echoed(made: Sequence[Sprung], material: Material, judge: Judge) -> Metric 
 def supported(material: Material, judge: Judge) -> tuple[Unsupported | None, tuple[Example, ...]]:
     """What in free answers rests on nothing, and the worst of them; None where answers may say what was not given.
 
-    Support is the passages where some were passed in (their rows alone are looked at), else question and reference.
+    Where the task has the metric `unsupported_rate`, this is that number with the same rows and the same support: one page may not say two things. Else refusals
+    are left aside, and support is the passages where some were shown, or question and reference.
     """
     if material.dataset.kind not in RESTS_ON_TEXT:
         return None, ()
-    answered = [row for row in material.answers if not row.out_of_scope and row.answer.strip() and not judge.declined(row.answer)]
-    grounded = [row for row in answered if row.id in material.passages]
-    rows = grounded or answered
+    rate = metric_of("unsupported_rate", material.answers, confidence=material.confidence, seed=material.limits.seed)
+    if rate is not None:
+        rows = rows_of("unsupported_rate", material.answers)[1]
+    else:
+        answered = [row for row in material.answers if not row.out_of_scope and row.answer.strip() and not judge.declined(row.answer)]
+        rows = [row for row in answered if row.id in material.passages] or answered
     if not rows:
         return None, ()
-    found = [unsupported(row.answer, _rests_on(row, material)) for row in rows]
-    names = [cluster_of(row) for row in rows]
-    clusters = names if len(set(names)) < len(names) else None
-    references = [float(bool(unsupported(row.reference, _rests_on(row, material)))) for row in grounded]
+    support = [rests_on(row, material) for row in rows]
+    basis = max((basis for basis, _ in support), key=list(PLACES).index)  # a row that found no passage rests on its question alone
+    found = [unsupported(row.answer, texts) for row, (_, texts) in zip(rows, support, strict=True)]
     worst = sorted(zip(rows, found, strict=True), key=lambda pair: (-len(pair[1]), pair[0].id))
     examples = tuple(
         Example(question=row.question, answer=row.answer, wanted=row.reference, note=f"nothing supports {', '.join(lacks[:5])}", origin=row.origin)
         for row, lacks in worst[: material.limits.examples // 2]
         if lacks
     )
+    references = [bool(unsupported(row.reference, texts)) for row, (_, texts) in zip(rows, support, strict=True)]
     return Unsupported(
-        basis="passages" if grounded else "question and reference",
-        rate=failure_rate([float(bool(lacks)) for lacks in found], material.confidence, clusters),
+        basis=basis,
+        rate=rate or _failing(rows, [bool(lacks) for lacks in found], material),
         per_answer=sum(map(len, found)) / len(found),
-        references=failure_rate(references, material.confidence, clusters) if grounded else None,
+        references=_failing(rows, references, material) if basis != "question and reference" else None,
     ), examples
 
 
-def _rests_on(row: Scored, material: Material) -> tuple[str, ...]:
+def _failing(rows: Sequence[Scored], marks: Sequence[bool], material: Material) -> Metric:
+    return failure_rate([float(mark) for mark in marks], material.confidence, clusters_of(rows))
+
+
+def rests_on(row: Scored, material: Material) -> tuple[Basis, tuple[str, ...]]:
+    """(what the answer may rest on, in words; the texts): as the metrics have it, where they have something for this kind of task."""
     passages = material.passages.get(row.id)
-    return (row.question, *passages) if passages is not None else (row.question, row.reference)
+    known = sources_of(material.dataset.kind, row.question, passages, has_documents=material.has_documents)
+    if known is not None:
+        return "passages" if len(known) > 1 else "question", tuple(known)
+    return ("question and reference", (row.question, row.reference)) if passages is None else ("passages", (*passages, row.question))
 
 
 def _examples(sprung: Sequence[Sprung], judge: Judge, limit: int) -> tuple[Example, ...]:
@@ -186,7 +205,7 @@ def _sentence(made: Metric | None, known: Metric | None, echoed: Metric | None, 
     passed = "" if given is None else f"of {counted(given.n, 'question')} that nobody can answer it answers {share(given)}"
     rests = ""
     if support is not None:
-        rests = f"{share(support.rate)} of its answers hold a number or a name that stands in neither question nor {'passages' if support.basis == 'passages' else 'reference'}"
+        rests = f"{share(support.rate)} of its answers hold a number or a name that stands in {PLACES[support.basis]}"
         if support.references is not None:
             rests += f" (of the reference answers {percent(support.references.value)})"
     return sentences([invented, passed, rests, rough([made, given])])

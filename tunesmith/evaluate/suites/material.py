@@ -12,7 +12,7 @@ from typing import TypeVar
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import Dataset, Record, SplitName
 from tunesmith.spec.report import Scored
-from tunesmith.spec.suite import SuiteLimits
+from tunesmith.spec.suite import Bounds, SuiteLimits
 from tunesmith.spec.task import MetricName, TaskKind, form_of
 
 R = TypeVar("R", Record, Scored)
@@ -32,6 +32,8 @@ class Material:
     test_answers: Sequence[Scored] = ()
     """Empty: the test split is still closed, and dev is judged instead."""
     test: Sequence[Record] = ()
+    learnt: Sequence[Record] | None = None
+    """Those of `train` that the candidate was trained on: a small training has seen a part. None: all of them."""
     train_answers: Sequence[Scored] = ()
     """Answers to training rows, where they were given anyway; empty: a sample is asked, as far as scores from answer and reference alone go."""
     unanswerable: Sequence[Record] = ()
@@ -39,9 +41,13 @@ class Material:
     paraphrases: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Id of a dev row → other wordings of its last question."""
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Column (`language`, or one of the user's) → id of a row → value."""
+    """Column of the user's → id of a row → value; such a one takes the place of what is known anyway under its name."""
+    languages: Mapping[str, str] = field(default_factory=dict)
+    """Id of a row → the language of its question, where it could be told."""
+    has_documents: bool = False
+    """The project names documents: what answers may rest on are the passages that were shown."""
     passages: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Id of a judged row → what its answer was to rest on."""
+    """Id of a judged row → the passages that stood before its question. Empty for a candidate that is shown none."""
     confidence: float = 0.95
     """Of the intervals."""
     limits: SuiteLimits = field(default_factory=SuiteLimits)
@@ -81,12 +87,13 @@ class Material:
         return sorted(counts, key=lambda text: (-counts[text], text))
 
 
-def limits_for(task: TaskKind) -> SuiteLimits:
-    """The limits that suit a kind of task: a free answer takes as long as dozens of choices among labels, so fewer are asked for."""
+def limits_for(task: TaskKind, bounds: Bounds | None = None) -> SuiteLimits:
+    """The limits that suit a kind of task, with the user's bounds: a free answer takes as long as dozens of choices among labels, so fewer are asked for."""
+    given = {name: getattr(bounds, name) for name in Bounds.model_fields} if bounds is not None else {}
     if form_of(task) == "classify":
-        return SuiteLimits()
+        return SuiteLimits(**given)
     return SuiteLimits(
-        unknown_questions=50, repeated_rows=30, paraphrased_rows=30, paraphrases=2, reprompted_rows=30, train_rows=60, recalled_rows=100
+        unknown_questions=50, repeated_rows=30, paraphrased_rows=30, paraphrases=2, reprompted_rows=30, train_rows=60, recalled_rows=100, **given
     )
 
 

@@ -13,6 +13,7 @@ from tunesmith.evaluate.suites.wording import counted, percent, points, rough, s
 from tunesmith.measure.memorisation import Copy, Recalled, copied_share, copy_of
 from tunesmith.measure.rates import distinct
 from tunesmith.measure.scorers import KIND_METRICS, metric_of, score
+from tunesmith.measure.text import folded
 from tunesmith.spec.candidate import Answer, Candidate
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.report import Metric, Scored
@@ -30,7 +31,8 @@ def memorisation(material: Material, asker: Asker) -> Memorisation | str:
     """
     if not has_learnt(asker.candidate):
         return f"{asker.candidate.name} has learnt no rows: nothing was trained, or it looks training rows up"
-    train = [row for row in material.train if row.conversation is not None and row.desirable is not False and reference_of(row)]
+    rows = material.train if material.learnt is None else material.learnt
+    train = [row for row in rows if row.conversation is not None and row.desirable is not False and reference_of(row)]
     if not train or not material.dev_answers:
         return "there are no training rows with an answer, or no dev answers"
     left_out: dict[str, str] = {}
@@ -141,12 +143,14 @@ def _recalled(material: Material, asker: Asker, train: Sequence[Record]) -> Reco
         return "an answer is one label of a closed set: to say it is no memory"
     held_out = [row for row in material.dev if row.conversation is not None and reference_of(row) and not material.outside(row)]
     learnt = [row for row in train if not material.outside(row)]
+    own = of_one_row([*material.train, *held_out])
     sides = [
-        chosen([row for row in rows if _is_long(row, limits.recalled_tokens)], limits.recalled_rows, limits.seed, "recall")
+        chosen([row for row in rows if _is_long(row, limits.recalled_tokens) and row.id in own], limits.recalled_rows, limits.seed, "recall")
         for rows in (learnt, held_out)
     ]
     if not all(sides):
-        return f"no answers are long enough: {counted(len(sides[0]), 'training row')} and {counted(len(sides[1]), 'dev row')}"
+        found_in = f"{counted(len(sides[0]), 'training row')} and {counted(len(sides[1]), 'dev row')}"
+        return f"no answers are long enough and stand in one row alone: {found_in}"
     both = [row for side in sides for row in side]
     found = asker.recall("begun answers", [row.conversation for row in both if row.conversation is not None])
     if found is None:
@@ -163,6 +167,17 @@ def _recalled(material: Material, asker: Asker, train: Sequence[Record]) -> Reco
 
 
 Ended = tuple[Record, Recalled, Copy | None]
+
+
+def of_one_row(rows: Sequence[Record]) -> set[str]:
+    """Ids of the rows whose answer stands in no other row, but for near duplicates of it: whoever says a reply that many rows share, remembers none of them.
+
+    A dev row whose answer was trained on elsewhere is held out in name only.
+    """
+    clusters: dict[str, set[str]] = {}
+    for row in rows:
+        clusters.setdefault(" ".join(folded(reference_of(row)).split()), set()).add(cluster_of(row))
+    return {row.id for row in rows if len(clusters[" ".join(folded(reference_of(row)).split())]) == 1}
 
 
 def _copied(ended: Sequence[Ended], material: Material) -> Metric:

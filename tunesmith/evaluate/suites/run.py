@@ -4,7 +4,7 @@
     keep(suites, work.path)                                          # suites.json
 
 What is there already (answers on dev and test) is looked at, not asked again; the rest is asked on dev and on training rows: no suite opens the test split. With
-the default limits some 900 questions are asked, of free answers 400 (`material.limits_for`), in this order: unknowable things, the same again, training rows. The same rows, limits and machine give the
+the default limits some 900 questions are asked, of free answers 250 (`material.limits_for`), in this order: unknowable things, the same again, training rows. The same rows, limits and machine give the
 same suites.
 """
 

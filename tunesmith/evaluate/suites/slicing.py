@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +13,7 @@ from tunesmith.measure.quantities import PER_ROW, rows_of
 from tunesmith.measure.slices import Marked, Sliced, sliced
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.report import Scored
-from tunesmith.spec.suite import Example, Slice, Slices
+from tunesmith.spec.suite import Example, Slice, Slices, SuiteLimits
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, form_of
 
 FALLBACKS = ("exact_match", "token_f1")
@@ -30,8 +30,9 @@ def slices(material: Material) -> Slices | str:
         return f"the rows have no score that stands for {material.metric.replace('_', ' ')}"
     falling = material.metric in LOWER_IS_BETTER and name not in FALLBACKS
     scores = [1 - row.scores[name] if falling else row.scores[name] for row in rows]
-    marks = marks_of(rows, material)
     limits = material.limits
+    left_out = {column: why for column, values in material.columns.items() if (why := unusable([values.get(row.id, "") for row in rows], limits))}
+    marks = marks_of(rows, material, left_out)
     marked = [Marked(score, cluster_of(row), mark) for row, score, mark in zip(rows, scores, marks, strict=True)]
     found = sliced(marked, least=limits.slice_rows, confidence=material.confidence, seed=limits.seed)
     worst = found.slices[0] if found.slices else None
@@ -54,8 +55,9 @@ def slices(material: Material) -> Slices | str:
         score=told,
         slices=found.slices,
         too_small=found.too_small,
+        left_out=left_out,
         examples=examples,
-        sentence=_sentence(found, told, len(rows)),
+        sentence=_sentence(found, told, len(rows), left_out),
     )
 
 
@@ -65,16 +67,32 @@ def score_name(metric: MetricName, rows: Sequence[Scored]) -> str | None:
     return next((name for name in (own, *FALLBACKS) if name is not None and rows and all(name in row.scores for row in rows)), None)
 
 
-def marks_of(rows: Sequence[Scored], material: Material) -> list[dict[str, str]]:
-    """What is known of each row: its label, how long the question is, where it comes from, and the columns that were passed in."""
+def unusable(values: Sequence[str], limits: SuiteLimits) -> str:
+    """Why the rows cannot be told apart by a column that the user named; empty where they can. `values` has one for each row, empty where there is none.
+
+    >>> unusable(["a", "a", ""], SuiteLimits()), unusable(["a", "a"], SuiteLimits()), unusable(["a", "b", "c"], SuiteLimits(slice_values=2))
+    ('', 'all rows have the same value', '3 different values, more than 2 (examine.slice_values)')
+    """
+    different = set(values)
+    if len(different) < 2:
+        return "all rows have the same value" if different != {""} else "no row has a value"
+    count = len(different - {""})
+    return f"{count:,} different values, more than {limits.slice_values} (examine.slice_values)" if count > limits.slice_values else ""
+
+
+def marks_of(rows: Sequence[Scored], material: Material, left_out: Collection[str] = ()) -> list[dict[str, str]]:
+    """What is known of each row: label, length of the question, language, where it comes from, and the user's own columns but for those `left_out`.
+
+    A column of the user's takes the place of what is known anyway under its name.
+    """
     records = material.records
     lengths = length_quarters([len(row.question.split()) for row in rows])
     found = []
     for row, length in zip(rows, lengths, strict=True):
         label = row.reference if form_of(material.dataset.task) == "classify" else _label(records.get(row.id))
-        mark = {"label": label, "length of the question": length, "source": row.origin.file}
-        mark |= {column: values[row.id] for column, values in material.columns.items() if row.id in values}
-        found.append({column: value for column, value in mark.items() if value})
+        known = {"label": label, "length of the question": length, "language": material.languages.get(row.id, ""), "source": row.origin.file}
+        own = {column: values.get(row.id, "") for column, values in material.columns.items()}
+        found.append({column: value for column, value in (known | own).items() if value and column not in left_out})
     several = {column for column in _columns(found) if len({mark.get(column) for mark in found}) > 1}
     return [{column: value for column, value in mark.items() if column in several} for mark in found]
 
@@ -104,21 +122,28 @@ def length_quarters(lengths: Sequence[int]) -> list[str]:
     return [names[int(np.searchsorted(bounds, length))] for length in lengths]
 
 
-def _sentence(found: Sliced, score: str, rows: int) -> str:
+def _sentence(found: Sliced, score: str, rows: int, left_out: Mapping[str, str]) -> str:
+    unread = "; ".join(f"the column “{column}” makes no slices: {why}" for column, why in left_out.items())
     if not found.slices:
-        return f"No slice of the {rows:,} rows has enough rows on both sides to be judged."
+        return sentences([f"no slice of the {rows:,} rows has enough rows on both sides to be judged", unread])
     worse = [one for one in found.slices if one.outcome == "worse"]
     better = sum(one.outcome == "better" for one in found.slices)
     worst = worse[0] if worse else found.slices[0]
     head = f"of {counted(len(found.slices), 'slice')} the lowest is {_name(worst)}: {score.replace('_', ' ')} {share(worst.metric)} on {counted(worst.metric.n, 'row')}, elsewhere {percent(worst.rest.value)}"
     if not worse:
         return sentences(
-            [head, f"no slice is worse than the rest beyond what chance gives among so many (p = {worst.p_adjusted:.2f} after Holm's correction)"]
+            [
+                head,
+                f"no slice is worse than the rest beyond what chance gives among so many (p = {worst.p_adjusted:.2f} after Holm's correction)",
+                unread,
+            ]
         )
     others = [f"{_name(one)} ({percent(one.metric.value)})" for one in worse[1:4]]
     more = f"worse than the rest as well: {', '.join(others)}" + (f" and {len(worse) - 4} more" if len(worse) > 4 else "") if others else ""
     good = f"{counted(better, 'slice is', 'slices are')} better than the rest" if better else ""
-    return sentences([f"{head}; that is worse beyond chance (p = {worst.p_adjusted:.2g} after Holm's correction)", more, good, rough([worst.metric])])
+    return sentences(
+        [f"{head}; that is worse beyond chance (p = {worst.p_adjusted:.2g} after Holm's correction)", more, good, unread, rough([worst.metric])]
+    )
 
 
 def _name(one: Slice) -> str:

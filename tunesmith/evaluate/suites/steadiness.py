@@ -1,7 +1,7 @@
 """The same question again, in other words, and behind other prompts → whether it gets the same answer.
 
-The rows are dev rows in scope and out of it, and the answer that is there already counts as one version, except at a temperature: those are drawn anew. A system
-prompt is varied by rules that change nothing of what it says; the question's own system message is varied where it brings one.
+The rows are dev rows in scope and out of it, and the answer that is there already counts as one version, except at a temperature: those are drawn anew, at the
+temperature that the candidate is served at unless the user names another. A system prompt is varied by rules that change nothing of what it says; the question's own system message is varied where it brings one.
 """
 
 from __future__ import annotations
@@ -47,22 +47,24 @@ def consistency(material: Material, judge: Judge, asker: Asker) -> Consistency |
 
 
 def asked_again(material: Material, judge: Judge, asker: Asker, rows: Sequence[Record]) -> Steadiness | str:
-    """The same question several times at the serving temperature, each time with another seed."""
+    """The same question several times at the serving temperature, or the one that the user names, each time with another seed."""
     limits = material.limits
     if asker.decoding.choices or asker.candidate.kind in ("constant", "classifier"):
         return "the most probable label is always chosen: the same question always gets the same answer"
-    if limits.temperature == 0:
-        return "at temperature 0 the same question always gets the same answer"
+    temperature = asker.decoding.temperature if limits.temperature is None else limits.temperature
+    if temperature == 0:
+        how = "it is served at temperature 0" if limits.temperature is None else "at temperature 0, as you asked for"
+        return f"{how}: the same question always gets the same answer, so none was asked again"
     some = chosen(rows, limits.repeated_rows, limits.seed, "again")
     questions = [row.conversation.question() for row in some if row.conversation is not None]
     seeds = range(limits.seed, limits.seed + limits.repeats)
     found: list[list[str]] = [[] for _ in some]
     for seed in seeds:
-        decoding = asker.decoding.model_copy(update={"temperature": limits.temperature, "seed": seed})
+        decoding = asker.decoding.model_copy(update={"temperature": temperature, "seed": seed})
         label = f"the same question, time {seed - limits.seed + 1} of {limits.repeats}"
         for said, answer in zip(found, asker.ask(label, questions, decoding), strict=True):
             said.append(answer.text)
-    detail = f"temperature {limits.temperature:g}, seeds {seeds[0]} to {seeds[-1]}"
+    detail = f"temperature {temperature:g}, seeds {seeds[0]} to {seeds[-1]}"
     return steadiness("asked again", list(zip(some, found, strict=True)), detail, material, judge)
 
 

@@ -15,16 +15,15 @@ Bounded = Literal["false refusals", "risk"]
 
 
 def thresholds(material: Material, judged: Sequence[Judged], dev: Sequence[Judged]) -> tuple[Threshold, ...]:
-    """The proposals: for a bound on false refusals, and for one on risk where the user wants it; none where answers have no confidence.
+    """The proposals: the one for a bound on risk first, where the user wants it, and one for a bound on false refusals; none where answers have no confidence.
 
     `judged` are the rows of the judged split: they check a threshold only if they are no dev rows.
     """
     if not any(not row.outside for row in dev):
         return ()
     limits = material.limits
-    wanted: list[tuple[Bounded, float]] = [("false refusals", limits.false_refusals)]
-    if limits.risk is not None:
-        wanted.append(("risk", limits.risk))
+    wanted: list[tuple[Bounded, float]] = [("risk", limits.risk)] if limits.risk is not None else []
+    wanted.append(("false refusals", limits.false_refusals))
     fresh = judged if material.split == "test" else []
     return tuple(propose(bounded, bound, dev, fresh, material) for bounded, bound in wanted)
 

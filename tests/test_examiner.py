@@ -1,0 +1,105 @@
+"""What a candidate is examined with: the user's own columns and questions, the passages that were shown, and the lines that the user draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.ears import Ears
+from tests.evaluate.suites.scripted import OUTSIDE, answered, data, row
+from tunesmith.data.sources.questions import question
+from tunesmith.evaluate.answers import ANSWERS
+from tunesmith.examiner import Examiner, own_columns
+from tunesmith.spec.dataset import Dataset, Origin, Record, Source
+from tunesmith.spec.index import Document
+from tunesmith.spec.job import Note
+from tunesmith.spec.project import Project
+from tunesmith.spec.report import Scored
+from tunesmith.spec.suite import Examine
+
+DEV = [row(k, f"How do I {verb} my card?", "card", columns={"region": "north"} if k else None) for k, verb in enumerate(("lock", "mend", "turn"))]
+TEST = [row(10 + k, f"Where is my card {k}?", "card", columns={"region": "south", "shop": "a"}) for k in range(3)]
+TRAIN = [row(20 + k, f"Please {verb} my card", "card") for k, verb in enumerate(("block", "find", "send", "stop"))]
+
+
+def examiner(folder: Path, dataset: Dataset, unanswerable: Sequence[str] = (), **project: Any) -> Examiner:
+    """One whose line has these rows, the right answers to them, and passages for two test rows."""
+    for name, rows in (("dev", DEV), ("test", TEST)):
+        said = [answered(one, "card", dataset).model_copy(update={"shown": ("p1", "p2") if one is not TEST[2] else ()}) for one in rows]
+        (folder / name).mkdir()
+        (folder / name / ANSWERS).write_text("".join(one.model_dump_json() + "\n" for one in said))
+    splits: dict[str, list[Record]] = {"train": TRAIN, "dev": DEV, "test": TEST}
+    sources = (Source(file="a.csv", columns=("region", "shop")), Source(file="b.csv", columns=("region", "plan")))
+    line: Any = SimpleNamespace(
+        dataset=(SimpleNamespace(name="dataset-x"), dataset),
+        project=Project(name="a", **({"sources": sources} | project)),
+        metric="exact_match",
+        store=SimpleNamespace(get=lambda name, kind: SimpleNamespace(path=folder / name)),
+        references=splits.__getitem__,
+        unanswerable=[(Origin(file="no.txt", line=n + 1), question(text)) for n, text in enumerate(unanswerable)],
+        monitor=Ears(),
+    )
+    return Examiner(line)
+
+
+def texts(shown: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"text of {ident}" for ident in shown)
+
+
+def test_a_small_training_has_seen_a_part_of_the_rows(tmp_path: Path) -> None:
+    one = examiner(tmp_path, data())
+    one.line.trainings = SimpleNamespace(rows=lambda share: TRAIN[: round(share * 4)])  # type: ignore[assignment]
+    assert one.material("dev", "test", texts, 0.5).learnt == TRAIN[:2]
+    assert one.material("dev", "test", texts).learnt is None
+
+
+def test_what_was_shown_is_what_answers_may_rest_on(tmp_path: Path) -> None:
+    made = examiner(tmp_path, data("answer", (), None), documents=(Document(file="docs"),)).material("dev", "test", texts)
+    assert made.passages[TEST[0].id] == ("text of p1", "text of p2")
+    assert made.passages[TEST[2].id] == ()
+    assert made.has_documents
+    assert [type(one) for one in made.answers] == [Scored] * 3
+
+
+def test_a_candidate_that_is_shown_nothing_has_no_passages(tmp_path: Path) -> None:
+    made = examiner(tmp_path, data()).material("dev", "test", lambda shown: None)
+    assert (made.passages, made.has_documents) == ({}, False)
+
+
+def test_columns_that_sources_name_become_slices(tmp_path: Path) -> None:
+    made = examiner(tmp_path, data()).material("dev", "test", texts)
+    assert made.columns == {
+        "region": {DEV[1].id: "north", DEV[2].id: "north", **{one.id: "south" for one in TEST}},
+        "shop": {one.id: "a" for one in TEST},
+        "plan": {},
+    }
+    assert own_columns(TRAIN, ()) == {}
+
+
+def test_the_user_s_own_unanswerable_questions_are_asked_instead_of_made_up_ones(tmp_path: Path) -> None:
+    made = examiner(tmp_path, data(), ["Who will win?", "What is my name?"]).material("dev", "test", texts)
+    assert [(one.origin.line, one.conversation.messages[0].content, one.conversation.answer()) for one in made.unanswerable] == [
+        (1, "Who will win?", OUTSIDE),
+        (2, "What is my name?", OUTSIDE),
+    ]
+    assert len({one.id for one in made.unanswerable}) == 2
+
+
+def test_too_many_of_them_are_drawn_from_and_it_is_said(tmp_path: Path) -> None:
+    asked = examiner(tmp_path, data("chat", (), OUTSIDE), [f"Who wins game {k}?" for k in range(80)])
+    assert len(asked.given_unanswerable()) == 50
+    ears = asked.line.monitor
+    assert isinstance(ears, Ears)
+    assert [note.text for note in ears.heard if isinstance(note, Note)] == ["of the 80 questions that nobody can answer 50 are asked, drawn by seed"]
+
+
+@pytest.mark.parametrize(("task", "rows"), [("chat", 60), ("route", 200)])
+def test_the_user_s_bounds_and_the_task_s_numbers(tmp_path: Path, task: Any, rows: int) -> None:
+    bounds = Examine(risk=0.1, false_refusals=0.02, temperature=0.7, repeats=3, overfit_gap=0.2, slice_rows=9, slice_values=7)
+    limits = examiner(tmp_path, data(task), examine=bounds).limits
+    assert limits.train_rows == rows
+    assert {name: getattr(limits, name) for name in Examine.model_fields if name != "unanswerable"} == bounds.model_dump(exclude={"unanswerable"})
