@@ -14,7 +14,7 @@ from tests.doubles import PROJECT, Doubles, open_line, processes, titles
 from tests.ears import Ears
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion
-from tunesmith.errors import BadProject
+from tunesmith.errors import BadProject, NotEnoughData
 from tunesmith.line import Line
 from tunesmith.pipeline import foremost, run, run_job, walk
 from tunesmith.planning import Planning, stopwatch
@@ -93,6 +93,13 @@ def test_every_training_has_a_process_of_its_own(store: Store, folder: Path) -> 
     assert all(len({artifact.stage for artifact in one}) == 1 for one in made)
     assert store.registered()["tiny"][-1].artifact in {artifact.name for one in made for artifact in one if artifact.stage == "train"}
     assert len(store.registered()["tiny"]) == 1  # pilots and settings bear no name
+
+
+def test_a_metric_that_no_dev_row_shows_ends_the_run_with_the_first_answers(store: Store, folder: Path) -> None:
+    (folder / "project.toml").write_text(f'{SEARCHING}\n[goal]\nmetric = "macro_f1"\n')  # the made-up reports have accuracy alone
+    with pytest.raises(NotEnoughData, match="no dev row shows macro_f1"):
+        processes(folder, store, steps=Many)
+    assert store.artifacts("checkpoint") == []
 
 
 def test_searches_ask_the_same_part_of_dev(store: Store, folder: Path) -> None:

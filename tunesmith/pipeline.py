@@ -37,7 +37,7 @@ from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.plan import Done, Facts, Plan, PlannedTrial
 from tunesmith.spec.project import parse_project
-from tunesmith.spec.trial import Trial
+from tunesmith.spec.trial import Remedy, Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Store
 from tunesmith.store.ledger import Ledger, Look
@@ -46,6 +46,8 @@ from tunesmith.verify import verify
 
 STAGES = ("tunesmith.data.run", "tunesmith.decide.run", "tunesmith.train.run", "tunesmith.answer.candidate", "tunesmith.evaluate.run")
 """What the steps of a run import where they run, and all that these import: four seconds, of which the workers of one job spare each other most."""
+WRITING: frozenset[Remedy] = frozenset({"prompt", "fine-tune"})
+"""Whoever answers with a model shows every metric that the rows do; a constant has no perplexity."""
 WORST = 3
 """Findings about the data that are said before anything is trained."""
 
@@ -190,12 +192,14 @@ def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
 
     Raises: NotEnoughData if no dev row shows the metric that decides.
     """
-    from tunesmith.decide.run import going_on, is_telling, next_trial
+    from tunesmith.decide.run import best_of, going_on, is_telling, next_trial
 
     facts, history, plan = planning.facts, list[Trial](), planning.current()
     while isinstance(step := next_trial(history, facts, plan[1]), PlannedTrial):
         planning.announce(step, plan[1])
         history.append(tried(line, step, facts))
+        if history[-1].remedy in WRITING and best_of(history[-1:], facts.metric) is None:
+            raise unmeasured(facts)  # now, and not after hours: no further trial would show more
         is_made = history[-1].artifact in line.steps.made
         if is_made:
             planning.learn(step, history[-1])
@@ -207,11 +211,16 @@ def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
     for left in step.skipped:
         line.monitor.emit(Note(text=f"passed over {left.name}: {left.reason}"))
     if not step.trials:
-        raise NotEnoughData(
-            f"no dev row shows {facts.metric}", where="goal.metric", got=f"{facts.dev_rows} dev rows", expected="at least one row that it rests on",
-            fix="enlarge split.dev, or choose another goal.metric",
-        )  # fmt: skip
+        raise unmeasured(facts)
     return history, plan, step
+
+
+def unmeasured(facts: Facts) -> NotEnoughData:
+    """The error of a run whose metric cannot be seen."""
+    return NotEnoughData(
+        f"no dev row shows {facts.metric}", where="goal.metric", got=f"{facts.dev_rows} dev rows", expected="at least one row that it rests on",
+        fix="enlarge split.dev, or choose another goal.metric",
+    )  # fmt: skip
 
 
 def tested(line: Line, end: Done) -> tuple[list[Finalist], int]:
