@@ -39,14 +39,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def contest(folder: Path) -> Contest:
     """The line, run by two commands at once, while a third will not wait. The first one's worker is held still while it trains, so that they meet."""
-    home, first, worker = next(held for held in (held_still(folder, f"contested-{n}") for n in range(5)) if held is not None)
-    try:
-        second = home.start("run", home.project(), "--json")
-        refused = home.start("run", home.project(), "--no-wait", "--json").end()
-        assert wait_until(second, lambda: "waiting for" in second.said()), second.said()
-    finally:
-        worker.resume()
-    return Contest(home, first.end(), second.end(), refused)
+    for home, first, worker in (held for held in (held_still(folder, f"contested-{n}") for n in range(5)) if held is not None):
+        try:
+            second = home.start("run", home.project(), "--json")
+            refused = home.start("run", home.project(), "--no-wait", "--json").end()
+            have_met = wait_until(second, lambda second=second: "waiting for" in second.said())
+        finally:
+            worker.resume()
+        contest = Contest(home, first.end(), second.end(), refused)
+        if have_met:
+            return contest
+        assert "has been writing" in contest.second.out, contest.second  # it stands still with the database in its hands: no contest
+    raise AssertionError("no two commands met")
 
 
 def held_still(folder: Path, name: str) -> tuple[Home, Running, psutil.Process] | None:
@@ -64,10 +68,20 @@ def held_still(folder: Path, name: str) -> tuple[Home, Running, psutil.Process] 
     return None
 
 
+def is_still(pid: int) -> bool:
+    """True once every thread of a process that was told to stop has stopped: until then one may still begin to write. True also where it has ended."""
+    try:
+        states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return all(state in "TtZX" for state in states)
+
+
 def suspend_between_writes(worker: psutil.Process, home: Home) -> None:
     """Hold a process still, but not while it holds the database: nobody else could write then."""
     while True:
         worker.suspend()
+        until(lambda: is_still(worker.pid))
         with closing(sqlite3.connect(home.path / "store.db", timeout=0.5, isolation_level=None)) as database, suppress(sqlite3.OperationalError):
             database.execute("BEGIN IMMEDIATE")
             return
