@@ -15,7 +15,7 @@ import psutil
 from tunesmith.library import made_of
 from tunesmith.line import Line, answering_of
 from tunesmith.planning import Frozen
-from tunesmith.spec.candidate import Decoding, Tuned
+from tunesmith.spec.candidate import Tuned
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.elected import Elected, proposed
 from tunesmith.spec.forgetting import UNMEASURED, Forgetting
@@ -24,7 +24,7 @@ from tunesmith.spec.plan import Done
 from tunesmith.spec.project import to_toml
 from tunesmith.spec.report import Asked, Cost, Report, Scored
 from tunesmith.spec.suite import Suites
-from tunesmith.spec.task import Form, MustNotWorsen, form_of
+from tunesmith.spec.task import Form, MustNotWorsen
 from tunesmith.spec.trial import Remedy, Trial
 from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Outlook, Side, Verdict
 from tunesmith.store.artifacts import Artifact, Store
@@ -247,14 +247,14 @@ class Conclusion:
 
     def _elect(self, verdict: Verdict) -> None:
         """Register the candidate to serve, as it was measured, under the model's name with `-best` behind it; nobody, where nothing is recommended."""
+        from tunesmith.evaluate.run import decoding_for
+
         line, name, best = self.line, verdict.recommended, f"{self.line.model}-best"
         candidate = next((found.candidate for found in self.finalists if found.candidate.name == name), None)
         if candidate is None:
             return
         threshold, dataset = proposed(self.examined.suites[1], candidate), line.dataset[1]
-        free = Decoding(max_new_tokens=line.project.task.max_new_tokens)
-        decoding = Decoding(choices=dataset.labels) if form_of(dataset.task) == "classify" else free
-        elected = Elected(candidate=candidate, decoding=decoding, dataset=line.dataset[0].name, threshold=threshold)
+        elected = Elected(candidate=candidate, decoding=decoding_for(line.project.task, dataset), dataset=line.dataset[0].name, threshold=threshold)
         parents = (line.dataset[0].name, *made_of(candidate))
         step = Step("report", f"keep {candidate.name} to be served", "candidate", elected.model_dump(mode="json"), parents)
         kept, _ = line.steps.do(step, lambda work: elected, lambda found: found.candidate.name, Elected)

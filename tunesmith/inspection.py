@@ -268,14 +268,12 @@ class Inspection:
 
     def looks(self) -> Check:
         """The number of looks, by the ledger. To measure again is to look, and is written down as such."""
-        from tunesmith.data.writing import read_rows
-
         topic, locked = "looks at the locked rows", self.proof.locked
         try:
             artifact, _ = self.data
         except TunesmithError as error:
             return Check(topic=topic, outcome="not checked", detail=error.message)
-        rows = [row.id for row in read_rows(artifact.path, "test")]
+        rows = [row.id for row in self.rows]
         finalists = [entrant.candidate.content_digest() for entrant in self.proof.entrants]
         judged = judged_by(self.project, self.proof.metric, self.proof.pins)
         opened = Ledger(self.store).open_test(Look(artifact.name, rows, finalists, judged), by="verify")
@@ -311,6 +309,16 @@ class Inspection:
         artifact = self.store.get(self.proof.locked.dataset, "dataset")
         artifact.verify()
         return artifact, artifact.load(Dataset)
+
+    @cached_property
+    def rows(self) -> list[Record]:
+        """The locked rows.
+
+        Raises: as `data`.
+        """
+        from tunesmith.data.writing import read_rows
+
+        return list(read_rows(self.data[0].path, "test"))
 
     def again(self, entrant: Entrant) -> Check:
         """A finalist, asked the locked questions again."""
@@ -363,11 +371,10 @@ class Inspection:
         Raises: NotFound, DamagedWeights, Interrupted; what opens a candidate or marks its answers.
         """
         from tunesmith.answer.candidate import open_candidate
-        from tunesmith.data.writing import read_rows
         from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
 
         artifact, dataset = self.data
-        rows = [row for row in read_rows(artifact.path, "test") if row.desirable is not False]
+        rows = [row for row in self.rows if row.desirable is not False]
         questions = Questions(rows, dataset, artifact.name, "test", self.project.goal.confidence)
         answerer = open_candidate(entrant.candidate, self.bench)
         how = How(decoding_for(self.project.task, dataset), self.marking.scorers, self.marking.fits, bool(self.project.documents))
@@ -382,12 +389,10 @@ class Inspection:
     def tell_wait(self, name: str, stated: Wait, answerer: Any, rows: Sequence[Record], decoding: Decoding) -> None:
         """Say how long a finalist's questions take here, one after another: a reading of the clock, which nothing has to agree with."""
         from tunesmith.answer.alone import waited
-        from tunesmith.decide.run import ASKED_ALONE, LONGEST_S, dev_sample
+        from tunesmith.decide.run import ASKED_ALONE, LONGEST_S, sampled_questions
 
         asked = [row for row in rows if row.conversation is not None]
-        drawn = [
-            row.conversation.question() for row in dev_sample(asked, ASKED_ALONE["test"], self.project.split.seed) if row.conversation is not None
-        ]
+        drawn = sampled_questions(asked, ASKED_ALONE["test"], self.project.split.seed)
         found = waited(answerer, drawn, decoding, longest_s=LONGEST_S["test"], stop=self.monitor.stopping)
         if found is not None:
             here, there = (duration(one.p90_s) for one in (found, stated))

@@ -318,7 +318,7 @@ class Line:
             from tunesmith.answer.candidate import open_candidate
             from tunesmith.answer.remote_answerer import RemoteAnswerer
             from tunesmith.data.make.teacher_answers import Answers
-            from tunesmith.decide.run import ASKED_ALONE, LONGEST_S, dev_sample
+            from tunesmith.decide.run import ASKED_ALONE, LONGEST_S, dev_sample, sampled_questions
             from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
 
             every = [row for row in self.references(split) if row.conversation is not None]
@@ -334,7 +334,7 @@ class Line:
             report = evaluate(candidate, answerer, questions, how, work.path, self.monitor, taken.append)
             wait = None
             if rows is None and (split == "test" or self.project.decide.at_most_ms is not None):
-                drawn = [row.conversation.question() for row in dev_sample(every, ASKED_ALONE[split], seed) if row.conversation is not None]
+                drawn = sampled_questions(every, ASKED_ALONE[split], seed)
                 wait = waited(answerer, drawn, how.decoding, longest_s=LONGEST_S[split], stop=self.monitor.stopping)
             clock["answering"] = Answering(seconds=sum(taken), wait=wait).model_dump(mode="json")
             return report

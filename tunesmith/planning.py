@@ -298,12 +298,12 @@ class Planning:
 
     def _time_answers(self, work: Work) -> Speeds:
         from tunesmith.answer.candidate import open_candidate
-        from tunesmith.decide.run import BEGINNING_S, asked, dev_sample
+        from tunesmith.decide.run import BEGINNING_S, asked, sampled_questions
         from tunesmith.evaluate.run import decoding_for
 
         line, base = self.line, self.facts.bases[0]
         every = [row for row in line.references("dev") if row.conversation is not None]
-        questions = [row.conversation.question() for row in dev_sample(every, TIMED_ROWS, self.facts.seed) if row.conversation is not None]
+        questions = sampled_questions(every, TIMED_ROWS, self.facts.seed)
         answerer = open_candidate(Prompted(name="timing", model=base.id, prompt=self.facts.prompt), line.bench)
         decoding = decoding_for(line.project.task, line.dataset[1])
         answerer.answer(questions[:1], decoding, done=lambda n: None, stop=line.monitor.stopping)  # loading comes once, and many questions after it

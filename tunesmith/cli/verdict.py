@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tunesmith.cli.figures import chance, difference, interval, moment, number, seconds, title, whole
 from tunesmith.cli.screen import clean, hanging, one_line
-from tunesmith.spec.report import Comparison, Metric
+from tunesmith.spec.report import Comparison, Metric, limit_in_words
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Finalist, LineReport, Measured
 
@@ -182,12 +182,10 @@ def cost_words(finding: Finding) -> str:
 def goal(report: LineReport) -> Text:
     """Whether the goal was reached."""
     wanted, metric = report.goal.at_least, report.verdict.metric
-    allowed = next((one.wait.at_most_s for one in report.finalists if one.wait is not None and one.wait.at_most_s is not None), None)
-    limit = "" if allowed is None else f"nine of ten questions within {1000 * allowed:g} ms"
     if wanted is None and report.verdict.goal_met is None:
         return Text("· no value to reach was set (goal.at_least)", "dim")
     value = "" if wanted is None else f"{title(metric)} of {'at most' if metric in LOWER_IS_BETTER else 'at least'} {number(wanted, metric)}"
-    words = ", ".join(filter(None, (value, limit)))
+    words = ", ".join(filter(None, (value, limit_in_words(one.wait for one in report.finalists))))
     match report.verdict.goal_met:
         case True:
             return Text.assemble(("✓ ", "green"), ("goal met", "bold"), f": {words}")

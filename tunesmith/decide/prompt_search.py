@@ -17,7 +17,7 @@ import numpy as np
 
 from tunesmith.decide.rivals import few_shot, fill, label_list, shuffled
 from tunesmith.spec.candidate import Prompted
-from tunesmith.spec.chat import Prompt
+from tunesmith.spec.chat import Conversation, Prompt
 from tunesmith.spec.dataset import Dataset, Record
 from tunesmith.spec.plan import PromptSpace
 from tunesmith.spec.task import KINDS, LOWER_IS_BETTER, Form, MetricName, Task, TaskKind, form_of
@@ -172,6 +172,11 @@ def dev_sample(rows: Sequence[Record], count: int, seed: int) -> list[Record]:
     by_number = list(queues.values())
     chosen = {by_number[k][turn].id for turn, _, k in turns[:count]}
     return [row for row in rows if row.id in chosen]
+
+
+def sampled_questions(rows: Sequence[Record], count: int, seed: int) -> list[Conversation]:
+    """The questions of such a sample, without their answers."""
+    return [row.conversation.question() for row in dev_sample(rows, count, seed) if row.conversation is not None]
 
 
 def rungs(dev_rows: int) -> tuple[int, ...]:

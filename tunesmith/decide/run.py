@@ -22,7 +22,7 @@ from tunesmith.decide.facts import Given, facts_of
 from tunesmith.decide.limits import limited
 from tunesmith.decide.next import curve_of, next_trial, passes_of, points_of
 from tunesmith.decide.progress import hopeless, progress, under_way
-from tunesmith.decide.prompt_search import dev_sample
+from tunesmith.decide.prompt_search import dev_sample, sampled_questions
 from tunesmith.decide.provisional import is_telling, provisional
 from tunesmith.decide.reach import best_of, going_on
 from tunesmith.decide.shares import share_of
@@ -66,6 +66,7 @@ __all__ = [
     "progress",
     "provisional",
     "revise",
+    "sampled_questions",
     "share_of",
     "shorten",
     "spoken",

@@ -20,7 +20,7 @@ from tunesmith.evaluate.page_costs import FINDING, finding, money, training, vol
 from tunesmith.pages.gate import environment, resource, style
 from tunesmith.spec.certificate import Certificate, Entrant, Proof, Tried
 from tunesmith.spec.plan import LeftOut, Plan
-from tunesmith.spec.report import Comparison
+from tunesmith.spec.report import Comparison, limit_in_words
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Bill, Pace
 
@@ -179,7 +179,7 @@ def privacy(proof: Proof, bills: dict[str, Bill]) -> str:
 
 def goal_words(proof: Proof) -> str:
     """The goal, and whether it is met."""
-    limit = words.limit([one.wait for one in proof.entrants])
+    limit = limit_in_words([one.wait for one in proof.entrants])
     if proof.goal.at_least is None:
         if not limit:
             return "none was set"

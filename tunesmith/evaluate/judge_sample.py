@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from tunesmith.errors import BadData, NotFound, Problem
-from tunesmith.measure.text import NOT_JSON, folded, read_json
+from tunesmith.measure.text import NOT_JSON, read_json, single_spaced
 from tunesmith.spec.judging import GradedSample, Judge, PairedSample
 from tunesmith.spec.noun import Noun
 
@@ -84,7 +84,7 @@ def distinct(sample: Sequence[S]) -> list[S]:
         if isinstance(one, GradedSample):
             said: object = one.grade
         else:
-            said = one.better if one.better == "tie" else plain(one.first if one.better == "first" else one.second)
+            said = one.better if one.better == "tie" else single_spaced(one.first if one.better == "first" else one.second)
         found.setdefault((told_of(one), said), one)
     return list(found.values())
 
@@ -92,13 +92,4 @@ def distinct(sample: Sequence[S]) -> list[S]:
 def told_of(one: GradedSample | PairedSample) -> tuple[str, tuple[str, ...]]:
     """(the question, what was answered) of a label, without case and white space; the order of two answers does not matter."""
     answers = (one.answer,) if isinstance(one, GradedSample) else (one.first, one.second)
-    return plain(one.question), tuple(sorted(map(plain, answers)))
-
-
-def plain(text: str) -> str:
-    """The text without case, and with single spaces.
-
-    >>> plain(" It  is\\nfive. ")
-    'it is five.'
-    """
-    return " ".join(folded(text).split())
+    return single_spaced(one.question), tuple(sorted(map(single_spaced, answers)))

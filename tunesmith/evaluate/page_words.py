@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
 
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.judging import JudgeTrust
@@ -189,16 +188,6 @@ def latency(wait: Wait | None) -> tuple[str, str]:
         return NOTHING, ""
     most = f"9 of 10 within {duration(wait.p90_s)}" if wait.n >= 10 else f"at most {duration(wait.p90_s)}"
     return duration(wait.median_s), f"{most}, {count(wait.n)} asked"
-
-
-def limit(waits: Iterable[Wait | None]) -> str:
-    """The project's limit of latency, by the readings that were held against it; empty where there is none.
-
-    >>> limit([None, Wait(n=20, median_s=0.18, p90_s=0.231, at_most_s=0.2)])
-    'nine of ten questions within 200 ms'
-    """
-    allowed = next((wait.at_most_s for wait in waits if wait is not None and wait.at_most_s is not None), None)
-    return "" if allowed is None else f"nine of ten questions within {1000 * allowed:g} ms"
 
 
 def size(n_bytes: int) -> str:

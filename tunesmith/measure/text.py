@@ -39,6 +39,15 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
+def single_spaced(text: str) -> str:
+    """`text` folded, with single spaces: what differs in case or layout alone becomes equal.
+
+    >>> single_spaced(" It  is\\nfive. ")
+    'it is five.'
+    """
+    return " ".join(folded(text).split())
+
+
 def words(text: str) -> list[str]:
     """The words of `text`, folded, without punctuation; combining marks stay with their letter."""
     kept = "".join(c for c in folded(text) if c not in string.punctuation and not unicodedata.category(c).startswith("P"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from tunesmith.spec.candidate import Answer, Candidate, Decoding
@@ -146,3 +147,13 @@ class Asked(Noun):
 
     candidate: Candidate
     items: tuple[tuple[str, Answer], ...]
+
+
+def limit_in_words(waits: Iterable[Wait | None]) -> str:
+    """The project's limit of latency, by the readings that were held against it; empty where there is none.
+
+    >>> limit_in_words([None, Wait(n=20, median_s=0.18, p90_s=0.231, at_most_s=0.2)])
+    'nine of ten questions within 200 ms'
+    """
+    allowed = next((wait.at_most_s for wait in waits if wait is not None and wait.at_most_s is not None), None)
+    return "" if allowed is None else f"nine of ten questions within {1000 * allowed:g} ms"

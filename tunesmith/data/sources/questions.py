@@ -15,7 +15,7 @@ from tunesmith.data.sources.lines import read_lines
 from tunesmith.data.sources.rows import scalar
 from tunesmith.data.sources.turns import message_list
 from tunesmith.errors import BadData, Problem, excerpt
-from tunesmith.measure.text import folded
+from tunesmith.measure.text import single_spaced
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import Origin
 
@@ -39,7 +39,7 @@ def read_questions(path: Path, where: str) -> list[tuple[Origin, Conversation]]:
         if isinstance(asked, RowFault):
             wrong.append(Problem(with_fix(asked.reason, asked.message), f"{where} line {line}"))
         else:
-            said = " ".join(folded(asked.model_dump_json()).split())
+            said = single_spaced(asked.model_dump_json())
             kept.setdefault(said, (Origin(file=where, line=line), asked))
     if wrong:
         raise BadData(problems=wrong[:MOST_TOLD])

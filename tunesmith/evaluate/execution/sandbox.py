@@ -256,18 +256,17 @@ def proven() -> Sandbox:
     if missing := [name for name, path in tools.items() if path is None]:
         raise unsupported(f"there is no program `{missing[0]}`")
     sandbox = Sandbox({name: path for name, path in tools.items() if path is not None})
+    patient = replace(sandbox.bounds, wall_s=PROOF_S)
     with tempfile.TemporaryDirectory(prefix="tunesmith-proof-") as outside:
         canary = Path(outside) / "canary"
         canary.write_text("outside", encoding="utf-8")
-        found = sandbox.run("", attempts(outside, [str(canary)], sandbox.bounds), bounds=replace(sandbox.bounds, wall_s=PROOF_S))
+        found = sandbox.run("", attempts(outside, [str(canary)], sandbox.bounds), bounds=patient)
         left = sorted(path.name for path in Path(outside).iterdir())
     if found.kind != "passed" or left != ["canary"]:
         raise unsupported(f"a program that tried to break out: {found.kind}, {found.message or left}")
-    if (
-        large := sandbox.run("", "bytearray(1 << 33)", bounds=replace(sandbox.bounds, wall_s=PROOF_S))
-    ).kind != "failed" or "MemoryError" not in large.message:
+    if (large := sandbox.run("", "bytearray(1 << 33)", bounds=patient)).kind != "failed" or "MemoryError" not in large.message:
         raise unsupported(f"memory is not bounded: {large.kind} {large.message}")
-    if (endless := sandbox.run("while True: pass", "", bounds=replace(sandbox.bounds, wall_s=PROOF_S, cpu_s=1))).kind != "killed":
+    if (endless := sandbox.run("while True: pass", "", bounds=replace(patient, cpu_s=1))).kind != "killed":
         raise unsupported(f"time is not bounded: {endless.kind} {endless.message}")
     return sandbox
 

@@ -13,7 +13,7 @@ from tunesmith.evaluate.suites.wording import counted, percent, points, rough, s
 from tunesmith.measure.memorisation import Copy, Recalled, copied_share, copy_of
 from tunesmith.measure.rates import distinct
 from tunesmith.measure.scorers import KIND_METRICS, metric_of, score
-from tunesmith.measure.text import folded
+from tunesmith.measure.text import single_spaced
 from tunesmith.spec.candidate import Answer, Candidate
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.report import Metric, Scored
@@ -176,8 +176,8 @@ def of_one_row(rows: Sequence[Record]) -> set[str]:
     """
     clusters: dict[str, set[str]] = {}
     for row in rows:
-        clusters.setdefault(" ".join(folded(reference_of(row)).split()), set()).add(cluster_of(row))
-    return {row.id for row in rows if len(clusters[" ".join(folded(reference_of(row)).split())]) == 1}
+        clusters.setdefault(single_spaced(reference_of(row)), set()).add(cluster_of(row))
+    return {row.id for row in rows if len(clusters[single_spaced(reference_of(row))]) == 1}
 
 
 def _copied(ended: Sequence[Ended], material: Material) -> Metric:
