@@ -28,7 +28,7 @@ from tunesmith.spec.verdict import LineReport, Measured
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.ledger import Ledger
 from tunesmith.store.steps import Steps
-from tunesmith.verify import issue, verify
+from tunesmith.verify import checks_of, issue, verify
 
 pytestmark = pytest.mark.line
 PLAN = {"frozen": Plan(decide=Decide(), steps=()).model_dump(mode="json"), "passed_over": []}
@@ -87,7 +87,7 @@ def edited(certificate: Certificate, change: Callable[[dict[str, Any]], None], *
 
 
 def outcomes(certificate: Certificate, store: Store) -> dict[str, str]:
-    return {check.topic: check.outcome for check in Inspection(certificate, store, Silent()).checks()}
+    return {check.topic: check.outcome for check in checks_of(Inspection(certificate, store, Silent()))}
 
 
 def differs(certificate: Certificate, store: Store) -> set[str]:
@@ -229,7 +229,7 @@ def test_other_code_is_told_and_numbers_may_differ_by_the_tolerance_only(
     monkeypatch.setattr(inspection, "code_digest", lambda: "0" * 64)
     found = Inspection(certificate, store, Silent())
     assert (found.is_exact, found.tolerance) == (False, TOLERANCE)
-    checks = {check.topic: check for check in found.checks()}
+    checks = {check.topic: check for check in checks_of(found)}
     assert {check.outcome for check in checks.values()} == {"holds"}  # what computed it, this store has certified itself
     assert "within 0.01" in checks["tuned on the locked rows"].detail
     assert "numbers may differ by 0.01" in checks["code"].detail
@@ -244,7 +244,7 @@ def test_another_machine_is_told_by_its_packages(certificate: Certificate, store
 def test_a_verification_in_which_nothing_could_be_checked_does_not_hold(
     certificate: Certificate, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Inspection, "checks", lambda self: iter([Check(topic="rows", outcome="not checked", detail="")]))
+    monkeypatch.setattr("tunesmith.verify.checks_of", lambda inspection: iter([Check(topic="rows", outcome="not checked", detail="")]))
     (tmp_path / "c.json").write_text(certificate.to_text())
     assert verify({"certificate": "c.json", "root": str(tmp_path)}, store, Silent())["result"] == "does not hold"
 

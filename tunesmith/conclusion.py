@@ -19,6 +19,7 @@ from tunesmith.spec.candidate import Tuned
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.elected import Elected, proposed
 from tunesmith.spec.forgetting import UNMEASURED, Forgetting
+from tunesmith.spec.job import Note
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import Done
 from tunesmith.spec.project import to_toml
@@ -250,8 +251,13 @@ class Conclusion:
         from tunesmith.evaluate.run import decoding_for
 
         line, name, best = self.line, verdict.recommended, f"{self.line.model}-best"
+        before = [version.artifact for version in line.store.registered().get(best, [])][-1:]
         candidate = next((found.candidate for found in self.finalists if found.candidate.name == name), None)
         if candidate is None:
+            for earlier in before:
+                line.monitor.emit(
+                    Note(level="warning", text=f"{best} is still {earlier} of an earlier run: this one recommends nothing to be served")
+                )
             return
         threshold, dataset = proposed(self.examined.suites[1], candidate), line.dataset[1]
         elected = Elected(candidate=candidate, decoding=decoding_for(line.project.task, dataset), dataset=line.dataset[0].name, threshold=threshold)
@@ -259,6 +265,9 @@ class Conclusion:
         step = Step("report", f"keep {candidate.name} to be served", "candidate", elected.model_dump(mode="json"), parents)
         kept, _ = line.steps.do(step, lambda work: elected, lambda found: found.candidate.name, Elected)
         line.store.register(best, kept.name)
+        for earlier in before:
+            if earlier != kept.name:
+                line.monitor.emit(Note(text=f"{best} is {kept.name} from now on; it was {earlier}, which stays in the store"))
 
     def _write(self, work: Work, clock: dict[str, Any]) -> LineReport:
         """The report, with its page beside it; what the clock said goes into `clock`."""

@@ -3,12 +3,12 @@
     issue     report + hashes of rows, weights, prompts, code → certificate          no torch
     verify    certificate → the same hashes now, the same questions put again        torch
 
-`inspection.py` makes the checks; here is what follows from them. Every verification is an entry of the ledger, and a look at the locked rows like any other.
+`inspection.py` and `remeasurement.py` make the checks; here is what follows from them. Every verification is an entry of the ledger, and a look at the locked rows like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tunesmith.errors import BadData
 from tunesmith.evaluate.certificate import VERSION, prove, read
 from tunesmith.inspection import Inspection
 from tunesmith.pins import code, pins_of
+from tunesmith.remeasurement import Remeasurement
 from tunesmith.spec.certificate import Certificate, Check, Proof, Result, Verification
 from tunesmith.spec.job import Monitor
 from tunesmith.spec.project import parse_project
@@ -73,11 +74,18 @@ def verify(payload: Mapping[str, Any], store: Store, monitor: Monitor) -> dict[s
     certificate = found_certificate(name, root, store)
     folders = tuple(dict.fromkeys((root, (root / name).parent))) if (root / name).is_file() else (root,)
     inspection = Inspection(certificate, store, monitor, folders, runs_scorer=bool(payload.get("runs_scorer")))
-    checks = tuple(inspection.checks())
+    checks = tuple(checks_of(inspection))
     found = Verification(certificate=name, digest=certificate.digest, result=result_of(checks), is_exact=inspection.is_exact, checks=checks)
     detail = {"digest": certificate.digest, "result": found.result, "differs": [check.topic for check in checks if check.outcome == "differs"]}
     Ledger(store).append(VERIFIED, certificate.proof.locked.dataset, detail)
     return found.model_dump(mode="json")
+
+
+def checks_of(inspection: Inspection) -> Iterator[Check]:
+    """What it states first, then the locked questions again, where there is a project to put them by."""
+    yield from inspection.checks()
+    if not inspection.unreadable:
+        yield from Remeasurement(inspection).checks()
 
 
 def result_of(checks: Sequence[Check]) -> Result:
