@@ -14,12 +14,14 @@ from tests.evaluate.suites.scripted import OUTSIDE, answered, data, row
 from tunesmith.data.sources.questions import question
 from tunesmith.evaluate.answers import ANSWERS
 from tunesmith.examiner import Examiner, own_columns
+from tunesmith.spec.candidate import Constant
 from tunesmith.spec.dataset import Dataset, Origin, Record, Source
 from tunesmith.spec.index import Document
 from tunesmith.spec.job import Note
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Scored
 from tunesmith.spec.suite import Examine
+from tunesmith.store.steps import Step
 
 DEV = [row(k, f"How do I {verb} my card?", "card", columns={"region": "north"} if k else None) for k, verb in enumerate(("lock", "mend", "turn"))]
 TEST = [row(10 + k, f"Where is my card {k}?", "card", columns={"region": "south", "shop": "a"}) for k in range(3)]
@@ -103,3 +105,18 @@ def test_the_user_s_bounds_and_the_task_s_numbers(tmp_path: Path, task: Any, row
     limits = examiner(tmp_path, data(task), examine=bounds).limits
     assert limits.train_rows == rows
     assert {name: getattr(limits, name) for name in Examine.model_fields if name != "unanswerable"} == bounds.model_dump(exclude={"unanswerable"})
+
+
+def test_other_unanswerable_questions_are_another_examination(tmp_path: Path) -> None:
+    def key(name: str, questions: Sequence[str]) -> str:
+        (tmp_path / name).mkdir()
+        one, steps = examiner(tmp_path / name, data(), questions), list[Step]()
+        line: Any = one.line
+        line.answering, line.measurement = lambda candidate: {}, SimpleNamespace(marks=dict)
+        line.steps = SimpleNamespace(do=lambda step, make, words, noun: (steps.append(step), None))
+        one.suites(Constant(name="majority", answer="card"), "dev", "test")
+        return steps[0].key
+
+    keys = [key("a", ()), key("b", ["Who will win?"]), key("c", ["Who will lose?"])]
+    assert len(set(keys)) == 3
+    assert key("d", ["Who will win?"]) == keys[1]

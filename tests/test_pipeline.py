@@ -112,7 +112,7 @@ def test_the_report_says_when_the_job_began_and_not_its_last_process(store: Stor
 @pytest.mark.parametrize(
     ("override", "again"),
     [
-        ("goal.at_least=0.9", PLAN | REPORT),
+        ("goal.at_least=0.9", PLAN | LEADER | REPORT),
         ("questions=['other']", {"answer your questions"} | REPORT),
         ("name=renamed", REPORT),
         ("task.max_new_tokens=7", REPORT),  # labels are chosen, not generated
@@ -172,7 +172,7 @@ def test_documents_bring_readers(store: Store, reading: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "again"),
     [
-        ("goal.at_least=0.9", PLAN | REPORT),
+        ("goal.at_least=0.9", PLAN | LEADER | REPORT),
         ("rivals.few_shot_retrieved=3", PLAN | (LOOKED_UP - {"index the training rows"}) | LEADER | REPORT),
         ("rivals.rag=2", PLAN | READERS | TUNED_READER | LEADER | REPORT),
         ("rivals.fine_tune_rag=false", PLAN | LEADER | REPORT),

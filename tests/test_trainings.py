@@ -14,7 +14,7 @@ from tunesmith.cli.train import curves
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.job import Note, Reading
 from tunesmith.spec.task import DECIDING, EXACT
-from tunesmith.store.artifacts import Artifact, Store, Work
+from tunesmith.store.artifacts import Store, Work
 from tunesmith.store.steps import Steps, cost_of
 from tunesmith.train.state import SECONDS
 from tunesmith.trainings import Training, WithoutMatch, words
@@ -53,10 +53,10 @@ def test_a_training_that_is_taken_up_costs_what_all_its_processes_took(tmp_path:
     monkeypatch.setattr("tunesmith.train.run.train", lambda *_, **__: checkpoint(line.dataset[0].name))
     real, seen = line.trainings._train, list[float]()
 
-    def left_by_a_process_that_was_killed(work: Work, wanted: Training, grounding: Artifact | None) -> Checkpoint:
+    def left_by_a_process_that_was_killed(work: Work, wanted: Training) -> Checkpoint:
         (work.scratch / "state-00000003").mkdir()
         (work.scratch / "state-00000003" / SECONDS).write_text("4000.0")
-        found = real(work, wanted, grounding)
+        found = real(work, wanted)
         seen.append(work.earlier_s)
         return found
 

@@ -13,7 +13,9 @@ from typing import Any
 import psutil
 
 from tunesmith.library import made_of
-from tunesmith.line import Line, answering_of
+from tunesmith.line import Line
+from tunesmith.measurement import answering_of
+from tunesmith.pins import file_pins
 from tunesmith.planning import Frozen
 from tunesmith.spec.candidate import Tuned
 from tunesmith.spec.checkpoint import Checkpoint
@@ -34,7 +36,7 @@ from tunesmith.store.steps import Step, cost_of
 from tunesmith.store.work import Work
 from tunesmith.verify import issue
 
-VERSION = 5
+VERSION = 6
 """Part of every report's key; raised when the same measurements would give another report or page."""
 TRAININGS = {"fine-tune": "train", "fine-tune-rag": "train-rag"}
 """Remedy → what the cost of its training is called."""
@@ -93,7 +95,7 @@ def leading(line: Line, finalists: Sequence[Finalist]) -> str | None:
     inputs = {
         "version": DECIDE_VERSION,
         "metric": line.metric,
-        "confidence": goal.confidence,
+        "goal": goal.model_dump(mode="json"),
         "finalists": [[one.remedy, one.candidate.name, one.seed, one.arm, one.on_dev, one.artifact] for one in finalists],
         "waits": [one.wait.model_dump(mode="json") for one in finalists if one.wait is not None],
     }
@@ -201,6 +203,7 @@ class Conclusion:
             "looks": self.looks,
             "examined": list(self.examined.names),
             "waits": {name: wait.model_dump(mode="json") for name, wait in line.waits.items()},
+            "labelled": [pin.sha256 for pin in file_pins(line.project, line.path.parent) if pin.kind == "labels"],
         }
         clock: dict[str, Any] = {}
         step = Step("report", "conclude and write the report", "line", inputs, parents)
@@ -209,6 +212,8 @@ class Conclusion:
         )
         if tuned is not None:
             line.store.register(line.model, tuned[0].name)
+        else:
+            self._tell_kept(line.model, "it has tuned nothing")
         self._elect(report.verdict)
         skipped = [left.model_dump(mode="json") for left in self.end.skipped]
         issue(
@@ -226,13 +231,13 @@ class Conclusion:
         for one in self.finalists:
             if one.candidate.name in self.trained:
                 billed.setdefault(one.remedy, self.trained[one.candidate.name][0].name)
-        names = dict.fromkeys(name for trial in self.history for name in made_of(trial.candidate) if name not in billed.values())
-        every = (self.line.store.get(name) for name in names)
+        names = dict.fromkeys(name for trial in self.history if trial.failure is None for name in made_of(trial.candidate))
+        every = (self.line.store.get(name) for name in names if name not in billed.values())
         return sum(artifact.load(Checkpoint).logical_tokens for artifact in every if artifact.kind == "checkpoint")
 
     def known(self, answers: Mapping[str, Sequence[Scored]]) -> Known:
         """What the verdict knows beside the finalists' `answers` on test: what was examined, and how they stand to the limits of what may be lost."""
-        from tunesmith.decide.run import limited
+        from tunesmith.decide.run import failed_words, limited
 
         project = self.line.project
         sides = self.examined.sides(project.goal.must_not_worsen, self.line.dataset[1].task)
@@ -244,20 +249,18 @@ class Conclusion:
             training_tokens={name: checkpoint.logical_tokens for name, (_, checkpoint) in self.trained.items()},
             finding_tokens=self.finding_tokens(),
             may_leave=project.rivals.remote is not None and project.rivals.remote.may_leave,
+            failed=failed_words(self.history, self.end),
         )
 
     def _elect(self, verdict: Verdict) -> None:
         """Register the candidate to serve, as it was measured, under the model's name with `-best` behind it; nobody, where nothing is recommended."""
         from tunesmith.evaluate.run import decoding_for
 
-        line, name, best = self.line, verdict.recommended, f"{self.line.model}-best"
-        before = [version.artifact for version in line.store.registered().get(best, [])][-1:]
+        line, name, best = self.line, verdict.recommended, self.line.best
+        before = line.store.registered().get(best, [])
         candidate = next((found.candidate for found in self.finalists if found.candidate.name == name), None)
         if candidate is None:
-            for earlier in before:
-                line.monitor.emit(
-                    Note(level="warning", text=f"{best} is still {earlier} of an earlier run: this one recommends nothing to be served")
-                )
+            self._tell_kept(best, "it recommends nothing to be served")
             return
         threshold, dataset = proposed(self.examined.suites[1], candidate), line.dataset[1]
         elected = Elected(candidate=candidate, decoding=decoding_for(line.project.task, dataset), dataset=line.dataset[0].name, threshold=threshold)
@@ -265,9 +268,13 @@ class Conclusion:
         step = Step("report", f"keep {candidate.name} to be served", "candidate", elected.model_dump(mode="json"), parents)
         kept, _ = line.steps.do(step, lambda work: elected, lambda found: found.candidate.name, Elected)
         line.store.register(best, kept.name)
-        for earlier in before:
-            if earlier != kept.name:
-                line.monitor.emit(Note(text=f"{best} is {kept.name} from now on; it was {earlier}, which stays in the store"))
+        if before and before[-1].artifact != kept.name:
+            line.monitor.emit(Note(text=f"{best} is {kept.name} from now on; it was {before[-1].artifact}, which stays in the store"))
+
+    def _tell_kept(self, name: str, why: str) -> None:
+        """Say so where a name goes on meaning what an earlier run made: nobody's service ends because of a run."""
+        for version in self.line.store.registered().get(name, [])[-1:]:
+            self.line.monitor.emit(Note(level="warning", text=f"{name} is still {version.artifact} of an earlier run, not of this one: {why}"))
 
     def _write(self, work: Work, clock: dict[str, Any]) -> LineReport:
         """The report, with its page beside it; what the clock said goes into `clock`."""
@@ -276,7 +283,7 @@ class Conclusion:
 
         line, (artifact, dataset), tuned = self.line, self.line.dataset, self.tuned
         answers = answers_of(line, self.finalists)
-        known = self.known(answers)
+        verdict = conclude(self.finalists, answers, line.project, dataset, self.looks, self.known(answers))
         report = LineReport(
             project=line.project.name,
             task=line.project.task,
@@ -285,10 +292,11 @@ class Conclusion:
             dataset_name=artifact.name,
             trials=tuple(self.history),
             finalists=tuple(self.finalists),
-            verdict=conclude(self.finalists, answers, line.project, dataset, self.looks, known),
+            verdict=verdict,
             checkpoint=tuned[1] if tuned else None,
             checkpoint_name=tuned[0].name if tuned else None,
             model=line.model if tuned else None,
+            best=line.best if verdict.recommended is not None else None,
             choices=tuned[1].choices if tuned else (),
             project_toml=to_toml(line.project),
             rerun=line.rerun,

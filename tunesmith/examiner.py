@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.errors import NotEnoughData
 from tunesmith.evaluate.answers import read_answers
 from tunesmith.evaluate.suites import FORGETTING_VERSION, VERSION
+from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.probes.load import probes
 from tunesmith.settings import settings
@@ -50,26 +51,35 @@ class Examiner:
     def suites(self, candidate: Candidate, dev: str, test: str | None, share: float = 1.0) -> tuple[Artifact, Suites]:
         """The candidate's suites; `dev` and `test` are the names of its evaluations, and it was trained on this `share` of the training rows."""
         line = self.line
-        inputs = {
+        asked = {
             **line.answering(candidate),
             "suites": VERSION,
-            "dev": dev,
-            "test": test,
             "limits": self.limits.model_dump(mode="json"),
-            "confidence": line.project.goal.confidence,
-            "metric": self.line.metric,
+            "unanswerable": [[origin.model_dump(mode="json"), asked.model_dump(mode="json")] for origin, asked in line.unanswerable],
         }
+        inputs = {**asked, "dev": dev, "test": test, "metric": self.line.metric, **line.measurement.marks()}
         parents = tuple(name for name in (line.dataset[0].name, dev, test) if name)
         step = Step("measure", f"examine {candidate.name}", "suites", inputs, parents)
 
         def make(work: Work) -> Suites:
-            from tunesmith.answer.candidate import open_candidate, passages_shown
+            from tunesmith.answer.candidate import passages_shown
             from tunesmith.evaluate.run import decoding_for
+            from tunesmith.evaluate.suites.asking import Asker, Calls
             from tunesmith.evaluate.suites.run import examine
 
-            answerer = open_candidate(candidate, line.bench)
-            material = self.material(dev, test, lambda shown: passages_shown(answerer, shown), share)
-            return examine(candidate, answerer, material, decoding_for(line.project.task, line.dataset[1]), line.monitor)
+            material = self.material(dev, test, passages_shown(candidate, line.store), share)
+            asker = Asker(candidate, line.measurement.opening(candidate), decoding_for(line.project.task, line.dataset[1]), line.monitor)
+            found: list[Suites] = []
+
+            def ask(asking: Work) -> Calls:
+                asker.kept = asking.scratch
+                found.append(examine(asker, material))
+                return Calls(candidate=candidate, calls=tuple(asker.calls))
+
+            title = f"what {candidate.name} said when it was examined"
+            said = Step("measure", title, "calls", asked, (line.dataset[0].name, *made_of(candidate)))
+            calls = line.steps.part(said, ask, Calls)[1].calls  # other marks ask nobody again
+            return found[0] if found else examine(replace(asker, before=calls), material)
 
         return line.steps.do(
             step, make, lambda found: found.out_of_scope.sentence if found.out_of_scope else f"{len(found.left_out)} suites left out", Suites

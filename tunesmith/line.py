@@ -6,7 +6,7 @@ order of the steps, the stages do the work, and here they are described. A stage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,20 +14,19 @@ from typing import Any
 
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.catalogue.footing import Footing, refuse
-from tunesmith.catalogue.read import local
 from tunesmith.errors import BadData, BadProject, Interrupted, NotEnoughData
-from tunesmith.evaluate import VERSION as EVALUATE_VERSION
 from tunesmith.library import Library, made_of
 from tunesmith.marking import Marking
+from tunesmith.measurement import Measurement
 from tunesmith.settings import secret, settings
-from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Retrieval, Tuned
+from tunesmith.spec.candidate import Candidate, Classifier, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import SPLITS, Dataset, Origin, Record, SplitName
-from tunesmith.spec.job import Monitor, Note
+from tunesmith.spec.job import Monitor
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import PlannedTrial
 from tunesmith.spec.project import Project
-from tunesmith.spec.report import Answering, Asked, Report, Wait
+from tunesmith.spec.report import Asked, Report, Wait
 from tunesmith.spec.task import MetricName, form_of
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.steps import Step, Steps
@@ -61,6 +60,11 @@ class Line:
     waits: dict[str, Wait] = field(default_factory=dict)
     """What was taken from there or from the clock."""
 
+    @property
+    def best(self) -> str:
+        """The name that what the verdict recommends is registered under."""
+        return f"{self.model}-best"
+
     @cached_property
     def steps(self) -> Steps:
         """What this process does or finds."""
@@ -85,6 +89,11 @@ class Line:
     def marking(self) -> Marking:
         """What marks answers beside their references."""
         return Marking(self.project, self.path.parent, self.store, self.monitor)
+
+    @cached_property
+    def measurement(self) -> Measurement:
+        """What candidates reach."""
+        return Measurement(self)
 
     @cached_property
     def unanswerable(self) -> list[tuple[Origin, Conversation]]:
@@ -186,6 +195,8 @@ class Line:
             "tokenizer": base.files.get("tokenizer.json"),
             "context": base.context,
         }
+        if self.project.task.kind is None:
+            inputs["documents"] = bool(self.project.documents)  # the kind is guessed by that too
         ancestors = self.ancestors()
         if ancestors:
             inputs["ancestors"] = [artifact.name for artifact in ancestors]
@@ -298,79 +309,23 @@ class Line:
 
     def measure(self, candidate: Candidate, split: SplitName, stage: str, rows: int | None = None) -> tuple[Artifact, Report]:
         """The candidate's report on a split, or on so many rows of it: the same ones for every candidate."""
-        artifact, dataset = self.dataset
-        seed = self.project.split.seed
-        inputs = {
-            **self.answering(candidate),
-            "evaluation": EVALUATE_VERSION,
-            "split": split,
-            "confidence": self.project.goal.confidence,
-            **({"part": [rows, seed]} if rows is not None else {}),
-            **self.marking.identity(),
-        }
-        parents = (artifact.name, *made_of(candidate))
-        title = f"{split} {candidate.name}" + (f", {rows} rows" if rows is not None else "")
-        step = Step(stage, title, "evaluation", inputs, parents, rows or dataset.rows[split])
-        clock: dict[str, Any] = {}
-
-        def make(work: Work) -> Report:
-            from tunesmith.answer.alone import waited
-            from tunesmith.answer.candidate import open_candidate
-            from tunesmith.answer.remote_answerer import RemoteAnswerer
-            from tunesmith.data.make.teacher_answers import Answers
-            from tunesmith.decide.run import ASKED_ALONE, LONGEST_S, dev_sample, sampled_questions
-            from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
-
-            every = [row for row in self.references(split) if row.conversation is not None]
-            asked: Sequence[Record] = every if rows is None else dev_sample(every, rows, seed)
-            questions = Questions(asked, dataset, artifact.name, split, self.project.goal.confidence)
-            answerer = open_candidate(candidate, self.bench)
-            if isinstance(answerer, RemoteAnswerer):
-                answerer.kept = Answers(work.scratch / "paid.jsonl")  # a stopped evaluation does not pay twice
-            if answerer.remark:
-                self.monitor.emit(Note(text=answerer.remark))
-            how = How(decoding_for(self.project.task, dataset), self.marking.scorers, self.marking.fits, bool(self.project.documents))
-            taken: list[float] = []
-            report = evaluate(candidate, answerer, questions, how, work.path, self.monitor, taken.append)
-            wait = None
-            if rows is None and (split == "test" or self.project.decide.at_most_ms is not None):
-                drawn = sampled_questions(every, ASKED_ALONE[split], seed)
-                wait = waited(answerer, drawn, how.decoding, longest_s=LONGEST_S[split], stop=self.monitor.stopping)
-            clock["answering"] = Answering(seconds=sum(taken), wait=wait).model_dump(mode="json")
-            return report
-
-        return self.steps.do(step, make, self._report_words, Report, beside=lambda: clock)
+        return self.measurement.report(candidate, split, stage, rows)
 
     def wait(self, candidate: Candidate, split: SplitName, evaluation: Artifact) -> Wait | None:
         """How long one question takes, where the project limits that: what the plan that is replayed says of it, else the clock; None where nothing is known."""
         limit, name = self.project.decide.at_most_ms, f"{split} {candidate.name}"
         if limit is None:
             return None
-        if self.readings is not None:
-            found = self.readings.get(name)
-        else:
-            answering = answering_of(evaluation)
-            found = answering.wait if answering is not None else None
+        found = (self.waits if self.readings is None else self.readings).get(name)
+        if found is None and self.readings is None:
+            found = self.measurement.wait(candidate, split, evaluation)
         if found is not None:
             self.waits[name] = found = found.model_copy(update={"at_most_s": limit / 1000})
         return found
 
     def answering(self, candidate: Candidate) -> dict[str, Any]:
         """What the candidate's answers depend on, beside the questions."""
-        artifact, dataset = self.dataset
-        answers = candidate.reader if isinstance(candidate, Retrieval) else candidate
-        return {
-            "version": ANSWER_VERSION,
-            "candidate": candidate.model_dump(mode="json"),
-            "weights": local(self.store.models, answers.model).digest if isinstance(answers, Prompted) else None,
-            "dataset": artifact.name,
-            "tokens": None if form_of(dataset.task) == "classify" else self.project.task.max_new_tokens,
-            **settings().computing(),
-        }
-
-    def _report_words(self, report: Report) -> str:
-        wanted = dict.fromkeys((self.metric, "out_of_scope_recall"))
-        return ", ".join(f"{name.replace('_', ' ')} {report.metrics[name].value:.3f}" for name in wanted if name in report.metrics)
+        return self.measurement.answering(candidate)
 
     def ask(self, candidate: Candidate) -> Asked | None:
         """The user's own questions, put to the first finalist."""
@@ -393,12 +348,6 @@ class Line:
             return Asked(candidate=candidate, items=tuple(zip(self.project.questions, answers, strict=True)))
 
         return self.steps.do(step, make, lambda found: f"{len(found.items)} answers", Asked)[1]
-
-
-def answering_of(evaluation: Artifact) -> Answering | None:
-    """What the clock said of a candidate's answers; None where nothing was recorded."""
-    raw = evaluation.sidecar().get("answering")
-    return Answering.model_validate(raw) if raw else None
 
 
 def new_bench(store: Store) -> Any:

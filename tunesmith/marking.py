@@ -91,11 +91,11 @@ class Marking:
         from tunesmith.answer.remote import open_remote
         from tunesmith.data.make.teacher_answers import Answers
 
-        kept = Answers(self.store.home / VERDICTS)
+        kept, decides = Answers(self.store.home / VERDICTS), self.project.goal.metric == "judge_score"
         if isinstance(judge.model, LocalTeacher):
-            return Judging(judge, OnThisMachine(judge.model, self.store), kept)
+            return Judging(judge, OnThisMachine(judge.model, self.store), kept, decides)
         key = secret(judge.model.key_variable) if judge.model.key_variable else None
-        return Judging(judge, open_remote(judge.model, key, lambda text: self.monitor.emit(Note(text=text))), kept)
+        return Judging(judge, open_remote(judge.model, key, lambda text: self.monitor.emit(Note(text=text))), kept, decides)
 
     @cached_property
     def sample(self) -> Sequence[GradedSample] | Sequence[PairedSample]:

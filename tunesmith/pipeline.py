@@ -16,6 +16,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,11 @@ from tunesmith.planning import Frozen, Planning, stopwatch, tried
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.elected import Elected
 from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.plan import Done, Facts, Plan, PlannedTrial
 from tunesmith.spec.project import parse_project
-from tunesmith.spec.trial import Remedy, Trial
+from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Store
 from tunesmith.store.ledger import Ledger, Look
@@ -46,8 +48,6 @@ from tunesmith.verify import verify
 
 STAGES = ("tunesmith.data.run", "tunesmith.decide.run", "tunesmith.train.run", "tunesmith.answer.candidate", "tunesmith.evaluate.run")
 """What the steps of a run import where they run, and all that these import: four seconds, of which the workers of one job spare each other most."""
-WRITING: frozenset[Remedy] = frozenset({"prompt", "fine-tune"})
-"""Whoever answers with a model shows every metric that the rows do; a constant has no perplexity."""
 WORST = 3
 """Findings about the data that are said before anything is trained."""
 
@@ -130,24 +130,35 @@ def train_only(line: Line) -> dict[str, Any]:
 
 def evaluate_only(line: Line, name: str) -> dict[str, Any]:
     """One model on dev; the locked split stays closed."""
-    from tunesmith.decide.rivals import tuned_prompt
-
-    candidate: Candidate
-    try:
-        found = line.store.get(name, "checkpoint")
+    candidate = meant(line, name)
+    answers = reader(candidate)
+    if isinstance(answers, Tuned):
+        found = line.store.get(answers.checkpoint, "checkpoint")
         checkpoint = found.load(Checkpoint)
-        candidate = Tuned(name=name, checkpoint=found.name, prompt=checkpoint.prompt)
-        if any(parent.kind == "grounding" for parent in line.store.lineage(found.name)):
+        if isinstance(candidate, Tuned) and any(parent.kind == "grounding" for parent in line.store.lineage(found.name)):
             line.monitor.emit(Note(level="warning", text=f"{name} was tuned to read passages, and is asked here without any"))
         line.continued = checkpoint.parent or line.continued  # so that its dev rows are those that it was trained beside
-    except NotFound:
-        model = local(line.store.models, name)
-        candidate = Prompted(name=model.id, model=model.id, prompt=tuned_prompt(line.project.task, line.dataset[1]))
-    if isinstance(candidate, Tuned) and line.dataset[0].name != checkpoint.dataset:
-        text = f"{name} was tuned on {checkpoint.dataset} and is measured on {line.dataset[0].name}: rows that it was trained on may stand in this dev split"
-        line.monitor.emit(Note(level="warning", text=text))
+        if line.dataset[0].name != checkpoint.dataset:
+            text = f"{name} was tuned on {checkpoint.dataset} and is measured on {line.dataset[0].name}: rows that it was trained on may stand in this dev split"
+            line.monitor.emit(Note(level="warning", text=text))
     artifact, _ = line.measure(candidate, "dev", "evaluate")
     return {"evaluation": artifact.name}
+
+
+def meant(line: Line, name: str) -> Candidate:
+    """The candidate that a name means: one that was recommended, as it was measured; a tuned model; or an untuned one with the prompt of a tuned one.
+
+    Raises: NotFound if it is none of them.
+    """
+    from tunesmith.decide.rivals import tuned_prompt
+
+    with suppress(NotFound):
+        return line.store.get(name, "candidate").load(Elected).candidate
+    with suppress(NotFound):
+        found = line.store.get(name, "checkpoint")
+        return Tuned(name=name, checkpoint=found.name, prompt=found.load(Checkpoint).prompt)
+    model = local(line.store.models, name)
+    return Prompted(name=model.id, model=model.id, prompt=tuned_prompt(line.project.task, line.dataset[1]))
 
 
 def run(line: Line, since: float | None = None, given: Plan | None = None, worked: Callable[[], float] | None = None) -> dict[str, Any]:
@@ -190,15 +201,19 @@ def run(line: Line, since: float | None = None, given: Plan | None = None, worke
 def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
     """Everything that is tried on dev, by which plan, and who goes on.
 
-    Raises: NotEnoughData if no dev row shows the metric that decides.
+    Raises: NotEnoughData if no dev row shows the metric that decides; Alarm or DoesNotFit if every training failed and there is nothing else.
     """
-    from tunesmith.decide.run import best_of, going_on, is_telling, next_trial
+    from tunesmith.decide.run import going_on, is_carried, is_hidden, is_telling, next_trial
 
-    facts, history, plan = planning.facts, list[Trial](), planning.current()
+    facts, history = planning.facts, list[Trial]()
+    references = [row.conversation.answer() for row in line.references("dev") if row.conversation is not None]
+    if not is_carried(facts.metric, references, line.dataset[1].out_of_scope):
+        raise unmeasured(facts)
+    plan = planning.current()
     while isinstance(step := next_trial(history, facts, plan[1]), PlannedTrial):
         planning.announce(step, plan[1])
         history.append(tried(line, step, facts))
-        if history[-1].remedy in WRITING and best_of(history[-1:], facts.metric) is None:
+        if is_hidden(history, facts, plan[1]):
             raise unmeasured(facts)  # now, and not after hours: no further trial would show more
         is_made = history[-1].artifact in line.steps.made
         if is_made:
@@ -211,12 +226,19 @@ def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
     for left in step.skipped:
         line.monitor.emit(Note(text=f"passed over {left.name}: {left.reason}"))
     if not step.trials:
-        raise unmeasured(facts)
+        raise next((trial.failure.raised() for trial in history if trial.failure is not None), unmeasured(facts))
     return history, plan, step
 
 
 def unmeasured(facts: Facts) -> NotEnoughData:
     """The error of a run whose metric cannot be seen."""
+    from tunesmith.decide.run import RESTS_ON_PASSAGES
+
+    if facts.metric in RESTS_ON_PASSAGES:
+        return NotEnoughData(
+            f"no dev row shows {facts.metric}", where="goal.metric", got="candidates that are shown no passages, or none that hold an answer",
+            expected="one that answers from documents", fix="set rivals.rag or rivals.fine_tune_rag, give it more time, or choose another goal.metric",
+        )  # fmt: skip
     return NotEnoughData(
         f"no dev row shows {facts.metric}", where="goal.metric", got=f"{facts.dev_rows} dev rows", expected="at least one row that it rests on",
         fix="enlarge split.dev, or choose another goal.metric",

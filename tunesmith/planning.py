@@ -18,16 +18,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tunesmith.errors import BadProject, DamagedWeights, Interrupted
+from tunesmith.errors import Alarm, BadProject, DamagedWeights, DoesNotFit, Interrupted
 from tunesmith.library import made_of
 from tunesmith.line import Line
+from tunesmith.measurement import asked_before
 from tunesmith.probes.load import probes
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Prompted
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.job import Note, Silent
+from tunesmith.spec.noun import digest
 from tunesmith.spec.plan import Activity, Base, Decide, Facts, Plan, PlannedTrial, Speeds, Timed
-from tunesmith.spec.trial import Trial
+from tunesmith.spec.trial import Failure, Trial
 from tunesmith.store.artifacts import Artifact
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
 from tunesmith.store.steps import Finding, NotMade, Step, cost_of
@@ -249,8 +251,10 @@ class Planning:
         artifact, plan = self.first
         if artifact.created_at >= self.since:  # what came before the plan came in this job
             return self.worked()
+        store = self.line.store
         names = dict.fromkeys(name for trial in history for name in (trial.artifact, *made_of(trial.candidate)) if name)
-        made = [self.line.store.get(name) for name in names]
+        made = [store.get(name) for name in names]
+        made += [answers for one in made if one.kind == "evaluation" for answers in asked_before(one, store)]
         earlier = sum(cost_of(one).seconds for one in made if artifact.created_at <= one.created_at < self.since)
         return plan.spent + earlier + self.worked()
 
@@ -258,15 +262,23 @@ class Planning:
         """Keep what a trial took, so that the next price is nearer."""
         from tunesmith.decide.run import alone, answering, learn, starting, training
 
+        if trial.failure is not None:  # it ended somewhere in the middle, so that nothing is known of the whole
+            return
+        if trial.artifact is None:
+            return
         store, speeds, work = self.line.store, self.speeds, answering(step, self.facts)
-        if work is not None and trial.artifact and step.dev_rows >= self.facts.dev_rows:
-            speeds = learn(speeds, [work], cost_of(store.get(trial.artifact)).seconds)
+        evaluation = store.get(trial.artifact)
+        before = asked_before(evaluation, store)
+        if any(answers.created_at < self.since for answers in before):
+            return  # an earlier job has asked, and has learnt what that took: these are new marks
+        if work is not None and step.dev_rows >= self.facts.dev_rows:
+            speeds = learn(speeds, [work], sum(cost_of(one).seconds for one in (evaluation, *before)))
             speeds = learn(speeds, [alone(work, trial.wait.n)], trial.wait.n * trial.wait.median_s) if trial.wait is not None else speeds
         for artifact in (store.get(name) for name in made_of(trial.candidate)):
             if artifact.kind == "checkpoint":
                 rows = artifact.load(Checkpoint).trained_rows
                 speeds = learn(speeds, [training(step, self.facts, rows)], cost_of(artifact).seconds)
-                between = self._between(artifact, store.get(str(trial.artifact)))
+                between = self._between(artifact, evaluation)
                 speeds = learn(speeds, [starting(1)], between) if 0 < between < LONGEST_START_S else speeds
         keep_speeds(store.home, self.machine, speeds)
 
@@ -336,6 +348,42 @@ class Planning:
 
 
 def tried(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
+    """A planned trial with its candidate built and its report on dev; where its training failed, or its base does not fit, with why.
+
+    A failure is stored like a result, and holds until there are weights after all: the same settings meet the same alarm again.
+    Raises: what is no failure of the trial: a stop, a mistake of the user's, a model of the project's own that cannot be measured.
+    """
+    if step.recipe is None and step.base == facts.bases[0].id:
+        return measured(line, step, facts)
+    training = line.trainings.step(line.training(step)) if step.recipe is not None else None
+    rests_on = {"training": training.key} if training is not None else line.answering(step.trial.candidate)
+    name = training.title if training is not None else step.trial.candidate.name
+    failing = Step("measure", f"{name} failed", "failure", {"of": rests_on, "memory": settings().memory_bytes}, (line.dataset[0].name,))
+    kept, weights = line.store.find(failing.key), line.store.find(training.key) if training is not None else None
+    if kept is None or (weights is not None and weights.created_at > kept.created_at):
+        began = time.monotonic()
+        try:
+            return measured(line, step, facts)
+        except (Alarm, DoesNotFit) as error:
+            if step.base == facts.bases[0].id and training is not None and line.store.find(training.key) is not None:
+                raise  # it was trained: that the project's own base has no room to answer now is no fault of these settings
+            failure = Failure(error=error.to_json(), of=digest(rests_on), recipe=step.recipe)
+            took = time.monotonic() - began
+
+            def keep(work: Work) -> Failure:
+                work.earlier_s = took  # it counts as time that is spent
+                return failure
+
+            kept, _ = line.steps.part(failing, keep, Failure)
+    failure = kept.load(Failure)
+    fixes = "; ".join(problem["fix"] for problem in failure.error["problems"] if problem["fix"])
+    line.monitor.emit(
+        Note(level="warning", text=f"{step.trial.candidate.name} failed and is left out: {failure.reason}" + (f". Fix: {fixes}" if fixes else ""))
+    )
+    return step.trial.model_copy(update={"failure": failure, "artifact": kept.name})
+
+
+def measured(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
     """A planned trial with its candidate built and its report on dev."""
     candidate = line.build(step)
     rows = step.dev_rows if step.dev_rows < facts.dev_rows else None

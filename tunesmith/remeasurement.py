@@ -115,16 +115,15 @@ class Remeasurement:
 
         Raises: NotFound, DamagedWeights, Interrupted; what opens a candidate or marks its answers.
         """
-        from tunesmith.answer.candidate import open_candidate
+        from tunesmith.answer.candidate import open_candidate, passages_shown
         from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
 
         artifact, dataset = self.inspection.data
         rows = [row for row in self.inspection.rows if row.desirable is not False]
         questions = Questions(rows, dataset, artifact.name, "test", self.inspection.project.goal.confidence)
         answerer = open_candidate(entrant.candidate, self.bench)
-        how = How(
-            decoding_for(self.inspection.project.task, dataset), self.marking.scorers, self.marking.fits, bool(self.inspection.project.documents)
-        )
+        project, passages = self.inspection.project, passages_shown(entrant.candidate, self.inspection.store)
+        how = How(decoding_for(project.task, dataset), self.marking.scorers, self.marking.fits, bool(project.documents), passages)
         with tempfile.TemporaryDirectory() as folder:
             report = evaluate(entrant.candidate, answerer, questions, how, Path(folder), self.inspection.monitor)
             self.answers[entrant.candidate.name] = read_answers(Path(folder))

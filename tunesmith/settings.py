@@ -67,7 +67,8 @@ def settings() -> Settings:
 
 
 SPINS = "5000"
-"""How often a waiting GNU OpenMP thread looks again before it sleeps: a few microseconds. Measured with bench/threads.py (docs/log.md)."""
+"""How often a waiting GNU OpenMP thread looks again before it sleeps: a few microseconds. From single readings (docs/log.md, 2026-11-21);
+bench/threads.py repeats them. Threads are not bound to cores: that has not been measured."""
 
 
 def worker_environment() -> dict[str, str]:

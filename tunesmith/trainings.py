@@ -99,10 +99,10 @@ class Trainings:
         """The rows that a reader of passages is tuned with."""
         return self.line.library.grounding(self.prompt(reads=True), self.line.project.rivals.passages_read(), base)
 
-    def checkpoint(self, wanted: Training) -> tuple[Artifact, Checkpoint]:
-        """The tuned weights."""
+    def step(self, wanted: Training) -> Step:
+        """The step that a training is."""
         artifact, dataset = self.line.dataset
-        base, grounding = wanted.base, self.reading(wanted.base)[0] if wanted.reads else None
+        base, grounding = wanted.base, self._grounding(wanted)
         parent = self.line.footing.parent[0].name if self.line.footing.parent else None
         inputs = {
             "version": VERSION,
@@ -115,7 +115,7 @@ class Trainings:
             **({"grounding": grounding.name} if grounding else {}),
             **({"share": [wanted.share, self.line.project.split.seed]} if wanted.share < 1 else {}),
         }
-        step = Step(
+        return Step(
             "train",
             title(wanted, parent),
             "checkpoint",
@@ -123,9 +123,19 @@ class Trainings:
             (artifact.name, *([parent] if parent else []), *([grounding.name] if grounding else [])),
             max(1, round(wanted.share * dataset.rows["train"])),
         )
+
+    def checkpoint(self, wanted: Training) -> tuple[Artifact, Checkpoint]:
+        """The tuned weights.
+
+        Raises: Alarm for a training that cannot go on, DoesNotFit; Interrupted.
+        """
         return self.line.steps.do(
-            step, lambda work: self._train(work, wanted, grounding), lambda found: words(found, self.line.metric in EXACT), Checkpoint
+            self.step(wanted), lambda work: self._train(work, wanted), lambda found: words(found, self.line.metric in EXACT), Checkpoint
         )
+
+    def _grounding(self, wanted: Training) -> Artifact | None:
+        """The rows with passages that it is trained on; None where it reads none."""
+        return self.reading(wanted.base)[0] if wanted.reads else None
 
     def rows(self, share: float, grounding: Artifact | None = None) -> list[Record]:
         """The first `share` of the training rows, of every label alike."""
@@ -157,7 +167,7 @@ class Trainings:
         folder.mkdir(exist_ok=True)
         return train(inputs, folder, work.scratch, place(settings()), Silent(), settings().memory_bytes)
 
-    def _train(self, work: Work, wanted: Training, grounding: Artifact | None) -> Checkpoint:
+    def _train(self, work: Work, wanted: Training) -> Checkpoint:
         from tunesmith.model.device import place
         from tunesmith.train.run import Inputs, Start, train
         from tunesmith.train.state import seconds_before
@@ -167,6 +177,7 @@ class Trainings:
         if line.footing.parent is not None:
             for note in inherited(line.footing.parent[0].name, line.footing.parent[1], line.dataset[1]):
                 line.monitor.emit(note)
+        grounding = self._grounding(wanted)
         rows, dev = self.rows(wanted.share, grounding), line.rows("dev", grounding)
         start = self.start() if is_own else Start(wanted.base)
         budget = wanted.recipe.budget

@@ -126,10 +126,11 @@ def test_what_an_answer_could_rest_on(bench, indexes):
     asked = candidate(bench, indexes)
     answerer = open_candidate(asked, bench)
     answer = answers(answerer, QUESTIONS[:1], FREE)[0]
-    assert passages_shown(answerer, answer.shown) == tuple(TEXTS[int(ident[1:])] for ident in answer.shown)
-    assert passages_shown(answerer, ()) == ()  # it could have been shown some
+    texts_of = passages_shown(asked, bench.store)
+    assert texts_of(answer.shown) == tuple(TEXTS[int(ident[1:])] for ident in answer.shown)
+    assert texts_of(()) == ()  # it could have been shown some
     for other in (candidate(bench, indexes, "examples"), asked.reader):
-        assert passages_shown(open_candidate(other, bench), answer.shown) is None
+        assert passages_shown(other, bench.store)(answer.shown) is None
 
 
 def drained(pieces):

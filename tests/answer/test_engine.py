@@ -10,9 +10,12 @@ import torch
 
 from tests import tiny
 from tunesmith.answer import engine as module
-from tunesmith.answer.engine import Engine, batches
+from tunesmith.answer.engine import Engine, Waiting, batches
+from tunesmith.answer.session import LEAST_TRUNK
 from tunesmith.errors import DoesNotFit
+from tunesmith.model.forest import shared_by_all
 from tunesmith.spec.candidate import Answer, Decoding
+from tunesmith.spec.chat import Conversation
 
 KINDS = ["llama", "untied", "qwen3", "granite", "gemma2", "gemma3", "lfm2"]
 SYSTEM = "You are terse and you know a lot about bread."
@@ -47,13 +50,21 @@ def logprob(model, conversation, tokens: list[int]) -> list[torch.Tensor]:
 
 
 @pytest.mark.invariant
+@pytest.mark.parametrize("least", [1, LEAST_TRUNK], ids=["kept trunk", "copied trunk"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_greedy_answers_are_the_library_s_row_by_row(model, kind):
+def test_greedy_answers_are_the_library_s_row_by_row(model, monkeypatch, kind, least):
+    """Token for token, from a trunk that is kept once and from one that each row has for itself; three at a time, so that rows come to a trunk that was read."""
+    monkeypatch.setattr(module, "LEAST_TRUNK", least)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 3)
     loaded = model(kind)
     engine = Engine(loaded)
+    prompts = [loaded.template.prompt(c) for c in CONVERSATIONS]
+    assert (engine._shared(prompts) > 0) == (least == 1 and kind != "lfm2")
     answers = engine.answer(CONVERSATIONS, GREEDY)
-    for conversation, answer in zip(CONVERSATIONS, answers, strict=True):
+    *_, rows = engine._decode(prompts, GREEDY, list(range(len(prompts))))
+    for conversation, answer, row in zip(CONVERSATIONS, answers, rows, strict=True):
         expected = generate(loaded, conversation, 24)
+        assert row.tokens == [t for t in expected if t != 2]
         text = loaded.tokenizer.decode([t for t in expected if t != 2], skip_special_tokens=True)
         assert answer.text == text.strip()
         assert answer.completion_tokens == len(expected)
@@ -65,7 +76,9 @@ def test_greedy_answers_are_the_library_s_row_by_row(model, kind):
 @pytest.mark.invariant
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "lfm2"])
 @pytest.mark.parametrize("decoding", [GREEDY, Decoding(choices=CHOICES)], ids=["free", "choices"])
-def test_an_answer_does_not_depend_on_its_neighbours(model, kind, decoding):
+@pytest.mark.parametrize("least", [1, LEAST_TRUNK], ids=["kept trunk", "copied trunk"])
+def test_an_answer_does_not_depend_on_its_neighbours(model, monkeypatch, kind, decoding, least):
+    monkeypatch.setattr(module, "LEAST_TRUNK", least)
     engine = Engine(model(kind))
     together = engine.answer(CONVERSATIONS, decoding)
     for i, conversation in enumerate(CONVERSATIONS):
@@ -90,6 +103,58 @@ def test_shared_tokens_are_computed_once(model):
     assert engine.usage.prompt_tokens == sum(len(p) for p in prompts) == sum(a.prompt_tokens for a in answers)
     assert engine.usage.computed_tokens <= shared + sum(len(p) - shared for p in prompts)
     assert engine.usage.completion_tokens == len(CONVERSATIONS)
+
+
+@pytest.mark.parametrize("decoding", [Decoding(max_new_tokens=2), Decoding(choices=("hi there", "no"))], ids=["free", "choices"])
+def test_what_all_begin_with_is_computed_once_whoever_comes_later(model, monkeypatch, decoding):
+    """Ten rows, three at a time: the trunk goes through the model with the first of them only."""
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 3)
+    engine, system = Engine(model("llama")), SYSTEM * 3
+    questions = [tiny.chat(f"{n} and {n}", system=system) for n in range(10)]
+    prompts = [engine.model.template.prompt(question) for question in questions]
+    trunk = shared_by_all(prompts)
+    assert trunk > LEAST_TRUNK
+    answers = engine.answer(questions, decoding)
+    own = sum(len(prompt) - trunk for prompt in prompts)
+    said = sum(answer.completion_tokens for answer in answers)
+    assert own + trunk <= engine.usage.computed_tokens <= own + trunk + said
+    assert [a.text for a in answers] == [Engine(model("llama")).answer([q], decoding)[0].text for q in questions]
+
+
+def family_rows(passages: int = 2, questions: int = 5) -> list[tuple[int, Conversation]]:
+    """Questions of very different lengths on long passages, in an order that mixes the passages: by length alone they would be read apart."""
+    return [
+        (p, tiny.chat(f"{'xy'[p]} {chr(97 + p) * 200} Question: {'why ' * (q * 3)}{q}", system=SYSTEM))
+        for q in range(questions)
+        for p in range(passages)
+    ]
+
+
+@pytest.mark.parametrize("decoding", [Decoding(max_new_tokens=1), Decoding(choices=("yes", "no"))], ids=["free", "choices"])
+def test_a_passage_is_computed_once_for_all_its_questions(model, monkeypatch, decoding):
+    monkeypatch.setattr(module, "TOKENS_AT_ONCE", 600)
+    engine, rows = Engine(model("llama")), family_rows()
+    prompts = [engine.model.template.prompt(question) for _, question in rows]
+    trunk = shared_by_all(prompts)
+    once = trunk + sum(len(engine.model.pack([p[trunk:] for (place, _), p in zip(rows, prompts, strict=True) if place == n], 1).ids) for n in (0, 1))
+    answers = engine.answer([question for _, question in rows], decoding)
+    assert engine.usage.computed_tokens <= 1.1 * once < 0.4 * sum(len(prompt) for prompt in prompts)
+    assert [a.text for a in answers] == [Engine(model("llama")).answer([q], decoding)[0].text for _, q in rows]
+
+
+def test_rows_that_share_little_of_what_they_are_come_by_length():
+    common, other = list(range(20)), list(range(50, 1000))
+    rows = [common + other[:400], common + other[1:3], common + other[2:300], [5, 6, 7]]
+    assert Waiting(rows, shares=True).rows == [0, 2, 1, 3], "20 tokens of several hundred; the last comes first"
+    rows = [[*other[:80], 1, *other[100:300]], [8, 8], other[200:400], [*other[:80], 2]]
+    assert Waiting(rows, shares=True).rows == [3, 0, 2, 1], "80 of 281: they stand together"
+    assert Waiting(rows, shares=False).rows == [0, 2, 3, 1]
+
+
+def test_a_family_that_fits_is_not_torn(monkeypatch):
+    monkeypatch.setattr(module, "TOKENS_AT_ONCE", 60)
+    rows = [[family] * 30 + list(range(100, 105 + n)) for family in (1, 2) for n in range(3)]
+    assert [sorted(group) for group in batches(rows, shares=True)] == [[0, 1, 2], [3, 4, 5]]
 
 
 # ——— choices ———
@@ -290,7 +355,7 @@ def test_the_cache_bounds_how_many_rows_are_answered_together(model, monkeypatch
     engine = Engine(model("llama"))
     shape = engine.model.shape
     per_token = 2 * shape.layers * shape.kv_heads * shape.head_width * 4
-    monkeypatch.setattr(module, "CACHE_BYTES", per_token * 100)
+    monkeypatch.setattr(engine.model, "cache_bytes", per_token * 100)
     assert [engine._most(lengths) for lengths in ([10] * 20, [60, 10, 20, 30], [200, 1], [])] == [10, 3, 1, 1]
 
 
@@ -310,7 +375,8 @@ def test_no_question_no_answer(model):
 
 def test_batches_hold_every_row_once_within_their_limits():
     lengths = [(i * 37) % 900 for i in range(300)] + [5000]
-    groups = batches(lengths)
+    rows = [[i] * length for i, length in enumerate(lengths)]
+    groups = batches(rows, shares=True)
     assert sorted(itertools.chain(*groups)) == list(range(301))
     assert all(len(group) <= module.ROWS_AT_ONCE for group in groups)
     assert all(len(group) == 1 or sum(lengths[i] for i in group) <= module.TOKENS_AT_ONCE for group in groups)

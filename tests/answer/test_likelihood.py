@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests import tiny
+from tunesmith.answer import engine as module
 from tunesmith.answer.engine import Engine
 from tunesmith.spec.chat import Conversation, Message
 
@@ -17,6 +18,19 @@ TURNS = [
 
 def conversation(turns: list[str]) -> Conversation:
     return Conversation(messages=tuple(Message(role="user" if i % 2 == 0 else "assistant", content=text) for i, text in enumerate(turns)))
+
+
+def test_a_question_is_computed_once_for_all_its_given_answers(tmp_path, monkeypatch):
+    """Answers of very different lengths: by length alone they would be computed apart."""
+    monkeypatch.setattr(module, "TOKENS_AT_ONCE", 250)
+    model = tiny.load(tiny.save(tmp_path / "m"))
+    asked = [conversation([letter * 100, "no " * count]) for count in (1, 9, 20) for letter in "xyz"]
+    together = Engine(model)
+    found = together.likelihood(asked)
+    lengths = [len(model.template.prompt(one.question())) for one in asked[:3]]
+    ends = sum(tokens for _, tokens in found)
+    assert together.usage.computed_tokens < 1.1 * (sum(lengths) + ends)
+    assert [nll for nll, _ in found] == pytest.approx([Engine(model).likelihood([one])[0][0] for one in asked], rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["llama", "lfm2"])

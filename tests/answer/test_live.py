@@ -15,8 +15,9 @@ from tests.answer.living import Client, Home, chat, complete
 from tunesmith.answer import live as module
 from tunesmith.answer import shelves, table
 from tunesmith.answer.engine import Engine
+from tunesmith.answer.grammar import Choosing, Grammar
 from tunesmith.answer.live import Limits
-from tunesmith.errors import Overloaded
+from tunesmith.errors import BadProject, Overloaded, Unsupported
 from tunesmith.spec.candidate import Decoding
 from tunesmith.spec.recipe import Lora
 
@@ -78,9 +79,38 @@ def test_choices_are_those_of_evaluation(home):
     for one, answer in zip(told, answers, strict=True):
         assert one.text() == answer.text
         assert one.usage["completion_tokens"] == answer.completion_tokens
+        assert one.reasons() == {0: "stop"}
         confidence = next(line["finish"]["confidence"] for line in one.lines if "finish" in line)
         assert confidence == pytest.approx(answer.confidence, rel=1e-3)
     assert client.ask(chat(home.target, "a", choices=["only"])).text() == "only"
+
+
+def test_a_choice_is_said_to_its_end_however_few_tokens_are_asked_for(home):
+    choices, client = ("card arrival", "card linking", "atm support"), Client(home)
+    for question in QUESTIONS:
+        whole, short = (client.ask(chat(home.target, question, choices=choices, max_tokens=most)) for most in (50, 1))
+        assert (short.text(), short.reasons(), short.usage) == (whole.text(), {0: "stop"}, whole.usage)
+
+
+def test_a_question_that_leaves_no_room_for_the_longest_choice_is_refused_as_in_evaluation(home):
+    loaded, client, choices = tiny.load(tiny.save(home.store.home / "same")), Client(home), ("no", "yes, but only on Sundays")
+    longest = "z" * (loaded.context - len(loaded.template.prompt(tiny.chat(""))) - len(loaded.template.answer(choices[1])))
+    answers = Engine(loaded).answer([tiny.chat(longest), tiny.chat(longest + "z")], Decoding(choices=choices))
+    assert [answer.finish for answer in answers] == ["choice", "too_long"]
+    fits, not_quite = (client.ask(chat(home.target, text, choices=choices)) for text in (longest, longest + "z"))
+    assert fits.text() == answers[0].text
+    assert not_quite.error is not None
+    assert not_quite.error["code"] == "does_not_fit"
+
+
+def test_choices_that_the_template_writes_alike_are_refused(home, monkeypatch):
+    loaded = tiny.load(tiny.save(home.store.home / "same"))
+    answer = loaded.template.answer
+    monkeypatch.setattr(loaded.template, "answer", lambda text: answer(text.strip()))  # as Gemma's and Llama 3's do
+    for ask in (lambda: Engine(loaded).answer([tiny.chat("x")], Decoding(choices=("yes", "no", "yes "))), lambda: Choosing(("yes", "yes "), loaded)):
+        with pytest.raises(BadProject, match="two choices are the same to this model") as error:
+            ask()
+        assert error.value.problems[0].got == "'yes' and 'yes '"
 
 
 # ——— side by side ———
@@ -280,6 +310,9 @@ def test_models_leave_when_others_need_their_memory(home, targets):
     assert client.ask(chat(base, "hello")).error is None
     assert client.ask(chat(whole, "hello")).error is None
     assert set(client.residents.there) == {whole}
+    assert {entry.model for entry in client.live.prefixes.entries.values()} == {str(whole)}, (
+        "other weights may come back under the name of those that left"
+    )
     told = [client.send(chat(target, "hello", max_tokens=20)) for target in (whole, base, one)]
     client.finish(told)
     assert [t.error for t in told] == [None] * 3
@@ -320,6 +353,26 @@ def test_a_request_that_fails_stops_no_other(home):
     assert [one.error["code"] for one in wrong if one.error] == EXPECTED
     assert wrong[2].error is not None
     assert wrong[2].error["problems"][0]["expected"] == "at most 511"
+
+
+def test_a_schema_that_cannot_be_followed_to_its_end_stops_no_other(home, monkeypatch):
+    client = Client(home)
+    alone = Client(home).ask(chat(home.target, "why?", max_tokens=8))
+    told = [client.send(chat(home.target, "hello", format={"kind": "json_object"}, n=2)), client.send(chat(home.target, "why?", max_tokens=8))]
+    real, asked = Grammar.allowed, []
+
+    def gives_up(self, size):
+        asked.append(size)
+        if len(asked) > 2:
+            raise Unsupported("the schema cannot be kept", where="response_format", fix="simplify it")
+        return real(self, size)
+
+    monkeypatch.setattr(Grammar, "allowed", gives_up)
+    client.finish(told)
+    assert told[0].error is not None
+    assert told[0].error["code"] == "unsupported"
+    assert (told[1].error, told[1].text()) == (None, alone.text())
+    assert client.ask(chat(home.target, "why?", max_tokens=8)).text() == alone.text()
 
 
 def test_a_fault_of_ours_is_told_without_what_was_written(home, monkeypatch, caplog):

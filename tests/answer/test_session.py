@@ -54,7 +54,7 @@ def narrow(monkeypatch):
 
 
 @pytest.mark.invariant
-@pytest.mark.parametrize("trunk", [0, 5, 70])
+@pytest.mark.parametrize("trunk", [0, 5, 70, 200])
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_read_at_once_do_not_notice_one_another(model, narrow, kind, trunk):
     loaded, draw = model(kind), random.Random(1)

@@ -232,5 +232,5 @@ def line_report(data: str, tuned: str) -> LineReport:
     )  # fmt: skip
     return LineReport(
         project="router", task=Task(), goal=Goal(at_least=0.75), dataset=dataset(), dataset_name=data, trials=(), finalists=finalists, verdict=verdict,
-        checkpoint=None, checkpoint_name=tuned, model="router", choices=(), project_toml="", rerun="tunesmith run project.toml",
+        checkpoint=None, checkpoint_name=tuned, model="router", best="router-best", choices=(), project_toml="", rerun="tunesmith run project.toml",
     )  # fmt: skip

@@ -82,8 +82,9 @@ def test_the_verdict_says_which_how_sure_and_what_now(line, show):
     assert "report_lost_card" in text
     assert "97 % sure" in text
     assert f"report  {line.path / 'page.html'}" in text
-    assert "model   router" in text
-    assert "tunesmith chat router" in text
+    assert "best    router-best (tuned, as it was measured)" in text
+    assert "model   router (checkpoint" in text
+    assert text.index("tunesmith chat router-best") < text.index("tunesmith chat router ")
 
 
 def test_a_long_headline_is_wrapped_in_a_pipe_too(line, store):

@@ -13,8 +13,12 @@ from tests.decide.planning import make_facts
 from tunesmith.cli.run import read_plan
 from tunesmith.decide.budget import make_plan
 from tunesmith.errors import BadProject
+from tunesmith.spec.dataset import Source
 from tunesmith.spec.plan import Decide, Plan, Speeds
+from tunesmith.spec.project import Project
+from tunesmith.spec.task import Goal, MustNotWorsen
 
+PROJECT = Project(name="router", sources=(Source(file="bank.csv"),))
 PLAN = make_plan(make_facts(), Decide(budget=900.0), Speeds())
 
 
@@ -45,7 +49,7 @@ def test_a_budget_that_the_project_cannot_have_is_told_in_its_words(cli: Callabl
 def test_a_plan_is_found_by_itself_and_in_a_certificate(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(wrap(PLAN.model_dump(mode="json"))))
-    assert Plan.model_validate(read_plan(path)) == PLAN
+    assert Plan.model_validate(read_plan(path, PROJECT)) == PLAN
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"proof": {"plan": null}}', "steps"])
@@ -53,7 +57,34 @@ def test_a_file_without_a_plan_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text)
     with pytest.raises(BadProject, match="holds no plan") as caught:
-        read_plan(path)
+        read_plan(path, PROJECT)
     assert "tunesmith certificate" in caught.value.problems[0].fix
     with pytest.raises(BadProject, match="cannot be read"):
-        read_plan(tmp_path / "lost.json")
+        read_plan(tmp_path / "lost.json", PROJECT)
+
+
+def test_a_plan_made_for_other_wishes_is_refused_with_the_options_that_are_missing(tmp_path: Path) -> None:
+    wished = PLAN.model_copy(update={"decide": Decide(at_most_ms=200, stop_at_goal=True)})
+    goal = Goal(metric="macro_f1", at_least=0.9, must_not_worsen=MustNotWorsen(out_of_scope_recall=0.05))
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps({"proof": {"goal": goal.model_dump(mode="json"), "plan": {"frozen": wished.model_dump(mode="json")}}, "digest": ""}))
+    with pytest.raises(BadProject, match="other wishes") as caught:
+        read_plan(path, PROJECT)
+    fix = caught.value.problems[0].fix
+    words = [
+        "decide.at_most_ms=200.0",
+        "decide.stop_at_goal=true",
+        "'goal.metric=\"macro_f1\"'",
+        "goal.at_least=0.9",
+        "goal.must_not_worsen.out_of_scope_recall=0.05",
+    ]
+    assert all(f"--set {word}" in fix for word in words)
+    same = PROJECT.model_copy(update={"goal": goal, "decide": Decide(at_most_ms=200, stop_at_goal=True, budget=60)})
+    assert Plan.model_validate(read_plan(path, same)) == wished
+    more = same.model_copy(
+        update={"decide": same.decide.model_copy(update={"at_most_ms": None}), "goal": goal.model_copy(update={"scorer": "own.py:score"})}
+    )
+    with pytest.raises(BadProject, match="other wishes") as caught:
+        read_plan(path, more)
+    assert "--set decide.at_most_ms=200.0" in caught.value.problems[0].fix
+    assert "without goal.scorer in the project file" in caught.value.problems[0].fix

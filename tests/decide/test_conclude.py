@@ -13,7 +13,7 @@ from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Scored
 from tunesmith.spec.task import Goal
-from tunesmith.spec.verdict import Finalist, Verdict
+from tunesmith.spec.verdict import Finalist, Known, Verdict
 
 Judge = Callable[..., Verdict]
 
@@ -307,3 +307,10 @@ def test_one_family_of_near_duplicates_decides_nothing_and_is_warned_of(
     alone = conclude([finalist(name, kept) for name, kept in apart.items()], apart, project(), dataset(), 1)
     assert alone.decision == "fine-tune"
     assert not any("near duplicates" in reason for reason in alone.reasons)
+
+
+def test_a_training_that_failed_is_said_before_what_it_leaves_open(finalist, answers, project, dataset):
+    rows = {"prompt-plain": answers("+" * 80 + "-" * 20), "majority": answers("+" * 20 + "-" * 80)}
+    said = "The full training for fine-tuning failed (diverged), so nothing is said about what it would reach."
+    found = conclude([finalist(name, kept) for name, kept in rows.items()], rows, project(), dataset(), 1, Known(failed=(said,)))
+    assert found.reasons.index(said) + 1 == found.reasons.index("Nothing was fine-tuned, so nothing is said about what training would add.")

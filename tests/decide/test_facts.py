@@ -140,4 +140,10 @@ def test_the_model_elsewhere_is_asked_as_it_is_written(build: Build) -> None:
     there = Yardstick(url="https://example.org/v1", model="large", key_variable="LARGE_KEY")
     found = build(rivals=Rivals(remote=there)).remote
     assert found is not None
-    assert (found.name, found.url, found.model, found.key_variable, found.prompt.name) == ("remote", there.url, "large", "LARGE_KEY", "plain")
+    assert (found.name, found.url, found.model, found.key_variable) == ("remote", there.url, "large", "LARGE_KEY")
+
+
+def test_the_model_elsewhere_has_the_user_s_prompt_or_one_that_lets_it_decline(build: Build) -> None:
+    there = Rivals(remote=Yardstick(url="https://example.org/v1", model="large"))
+    asked = [build(rivals=there), build(rivals=there, task=Task(prompts=("Sort this: {labels}",)))]
+    assert [found.remote.prompt.name for found in asked if found.remote is not None] == ["careful", "own-1"]

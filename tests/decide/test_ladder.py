@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunesmith.decide.ladder import Chosen, Proposal, Run, Search, contenders, propose, recipe_of, rungs, setting_of, sizes, space
+from tunesmith.decide.ladder import FAILED, Chosen, Proposal, Run, Search, contenders, propose, recipe_of, rungs, setting_of, sizes, space
 from tunesmith.measure.statistics import wilson
 from tunesmith.spec.recipe import AdamW, Budget, Full, Lora, Recipe
 
@@ -173,3 +173,51 @@ def test_contenders_reach_the_best() -> None:
     best, near, far = (Run(Recipe(seed=k, budget=USUAL.budget), 0.5, s, s - 0.03, s + 0.03) for k, s in enumerate((0.9, 0.86, 0.7)))
     assert contenders([far, near, best]) == [near, best]
     assert contenders([]) == []
+
+
+def fail(found: Proposal) -> Run:
+    return Run(found.recipe, found.share, FAILED, FAILED, FAILED)
+
+
+def test_what_fails_climbs_no_further_and_is_never_chosen() -> None:
+    runs: list[Run] = []
+    while isinstance(found := propose(runs, SEARCH), Proposal):
+        runs.append(fail(found) if lr_of(found.recipe) > 5e-4 else measured(found, best=1e-3))  # the best of them is one that fails
+    failed = {run.recipe.content_digest() for run in runs if run.is_failed}
+    assert failed
+    assert not [run for run in runs if run.share > 0.1 and run.recipe.content_digest() in failed]
+    assert found.recipe.content_digest() not in failed
+
+
+def test_proposals_keep_away_from_what_failed() -> None:
+    def rates(breaks: float) -> list[float]:
+        runs: list[Run] = []
+        while isinstance(found := propose(runs, replace(SEARCH, trials=24, over=("lr",))), Proposal) and found.share == 0.1:
+            runs.append(fail(found) if lr_of(found.recipe) > breaks else measured(found, dev=50, best=1e-3))
+        return [lr_of(run.recipe) for run in runs[12:]]
+
+    assert sum(rate > 5e-4 for rate in rates(5e-4)) < sum(rate > 5e-4 for rate in rates(1.0))
+
+
+def test_a_setting_that_fails_on_more_rows_is_not_chosen_for_what_it_did_on_fewer() -> None:
+    runs: list[Run] = []
+    while isinstance(found := propose(runs, SEARCH), Proposal):
+        runs.append(measured(found) if found.share == 0.1 else fail(found))
+    failed = {run.recipe.content_digest() for run in runs if run.is_failed}
+    assert failed
+    assert found.recipe.content_digest() not in failed
+
+
+def test_where_everything_fails_the_recipe_stays_as_written() -> None:
+    runs: list[Run] = []
+    while isinstance(found := propose(runs, SEARCH), Proposal):
+        runs.append(fail(found))
+    assert len(runs) == SEARCH.trials
+    assert found == Chosen(USUAL, "no setting was seen to work, so the recipe stays as written")
+
+
+def test_after_a_full_training_failed_a_gentler_setting_is_chosen() -> None:
+    runs, chosen = climb(SEARCH, best=1e-3)
+    again = propose(runs, replace(SEARCH, ruined=(chosen.recipe.model_copy(update={"seed": 7}),)))
+    assert isinstance(again, Chosen)
+    assert lr_of(again.recipe) <= lr_of(chosen.recipe) / 2

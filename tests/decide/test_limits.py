@@ -8,6 +8,7 @@ from typing import Any
 from tests.decide.conftest import make_answers, make_dataset, make_finalist, make_project
 from tunesmith.decide.conclude import conclude
 from tunesmith.decide.limits import limited
+from tunesmith.spec.report import Scored
 from tunesmith.spec.task import Goal, MustNotWorsen
 from tunesmith.spec.verdict import Known, Side, Verdict
 
@@ -66,10 +67,27 @@ def test_more_false_refusals_are_a_loss() -> None:
 
 def test_what_no_row_shows_or_no_prompt_stands_beside_cannot_be_told() -> None:
     (side,), _ = judge({"tuned": 0, "prompt-plain": 0}, outside=0, out_of_scope_recall=0.1)
-    assert (side.standing, side.sentence) == ("cannot tell", "No test row shows it, so nothing can be said about its limit.")
+    told = "No test answer of the untuned model shows it, so nothing can be said about the limit of 10.0 points."
+    assert (side.standing, side.sentence) == ("cannot tell", told)
     (alone,), _ = judge({"tuned": 50, "majority": 0}, out_of_scope_recall=0.1)
     assert alone.standing == "cannot tell"
-    assert alone.sentence == "No prompt of the untuned model was measured, so nothing can be said about the limit of 10.0 points."
+    assert alone.sentence == "The untuned model was not measured, so nothing can be said about the limit of 10.0 points."
+
+
+def supported(rate: float, *, shown: bool = True, n: int = 300) -> list[Scored]:
+    """Answers of which each says a share of what its passages do not; without passages nobody can tell."""
+    scores = {"exact_match": 1.0} | ({"unsupported": rate} if shown else {})
+    return [row.model_copy(update={"scores": scores}) for row in make_answers("+" * n)]
+
+
+def test_what_only_passages_show_is_held_against_the_untuned_model_with_passages() -> None:
+    rows = {"prompt-plain": supported(0.0, shown=False), "rag": supported(0.05), "tuned-rag": supported(0.6), "tuned": supported(0.0, shown=False)}
+    found = limited([make_finalist(name, one) for name, one in rows.items()], rows, Goal(must_not_worsen=MustNotWorsen(unsupported_rate=0.1)))
+    sides = {side.candidate: side for side in found}
+    assert set(sides) == {"tuned-rag", "tuned"}
+    assert sides["tuned-rag"].standing == "blocks"
+    assert sides["tuned"].standing == "cannot tell"
+    assert sides["tuned"].sentence.startswith("None of its test answers shows it")
 
 
 def test_what_another_seed_has_lost_bars_the_training() -> None:

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from tests.evaluate.test_page import HOSTILE, read, router, words_of
-from tunesmith.errors import BadData
-from tunesmith.evaluate.certificate import differing, prove, shortened, wording, worse
+from tunesmith.errors import Alarm, BadData
+from tunesmith.evaluate.certificate import differing, prove, shortened, tried, wording, worse
 from tunesmith.evaluate.certificate import read as read_certificate
 from tunesmith.evaluate.certificate_page import certificate_page, goal_words, kind_words, plan_words, tried_words
 from tunesmith.evaluate.page_costs import money
@@ -18,6 +18,7 @@ from tunesmith.spec.certificate import Certificate, Code, Pin, Proof
 from tunesmith.spec.forgetting import TOPIC, UNMEASURED
 from tunesmith.spec.plan import Plan
 from tunesmith.spec.report import Wait
+from tunesmith.spec.trial import Failure, Trial
 from tunesmith.spec.verdict import Bill, Known, Pace, Prices, Side
 
 CODE = Code(
@@ -232,6 +233,16 @@ def test_what_was_tried_names_the_best_of_each_kind() -> None:
     pilot = made().proof.tried[-1].model_copy(update={"share": 0.25})
     several = made().proof.model_copy(update={"tried": (*made().proof.tried, pilot, pilot)})
     assert tried_words(several).endswith("; and 2 small trainings before the full one")
+
+
+def test_what_failed_is_in_the_certificate_with_its_reason() -> None:
+    failure = Failure(error=Alarm("not a number: the loss is nan in step 3").to_json())
+    report, _, _ = router()
+    trial = Trial(remedy="fine-tune", candidate=report.finalists[0].candidate, failure=failure)
+    said = tried(trial, report)
+    assert (said.value, said.failed) == (None, "not a number: the loss is nan in step 3")
+    several = made().proof.model_copy(update={"tried": (*made().proof.tried, said)})
+    assert tried_words(several).endswith("; 1 of all these failed")
 
 
 def test_kinds_that_were_tried_on_a_part_of_the_rows_are_not_ahead_by_luck() -> None:

@@ -6,6 +6,7 @@ import doctest
 import json
 import random
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,13 @@ import pytest
 from tests.answer.test_json_reply import Scripted
 from tests.data.make.little_teacher import LittleTeacher, Told, say
 from tunesmith.answer.remote import Remote
+from tunesmith.answer.replies import InMemory, Kept
+from tunesmith.data.make.teacher_answers import Answers
 from tunesmith.errors import BadData, Interrupted
 from tunesmith.evaluate import judge as module
 from tunesmith.evaluate.judge import Judging, marked, position_bias, settled, verdict
 from tunesmith.evaluate.judge_sample import distinct, told_of
+from tunesmith.evaluate.row_scorers import LeftOut, with_scores
 from tunesmith.spec.dataset import Origin
 from tunesmith.spec.judging import GradedSample, Judge, PairedSample
 from tunesmith.spec.making_teacher import LocalTeacher, RemoteTeacher, Reply
@@ -180,12 +184,64 @@ def test_verdicts_that_cannot_be_read():
     with LittleTeacher(rule) as teacher:
         found = judging(teacher).scores([row(n, f"answer {n}") for n in range(40)], **QUIET)
     assert [one["judge_score"] for one in found] == [0.5] * 40, "one of forty is the middle of the scale"
-    with (
-        LittleTeacher(lambda body, number: say("it is fine")) as teacher,
-        pytest.raises(BadData, match="4 of 4 verdicts of the judge cannot be read") as error,
-    ):
-        judging(teacher).scores([row(n, f"answer {n}") for n in range(4)], **QUIET)
+    with LittleTeacher(lambda body, number: say("it is fine")) as teacher:
+        deciding = judging(teacher)
+        aside = deciding.identity
+        deciding.decides = True
+        assert deciding.identity != aside  # marks without its score are none where it decides
+        with pytest.raises(BadData, match="4 of 4 verdicts of the judge cannot be read") as error:
+            deciding.scores([row(n, f"answer {n}") for n in range(4)], **QUIET)
     assert "fix:" in str(error.value)
+
+
+def scripted(*said: Told) -> Any:
+    """A judge that says these things one after another, and the last of them for ever."""
+    return lambda body, number: said[min(number, len(said) - 1)]
+
+
+def judging_with(teacher: LittleTeacher, kept: Kept) -> Judging:
+    one = judging(teacher)
+    one.kept = kept
+    return one
+
+
+def test_where_the_judge_does_not_decide_unreadable_verdicts_leave_its_score_out():
+    rows, heard = [row(n, f"answer {n}") for n in range(4)], []
+    with LittleTeacher(lambda body, number: say("it is fine")) as teacher:
+        found = with_scores(rows, [judging(teacher)], done=lambda title, n: None, stop=lambda: False, left_out=heard.append)
+    assert found == rows
+    assert heard == ["4 of 4 verdicts of the judge cannot be read, so that judge_score is left out"]
+
+
+def test_a_verdict_that_cannot_be_read_is_asked_for_again_by_the_next_run(tmp_path: Path):
+    kept = tmp_path / "verdicts.jsonl"
+    with LittleTeacher(scripted(say("well"), say("well"), grade(9), grade(5))) as teacher:
+        for _ in range(2):
+            with pytest.raises(LeftOut):  # first not JSON, and when asked again neither; then no grade of the scale
+                judging_with(teacher, Answers(kept)).scores([row(0, "a")], **QUIET)
+        assert not kept.exists()
+        for _ in range(2):
+            assert judging_with(teacher, Answers(kept)).scores([row(0, "a")], **QUIET) == [{"judge_score": 1.0}]
+        assert len(teacher.heard) == 4
+
+
+def test_a_verdict_that_was_mended_is_paid_for_once_with_what_it_mends():
+    kept = InMemory()
+    with LittleTeacher(scripted(say("well"), grade(5))) as teacher:
+        for _ in range(2):
+            assert judging_with(teacher, kept).scores([row(0, "a")], **QUIET) == [{"judge_score": 1.0}]
+        assert len(teacher.heard) == 2
+    assert len(kept) == 2
+
+
+def test_what_an_earlier_version_kept_unread_is_asked_for_again():
+    kept = InMemory()
+    with LittleTeacher(scripted(grade(5))) as teacher:
+        one = judging_with(teacher, kept)
+        one.scores([row(0, "a")], **QUIET)
+        kept.update({key: reply.model_copy(update={"text": "well"}) for key, reply in kept.items()})
+        assert one.scores([row(0, "a")], **QUIET) == [{"judge_score": 1.0}]
+        assert len(teacher.heard) == 2
 
 
 def test_an_answer_cannot_close_its_marks_or_play_the_judge():

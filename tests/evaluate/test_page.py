@@ -15,6 +15,7 @@ from typing import get_args
 
 import pytest
 
+from tunesmith.errors import Alarm
 from tunesmith.evaluate import page_tables, page_words
 from tunesmith.evaluate.page import page
 from tunesmith.pages.gate import shown, style
@@ -27,7 +28,7 @@ from tunesmith.spec.recipe import Choice, Recipe
 from tunesmith.spec.report import Comparison, Cost, Metric, Report, Scored, Wait
 from tunesmith.spec.suite import Suites
 from tunesmith.spec.task import Form, Goal, MetricName, Task, form_of
-from tunesmith.spec.trial import Pilot, Remedy, Trial
+from tunesmith.spec.trial import Failure, Pilot, Remedy, Trial
 from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Pace, Side, Verdict
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> javascript:alert(3) a\u202eb\x1b[31m\x00 {{ 7 * 7 }} \ud800"
@@ -289,6 +290,7 @@ def router() -> tuple[LineReport, Measured, dict[str, list[Scored]]]:
         checkpoint=checkpoint(),
         checkpoint_name="checkpoint-aa11bb22cc33",
         model="router",
+        best="router-best",
         choices=(Choice(name="model", value="smollm2-135m-instruct", reason="no model was named; this one is embedded and fits in 1.2 GB"),),
         project_toml=TOML,
         rerun="tunesmith run examples/router/project.toml",
@@ -589,6 +591,19 @@ def test_the_rivals_table_says_what_was_measured(router_html):
     text = words_of(router_html)
     assert f"{100 * tuned.value:.1f} % [{100 * tuned.low:.1f}, {100 * tuned.high:.1f}] 450" in text
     assert "314 180 ms 9 of 10 within 231 ms, 20 asked 2 min 41 s" in text  # (186,000 + 2,400) / 600 tokens, one question alone, 161.4 s
+
+
+def test_a_trial_that_failed_says_so_with_its_reason_and_did_not_go_on():
+    report, measured, answers = router()
+    failure = Failure(error=Alarm("diverged: the training loss rose").to_json(), recipe=Recipe())
+    tuned = next(trial for trial in report.trials if trial.remedy == "fine-tune")
+    failed = tuned.model_copy(update={"report": None, "failure": failure})  # then done with other settings, under the same name
+    changed = report.model_copy(update={"trials": (failed, *report.trials)})
+    table = page_tables.trials(changed)
+    at = [column.title for column in table.columns].index("Rows")
+    assert (table.rows[0][at].text, table.rows[0][at].small) == ("failed", "diverged: the training loss rose")
+    assert 0 not in table.strong
+    assert "failed diverged: the training loss rose" in words_of(page(changed, measured, answers))
 
 
 def test_only_the_tuned_model_has_a_training_time():

@@ -34,16 +34,18 @@ class Fixed:
 
 def test_every_scorer_adds_its_own():
     heard: list[tuple[str, int]] = []
-    rows = with_scores([row("a"), row("b")], [Fixed("x"), Fixed("y", "more")], done=lambda title, n: heard.append((title, n)), stop=lambda: False)
+    rows = with_scores(
+        [row("a"), row("b")], [Fixed("x"), Fixed("y", "more")], done=lambda title, n: heard.append((title, n)), stop=lambda: False, left_out=print
+    )
     assert [one.scores for one in rows] == [{"exact_match": 0.0, "x": 0.5, "y": 0.5}] * 2
     assert heard == [("fixing", 1), ("fixing", 2), ("more", 1), ("more", 2)]
 
 
 def test_without_scorers_rows_stay_as_they_are():
     rows = [row("a")]
-    assert with_scores(rows, [], done=lambda title, n: None, stop=lambda: False) == rows
+    assert with_scores(rows, [], done=lambda title, n: None, stop=lambda: False, left_out=print) == rows
 
 
 def test_half_the_scores_are_none():
     with pytest.raises(Interrupted, match="stopped: fixing"):
-        with_scores([row("a")], [Fixed("x")], done=lambda title, n: None, stop=lambda: True)
+        with_scores([row("a")], [Fixed("x")], done=lambda title, n: None, stop=lambda: True, left_out=print)

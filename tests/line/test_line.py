@@ -92,9 +92,19 @@ def test_chat_answers_as_the_winner_does_in_the_report(home):
     assert tuned["prompt_tokens"] > len(checkpoint.prompt.system or "") // 2  # bytes are tokens here: the tuned prompt stands in front
 
 
+def test_what_is_recommended_is_shown_and_measured_under_its_name(home):
+    report = home.store().get("latest", "line").load(LineReport)
+    assert report.best == "tiny-best"
+    shown = home.run("models", "show", "tiny-best", "--json").json()
+    assert shown["candidate"]["candidate"]["name"] == report.verdict.recommended
+    trial = next(one for one in report.trials if one.candidate.name == report.verdict.recommended)
+    assert home.run("evaluate", home.project(), "tiny-best", "--json").json()["name"] == trial.artifact
+
+
 def test_a_new_goal_or_name_computes_nothing(home):
     again = home.run("run", home.project(), "--set", "goal.at_least=0.1", "--set", "name=renamed", "--name", "other", "--json")
-    assert again.done() == ["plan what is tried", "conclude and write the report", "issue the certificate"]  # a goal is a fact to plan by
+    concluded = ["see who leads", "conclude and write the report", "issue the certificate"]
+    assert again.done() == ["plan what is tried", *concluded]  # a goal is a fact to plan by
     line = home.store().get("latest", "line").load(LineReport)
     assert (line.project, line.model, line.verdict.looks) == ("renamed", "other", 1)  # the same finalists on the same rows: the same look
     assert "--name other" in line.rerun

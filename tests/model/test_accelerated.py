@@ -30,7 +30,7 @@ def test_block_masks_are_the_dense_mask(rows, window, softcap, heads):
     torch.testing.assert_close(ours, dense(q, k, v, forest.dense_mask(window), 0.3, softcap), atol=1e-5, rtol=1e-5)
 
 
-def test_what_a_kernel_does_not_take_is_said_and_not_asked_again(monkeypatch):
+def test_what_a_kernel_does_not_take_is_said_and_not_asked_again(monkeypatch, caplog):
     monkeypatch.setattr(accelerated, "REFUSED", {})
     asked = []
 
@@ -44,4 +44,5 @@ def test_what_a_kernel_does_not_take_is_said_and_not_asked_again(monkeypatch):
     for _ in range(2):
         assert accelerated.attend(q, k, v, forest, None, 0.3, None) is None
     assert len(asked) == 1
+    assert [record.getMessage() for record in caplog.records] == [f"attention takes a slower way: {why}" for why in accelerated.REFUSED.values()]
     assert list(accelerated.REFUSED.values()) == ["FlexAttention does not take heads of 12 in torch.float32 here: heads must be a power of two"]

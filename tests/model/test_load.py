@@ -7,6 +7,14 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import (
+    GptOssConfig,
+    GptOssForCausalLM,
+    GraniteMoeHybridConfig,
+    GraniteMoeHybridForCausalLM,
+    Llama4ForCausalLM,
+    Llama4TextConfig,
+)
 
 from tests import tiny
 from tunesmith.errors import DamagedWeights, DoesNotFit, Unsupported
@@ -167,3 +175,81 @@ def test_an_embedder_loads_in_float32(tmp_path):
     assert network.dtype == torch.float32
     assert not network.training
     assert tokenizer.encode("hello")
+
+
+SMALL_MAMBA = {"mamba_n_heads": 4, "mamba_d_head": 16, "mamba_n_groups": 1, "mamba_d_state": 8, "mamba_chunk_size": 16}
+ODD = {
+    "sinks": (GptOssForCausalLM, GptOssConfig, {"head_dim": 16, "num_local_experts": 2, "num_experts_per_tok": 1, "tie_word_embeddings": False}),
+    "chunks": (
+        Llama4ForCausalLM,
+        Llama4TextConfig,
+        {"head_dim": 16, "attention_chunk_size": 8, "num_local_experts": 2, "interleave_moe_layer_step": 2, "intermediate_size_mlp": 48},
+    ),
+    "gated norm": (
+        GraniteMoeHybridForCausalLM,
+        GraniteMoeHybridConfig,
+        {"layer_types": ["mamba", "attention"], "shared_intermediate_size": 48, "num_local_experts": 0, **SMALL_MAMBA},
+    ),
+}
+"""Architectures that do more than ours know."""
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch):
+    """One of them in memory."""
+
+    def get(kind):
+        monkeypatch.setitem(tiny.MODELS, kind, ODD[kind])
+        monkeypatch.setattr(Llama4ForCausalLM, "get_decoder", lambda self: self.model)  # the library's finds the whole model
+        folder = tiny.save(tmp_path / "odd", kind)
+        if kind == "sinks":  # a random model has none to speak of
+            weights = load_file(folder / "model.safetensors")
+            save_file({n: t + 2 if "sinks" in n else t for n, t in weights.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+        return tiny.load(folder)
+
+    return get
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("sinks", "its attention does more than ours, so the library's own computes it"),
+        ("chunks", "its layers with chunked_attention do not say what they see"),
+        ("gated norm", "its layers carry a state along the sequence, so branches would see one another"),
+    ],
+)
+def test_what_ours_do_not_know_is_computed_as_the_library_does(odd, kind, reason):
+    model = odd(kind)
+    assert (model.shares_prefixes, model.sharing_reason) == (False, reason)
+    rows = [[5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], [5, 6, 7, 20]]
+    forest = model.pack(rows)
+    with torch.no_grad():
+        ours = model.hidden(forest)
+        model.network.set_attn_implementation("eager")
+        for number, ids in enumerate(rows):
+            theirs = model.network.get_decoder()(input_ids=torch.tensor([ids]), use_cache=False).last_hidden_state[0]
+            torch.testing.assert_close(ours[torch.from_numpy(forest.path(number))], theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_without_a_decoder_of_its_own_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setitem(tiny.MODELS, "chunks", ODD["chunks"])
+    with pytest.raises(Unsupported, match="its output layer cannot be told from the rest"):
+        tiny.load(tiny.save(tmp_path / "m", "chunks"))
+
+
+def test_frequencies_that_the_longest_row_chooses_end_the_context(tmp_path):
+    rope = {
+        "rope_type": "longrope",
+        "rope_theta": 10000.0,
+        "original_max_position_embeddings": 64,
+        "short_factor": [1.0] * 4,
+        "long_factor": [9.0] * 4,
+    }
+    folder = tiny.save(tmp_path / "m", rope_parameters=rope)
+    assert tiny.load(folder).context == 64
+    assert tiny.load(tiny.save(tmp_path / "other")).context == 512
+
+
+@pytest.mark.parametrize("name", ["attn_pdrop", "attention_probs_dropout_prob"])
+def test_attention_dropout_has_several_names(tmp_path, name):
+    assert not tiny.load(tiny.save(tmp_path / "m", **{name: 0.1})).shares_prefixes

@@ -12,7 +12,7 @@ from tests.ears import Ears
 from tunesmith.errors import Busy, Interrupted
 from tunesmith.spec.job import StageFinished, StageStarted
 from tunesmith.spec.noun import Noun
-from tunesmith.store.artifacts import Store
+from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.steps import Finding, NotMade, StageDone, Step, Steps, cost_of
 from tunesmith.store.work import Work
 
@@ -155,3 +155,21 @@ def test_whoever_only_looks_finds_what_was_done_and_does_nothing(store: Store) -
     assert ears.heard == []
     assert look.made == set()
     assert store.find(step(a=2).key) is None
+
+
+def test_a_part_is_done_once_without_a_word_and_bears_no_cost_of_its_own(store: Store) -> None:
+    ears, found = Ears(), list[tuple[Artifact, Number]]()
+
+    def make(work: Work, steps: Steps) -> Number:
+        found.append(steps.part(step(b=1), lambda work: Number(value=len(found) + 1), Number))
+        return Number(value=found[-1][1].value * 10)
+
+    first, again = Steps(store, ears), Steps(store, ears)
+    assert do(first, step(a=1), lambda work: make(work, first)).value == 10
+    assert do(again, step(a=2), lambda work: make(work, again)).value == 10
+    (part, _), (same, _) = found
+    assert part.name == same.name
+    assert part.name in first.made
+    assert part.name not in again.made
+    assert {event.artifact for event in ears.heard if isinstance(event, StageFinished)} == (first.made | again.made) - {part.name}
+    assert set(first.costs) == {step(a=1).title}

@@ -72,6 +72,7 @@ def test_what_got_better_on_dev_was_learnt():
     [
         (MemoryError(), True),
         (RuntimeError("[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"), True),
         (RuntimeError("CUDA out of memory. Tried to allocate"), True),
         (RuntimeError("shapes do not match"), False),
         (ValueError("out of memory"), False),
@@ -84,3 +85,8 @@ def test_a_failed_allocation_is_known(error, expected):
 def test_out_of_memory_halves_the_batch_but_not_below_its_least():
     assert alarms.out_of_memory(MemoryError(), 1024).problems[0].fix == "train.budget.tokens_per_batch = 512; the result stays the same"
     assert alarms.out_of_memory(MemoryError(), 20).problems[0].fix.startswith("train.budget.tokens_per_batch = 16;")
+
+
+def test_out_of_memory_before_the_first_step_asks_for_no_other_batch():
+    problem = alarms.out_of_memory(MemoryError(), None).problems[0]
+    assert (problem.got, problem.fix) == ("before the first step", "end other programs, or choose a smaller model")

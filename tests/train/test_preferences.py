@@ -131,6 +131,30 @@ def test_ratings_that_are_all_the_same_are_refused(bench, recipe):
         bench.train(asked, inputs=inputs(bench, asked, train=liked, dev=[]))
 
 
+@pytest.mark.parametrize(
+    ("changes", "make", "dev", "told"),
+    [
+        (KTO, ratings, lambda: [row.model_copy(update={"desirable": True}) for row in pairs_alone(6)], None),
+        (KTO, ratings, lambda: ratings(1, 100), "every answer is the same (1 rated answers)"),
+        (DPO, pairs, lambda: pairs_alone(6), "no dev row holds anything to learn (6 rows, 6 without a trainable token)"),
+    ],
+    ids=["all liked", "a single one", "no pair"],
+)
+def test_dev_rows_that_show_one_side_only_stop_no_training(bench, recipe, log, changes, make, dev, told):
+    asked, heard = recipe(budget__epochs=1, **changes), log()
+    checkpoint = bench.train(asked, monitor=heard, inputs=inputs(bench, asked, train=make(24), dev=dev()))
+    assert checkpoint.steps == checkpoint.planned_steps
+    assert [text for text in heard.notes("warning") if "without readings" in text] == (
+        [] if told is None else [f"training goes on without readings on dev: {told}"]
+    )
+    assert bool(heard.readings("dev_preference")) is (told is None)
+
+
+def pairs_alone(count: int) -> list[Record]:
+    """First letters that nobody compared with anything."""
+    return [tiny.record(100 + i, WORDS[i % 6], WORDS[i % 6][0]) for i in range(count)]
+
+
 def test_answers_that_were_disliked_are_not_imitated(bench, recipe):
     asked = recipe(budget__epochs=1)
     checkpoint = bench.train(asked, inputs=inputs(bench, asked, ratings))

@@ -9,6 +9,8 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +21,15 @@ from tests import tiny
 from tests.train.conftest import Bench
 from tests.train.conftest import recipe as make_recipe
 from tunesmith.errors import Alarm, DoesNotFit, Interrupted, NotEnoughData, StoreUnusable
+from tunesmith.model import lora
+from tunesmith.model.attention import ForestLayout
 from tunesmith.model.device import Placement
 from tunesmith.spec.chat import Message
-from tunesmith.spec.job import Progress, Reading
+from tunesmith.spec.job import Progress, Reading, Silent
 from tunesmith.train import loop, run, state
 from tunesmith.train.methods import sft
 from tunesmith.train.methods.sft import Supervised
+from tunesmith.train.rows import tokenise
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = {"weights": {"kind": "full"}, "optimiser__lr": 0.003}
@@ -277,13 +282,41 @@ def test_the_same_run_gives_the_same_bits_and_another_seed_does_not(bench, recip
 
 
 @pytest.mark.invariant
-def test_recomputing_activations_changes_nothing(bench, recipe):
-    found = []
+def test_recomputing_activations_changes_nothing(bench, recipe, monkeypatch):
+    found, passes, real = [], Counter(), ForestLayout.attend
+    monkeypatch.setattr(ForestLayout, "attend", lambda *given: passes.update([again]) or real(*given))
     for again in (False, True):
-        checkpoint = bench.train(recipe(budget__recompute=again, budget__epochs=1), str(again))
+        asked = recipe(budget__recompute=again, budget__epochs=1)
+        checkpoint = bench.train(asked, str(again), inputs=replace(bench.inputs(asked), dev=[]))
         assert checkpoint.resolved.budget.recompute is again
         found.append(([p.train_loss for p in checkpoint.curve], bench.weights(str(again))))
     assert found[0] == found[1], "dropout draws the same masks again"
+    loading = 4  # two forests in two layers
+    assert passes[True] - loading == 2 * (passes[False] - loading) > 0, "every layer is computed again in each backward pass"
+
+
+@pytest.mark.invariant
+@pytest.mark.parametrize("budget", [16, 4096], ids=["a row at a time", "all at once"])
+def test_a_step_s_loss_is_the_mean_over_trained_tokens(bench, recipe, budget):
+    """Rows with few and with many trained tokens, against transformers' logits: neither rows nor micro-batches count, tokens do."""
+    given = [tiny.record(i, "apple", answer) for i, answer in enumerate(["a", "b" * 30, "cd", "e" * 12])]
+    asked = recipe(
+        weights={"kind": "lora", "r": 4, "alpha": 8, "dropout": 0}, budget__rows_per_step=4, budget__max_steps=1, budget__tokens_per_batch=budget
+    )
+    checkpoint = bench.train(asked, inputs=replace(bench.inputs(asked), train=given, dev=[]))
+    model = tiny.load(bench.model)
+    lora.inject(model.network, asked.weights, 0.0, asked.seed)
+    rows = tokenise(given, bench.inputs(asked).prompt, model.template, Supervised(), 512, Silent(), "train").rows
+    total, tokens = torch.zeros(()), 0
+    for row in rows:
+        logits = model.network(input_ids=torch.tensor([row.ids]), use_cache=False).logits[0].log_softmax(-1)
+        places = [i for i in range(1, len(row.ids)) if row.trained[i]]
+        total, tokens = total - sum(logits[i - 1, row.ids[i]] for i in places), tokens + len(places)
+    assert len({sum(row.trained) for row in rows}) == 4
+    (total / tokens).backward()
+    norm = torch.stack([p.grad.norm() for p in model.network.parameters() if p.requires_grad]).norm()
+    assert checkpoint.curve[0].train_loss == pytest.approx(float(total.detach()) / tokens, rel=1e-5)
+    assert checkpoint.curve[0].grad_norm == pytest.approx(float(norm), rel=1e-4)
 
 
 def test_micro_batches_change_nothing_but_rounding(bench, recipe):
@@ -378,6 +411,16 @@ def test_out_of_memory_keeps_the_result_the_same(bench, recipe, monkeypatch, tex
     problem = error.value.problems[0]
     assert problem.got == "128 tokens per micro-batch"
     assert problem.fix == "train.budget.tokens_per_batch = 64; the result stays the same"
+
+
+def test_out_of_memory_while_the_model_is_loaded_has_its_name_too(bench, recipe, monkeypatch):
+    def failing(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("tunesmith.train.run.load", failing)
+    with pytest.raises(Alarm, match="out of memory: MemoryError") as error:
+        bench.train(recipe())
+    assert error.value.problems[0].got == "before the first step"
 
 
 def test_another_runtime_error_stays_itself(bench, recipe, monkeypatch):

@@ -1,4 +1,4 @@
 """From a question to tokens: the only path, shared by evaluation and chat."""
 
-VERSION = 6
+VERSION = 7
 """Part of every key an answer stands under; raised when the same candidate would answer differently."""

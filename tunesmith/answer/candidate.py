@@ -10,7 +10,7 @@ from typing import Protocol, assert_never
 from tunesmith.answer.embed import Embedder
 from tunesmith.answer.engine import Engine, Usage
 from tunesmith.answer.grounding import Grounded, fitted
-from tunesmith.answer.index import open_index
+from tunesmith.answer.index import open_index, read_entries
 from tunesmith.answer.linear import LinearClassifier
 from tunesmith.answer.remote import open_remote
 from tunesmith.answer.remote_answerer import RemoteAnswerer
@@ -316,11 +316,16 @@ def with_system(answerer: Answerer, system: str) -> Answerer:
     raise BadProject("is not told anything before a question", where="--system", expected="a language model of this machine", fix="leave it out")
 
 
-def passages_shown(answerer: Answerer, shown: Sequence[str]) -> tuple[str, ...] | None:
-    """The texts that an answer could rest on, from what `shown` says of it, the nearest first; None where its candidate is shown no passages at all."""
-    if not isinstance(answerer, RetrievalAnswerer) or answerer.retriever.index.about.content != "passages":
-        return None
-    return tuple(answerer.retriever.entry(ident).searched() for ident in shown)
+def passages_shown(candidate: Candidate, store: Store) -> Callable[[Sequence[str]], tuple[str, ...] | None]:
+    """What gives the texts that an answer could rest on, from the ids of what was shown, the nearest first; None for a candidate that is shown no passages at
+    all. No model is asked or loaded.
+
+    Raises: NotFound, DamagedWeights.
+    """
+    if not isinstance(candidate, Retrieval) or candidate.shown != "passages":
+        return lambda shown: None
+    texts = {entry.id: entry.searched() for entry in read_entries(store.get(candidate.index, "index"))}
+    return lambda shown: tuple(texts[ident] for ident in shown)
 
 
 def last_question(conversation: Conversation) -> str:

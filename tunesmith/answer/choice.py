@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tunesmith.errors import BadProject
+from tunesmith.model.template import Template
+
 
 @dataclass(eq=False)
 class Node:
@@ -17,6 +20,23 @@ class Node:
 
     children: dict[int, Node] = field(default_factory=dict)
     choice: int | None = None
+
+
+def spelt(template: Template, choices: Sequence[str]) -> dict[str, list[int]]:
+    """Each choice, named once, and its tokens to the end of the turn.
+
+    Raises: BadProject for two that the model would write alike, as templates do that trim white space.
+    """
+    found = {choice: template.answer(choice) for choice in choices}
+    first: dict[tuple[int, ...], str] = {}
+    for choice, tokens in found.items():
+        other = first.setdefault(tuple(tokens), choice)
+        if other != choice:
+            raise BadProject(
+                "two choices are the same to this model", where="choices", got=f"{other[:60]!r} and {choice[:60]!r}",
+                expected="choices that differ in more than white space", fix="leave one of them out",
+            )  # fmt: skip
+    return found
 
 
 def trie(choices: Sequence[Sequence[int]]) -> Node:

@@ -14,7 +14,6 @@ import torch
 from tunesmith.answer.candidate import Answerer, ModelAnswerer
 from tunesmith.answer.engine import Engine, batches
 from tunesmith.measure.memorisation import Recalled
-from tunesmith.model.forest import shared_by_all
 from tunesmith.model.likelihood import score
 from tunesmith.spec.chat import Conversation
 
@@ -52,8 +51,7 @@ def ended(engine: Engine, conversations: Sequence[Conversation], done: Callable[
     rows = [begun(engine, conversation) for conversation in conversations]
     found = {i: Recalled(row.given, ()) for i, row in enumerate(rows) if not any(row.trained)}
     asked = [i for i in range(len(rows)) if i not in found]
-    shared = shared_by_all([rows[i].ids for i in asked]) if model.shares_prefixes and asked else 0
-    for numbers in batches([len(rows[i].ids) - shared for i in asked]):
+    for numbers in batches([rows[i].ids for i in asked], model.shares_prefixes):
         if stop():
             break
         batch = [asked[number] for number in numbers]

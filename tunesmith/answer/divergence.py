@@ -128,4 +128,4 @@ def _block(head: Head, start: int) -> Head:
 
 def _batches(rows: Sequence[Rendered]) -> list[list[int]]:
     """The same batches for both models."""
-    return batches([len(row.ids) for row in rows])
+    return batches([row.ids for row in rows], shares=True)

@@ -10,22 +10,20 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tunesmith.answer.choice import Node, forced, leaf, trie
+from tunesmith.answer.choice import Node, forced, leaf, spelt, trie
 from tunesmith.answer.desk import Desk
 from tunesmith.answer.sample import cut_at_stop, pick, seeded
 from tunesmith.answer.session import LEAST_TRUNK, Session, open_session
 from tunesmith.errors import DoesNotFit
-from tunesmith.model.forest import shared_by_all
+from tunesmith.model.forest import families, shared_by_all
 from tunesmith.model.likelihood import score
 from tunesmith.model.load import LoadedModel
+from tunesmith.model.memory import ROWS_AT_ONCE, TOKENS_AT_ONCE
 from tunesmith.spec.candidate import Answer, Decoding
 from tunesmith.spec.chat import Conversation
 
-ROWS_AT_ONCE = 256
-TOKENS_AT_ONCE = 4096
-"""Of prompts that are read together, shared ones not counted."""
-CACHE_BYTES = 2**30
-"""For the keys and values of the rows that are answered together. Fixed: what the machine has free must not decide which rows meet."""
+LEAST_SHARE = 0.25
+"""Of the longer row's own tokens, that rows have to share to be read together; below that rows of one length are worth more."""
 REFILL = 8
 """Waiting rows come in, and the places of finished ones are cleared, once one in so many is free: both copy the cache."""
 
@@ -79,8 +77,7 @@ class Engine:
         whole = [q.answered(c.messages[len(q.messages) :][:1]) for q, c in zip(asked, conversations, strict=True)]
         rows = [self.model.template.fit(c, self.model.context) for c in whole]
         found = [(0.0, 0)] * len(rows)
-        shared = shared_by_all([row.ids for row in rows]) if self.model.shares_prefixes else 0
-        for batch in batches([len(row.ids) - shared for row in rows]):
+        for batch in batches([row.ids for row in rows], self.model.shares_prefixes):
             result = score(self.model, [rows[i] for i in batch])
             for place, total in zip(batch, result.sums(len(batch)).tolist(), strict=True):
                 found[place] = (total, sum(rows[place].trained[1:]))
@@ -124,23 +121,19 @@ class Engine:
     @torch.inference_mode()
     def _choose(self, prompts: list[list[int]], decoding: Decoding, numbers: list[int], stop: Callable[[], bool]) -> Iterator[tuple[int, Answer]]:
         """Each row's number and answer, in batches."""
-        choices = list(dict.fromkeys(decoding.choices))
-        spelt = [self.model.template.answer(c) for c in choices]
-        shared = self._shared(prompts)
-        for batch in batches([len(p) - shared for p in prompts]):
+        tokens = spelt(self.model.template, decoding.choices)
+        choices, root = list(tokens), trie(list(tokens.values()))
+        session = open_session(self.model, self._shared(prompts))
+        for batch in batches(prompts, self.model.shares_prefixes):
             if stop():
                 return
-            found = self._walk([prompts[i] for i in batch], spelt, shared)
+            before = session.computed
+            found = self._descend(session, session.add([prompts[i] for i in batch]), root)
+            session.keep([])
+            self._count(session.computed - before, [prompts[i] for i in batch], [len(tokens[choices[place]]) for place, _ in found])
             for i, (place, chance) in zip(batch, found, strict=True):
-                counts = {"prompt_tokens": len(prompts[i]), "completion_tokens": len(spelt[place])}
+                counts = {"prompt_tokens": len(prompts[i]), "completion_tokens": len(tokens[choices[place]])}
                 yield numbers[i], Answer(text=choices[place], confidence=chance, finish="choice", **counts)
-
-    def _walk(self, prompts: list[list[int]], spelt: list[list[int]], shared: int) -> list[tuple[int, float]]:
-        """For each prompt its choice and the probability: all rows at once."""
-        session = open_session(self.model, shared)
-        found = self._descend(session, session.add(prompts), trie(spelt))
-        self._count(session, prompts, [len(spelt[place]) for place, _ in found])
-        return found
 
     def _descend(self, session: Session, hidden: Tensor, root: Node) -> list[tuple[int, float]]:
         """For each row of the session, whose prompt was read up to `hidden` [R, D], its choice in the trie and the probability; a row leaves when one choice is left."""
@@ -168,10 +161,10 @@ class Engine:
     def answer_after(self, session: Session, hidden: Tensor, prompt: list[int], decoding: Decoding) -> Answer:
         """The answer to a session's only row, which has read its prompt up to `hidden` [1, D]. What it computes is not counted."""
         if decoding.choices:
-            choices = list(dict.fromkeys(decoding.choices))
-            spelt = [self.model.template.answer(choice) for choice in choices]
-            [(place, chance)] = self._descend(session, hidden, trie(spelt))
-            return Answer(text=choices[place], confidence=chance, finish="choice", prompt_tokens=len(prompt), completion_tokens=len(spelt[place]))
+            tokens = spelt(self.model.template, decoding.choices)
+            [(place, chance)] = self._descend(session, hidden, trie(list(tokens.values())))
+            text = list(tokens)[place]
+            return Answer(text=text, confidence=chance, finish="choice", prompt_tokens=len(prompt), completion_tokens=len(tokens[text]))
         row = Row(seeded(decoding.seed, 0), min(decoding.max_new_tokens, self.model.context - len(prompt)))
         desk: Desk[Row] = Desk(session)
         desk.stand([row], hidden)
@@ -211,20 +204,20 @@ class Engine:
         shared = self._shared(prompts)
         own = [len(p) - shared for p in prompts]
         desk: Desk[Row] = Desk(open_session(self.model, shared))
-        waiting = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))[::-1]  # the last comes first
-        while waiting or desk.going():
+        waiting = Waiting(prompts, self.model.shares_prefixes)
+        while waiting.rows or desk.going():
             going = desk.going()
-            most = self._most([own[r] + rooms[r] for r in (*(desk.rows[i].place for i in going), *reversed(waiting))])
-            refill = bool(waiting) and len(going) <= most - max(1, most // REFILL)
+            most = self._most([own[r] + rooms[r] for r in (*(desk.rows[i].place for i in going), *reversed(waiting.rows))])
+            refill = bool(waiting.rows) and len(going) <= most - max(1, most // REFILL)
             if not desk.rows or refill or len(desk.rows) - len(going) > len(desk.rows) // REFILL:
                 desk.clear(going)
-            while refill and len(desk.rows) < most and waiting:
-                new = self._next(waiting, most - len(desk.rows), own)
+            while refill and len(desk.rows) < most and waiting.rows:
+                new = waiting.take(most - len(desk.rows))
                 desk.stand([rows[r] for r in new], desk.session.add([prompts[r] for r in new]))
             desk.write(lambda ready, hidden: self._pick(ready, hidden, decoding))
             yield rows
             desk.read()
-        self._count(desk.session, prompts, [len(row.chances) for row in rows])
+        self._count(desk.session.computed, prompts, [len(row.chances) for row in rows])
 
     def _pick(self, rows: list[Row], hidden: Tensor, decoding: Decoding) -> list[list[int]]:
         """The next token of each row, noted in the row."""
@@ -245,33 +238,24 @@ class Engine:
         return [[token] for token in tokens]
 
     def _shared(self, prompts: list[list[int]]) -> int:
-        """Tokens that all prompts begin with, where it is worth keeping them once."""
-        shared = shared_by_all(prompts) if self.model.shares_prefixes and prompts else 0
+        """Tokens that all prompts begin with, where it is worth keeping them once; short of the last of any, whose state is needed."""
+        shared = min(shared_by_all(prompts), min(len(p) for p in prompts) - 1) if self.model.shares_prefixes and prompts else 0
         return shared if shared >= LEAST_TRUNK else 0
 
     def _most(self, lengths: list[int]) -> int:
         """How many of these rows, which need `lengths` tokens in the cache, may be answered together; at least one."""
-        tokens = CACHE_BYTES // self.model.shape.cached(self.model.placement.dtype)
+        tokens = self.model.cache_bytes // self.model.shape.cached(self.model.placement.dtype)
         return max(1, sum(total <= tokens for total in itertools.accumulate(lengths[:ROWS_AT_ONCE])))
-
-    def _next(self, waiting: list[int], most: int, lengths: list[int]) -> list[int]:
-        """Rows to read together, taken off `waiting`: at most so many and 4,096 tokens of their own, but at least one."""
-        new = [waiting.pop()]
-        used = lengths[new[0]]
-        while waiting and len(new) < most and used + lengths[waiting[-1]] <= TOKENS_AT_ONCE:
-            new.append(waiting.pop())
-            used += lengths[new[-1]]
-        return new
 
     def _text(self, tokens: list[int]) -> str:
         text = self.model.tokenizer.decode(tokens, skip_special_tokens=True)
         assert isinstance(text, str)
         return text
 
-    def _count(self, session: Session, prompts: list[list[int]], completions: list[int]) -> None:
+    def _count(self, computed: int, prompts: list[list[int]], completions: list[int]) -> None:
         self.usage.prompt_tokens += sum(len(p) for p in prompts)
         self.usage.completion_tokens += sum(completions)
-        self.usage.computed_tokens += session.computed
+        self.usage.computed_tokens += computed
 
 
 @dataclass
@@ -292,18 +276,57 @@ class Row:
     finished: bool = False
 
 
-def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices in groups of similar length (of what each row has of its own): at most 256 rows and 4,096 tokens, but at least one row.
+class Waiting:
+    """Rows to be read, in such an order that those that share much stand together; else short ones come first.
 
-    >>> batches([5, 3000, 4, 3000])
+    A model that cannot share reads rows padded or alone: then length is all that counts.
+    """
+
+    def __init__(self, prompts: Sequence[list[int]], shares: bool) -> None:
+        self.rows: list[int] = []
+        """Indices of the prompts; the last comes first."""
+        if shares:
+            found = families(prompts, LEAST_SHARE)
+            self.own = [len(prompt) - found.trunk for prompt in prompts]
+            """Tokens of each prompt that not all share."""
+            self.more = list(self.own)
+            """Those of them that the prompt before it does not begin with."""
+            for members in found.members:
+                for row in members[1:]:
+                    self.more[row] -= found.common[row] - found.trunk
+            self.whole = list(self.more)
+            """The same, but for the first prompt of a family: what all of them need."""
+            for members in found.members:
+                self.whole[members[0]] = sum(self.more[row] for row in members)
+            ordered = sorted(found.members, key=lambda members: max(self.own[row] for row in members))
+            self.rows = [row for members in ordered for row in members][::-1]
+        else:
+            self.own = self.more = self.whole = [len(prompt) for prompt in prompts]
+            self.rows = sorted(range(len(prompts)), key=lambda row: (self.own[row], row))[::-1]
+
+    def take(self, most: int) -> list[int]:
+        """The next rows to be read together: at most so many, and 4,096 tokens, but at least one row. What some share counts once, what all share never.
+
+        A family that would fit alone is not begun where the rest of it does not fit.
+        """
+        new = [self.rows.pop()]
+        used = self.own[new[0]]
+        while self.rows and len(new) < most:
+            row = self.rows[-1]
+            if used + self.more[row] > TOKENS_AT_ONCE or used + self.whole[row] > TOKENS_AT_ONCE >= self.whole[row]:
+                break
+            new.append(self.rows.pop())
+            used += self.more[row]
+        return new
+
+
+def batches(rows: Sequence[list[int]], shares: bool) -> list[list[int]]:
+    """Indices of `rows` in groups to be computed together: at most 256 rows and 4,096 tokens, but at least one row.
+
+    >>> batches([[1] * 5, [2] * 3000, [3] * 4, [4] * 3000], shares=True)
     [[2, 0, 1], [3]]
     """
-    groups: list[list[int]] = []
-    used = 0
-    for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if not groups or len(groups[-1]) == ROWS_AT_ONCE or used + lengths[index] > TOKENS_AT_ONCE:
-            groups.append([])
-            used = 0
-        groups[-1].append(index)
-        used += lengths[index]
+    waiting, groups = Waiting(rows, shares), list[list[int]]()
+    while waiting.rows:
+        groups.append(waiting.take(ROWS_AT_ONCE))
     return groups

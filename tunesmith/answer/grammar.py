@@ -18,7 +18,7 @@ from llguidance import LLMatcher, LLTokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from tunesmith.answer.choice import Node, forced, leaf, trie
+from tunesmith.answer.choice import Node, forced, leaf, spelt, trie
 from tunesmith.errors import Unsupported
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.tool_words import CallForm
@@ -191,8 +191,11 @@ class Choosing:
     """One of a closed set of answers: the trie of choices, walked as `Engine` walks it."""
 
     def __init__(self, choices: Sequence[str], model: LoadedModel) -> None:
-        self.choices = list(dict.fromkeys(choices))
-        self.node: Node = trie([model.template.answer(choice) for choice in self.choices])
+        tokens = spelt(model.template, choices)
+        self.choices = list(tokens)
+        self.longest = max(len(one) for one in tokens.values())
+        """Tokens of the longest choice."""
+        self.node: Node = trie(list(tokens.values()))
 
     def start(self) -> list[int]:
         """Tokens with which every choice begins."""
@@ -218,4 +221,6 @@ class Choosing:
     @property
     def chosen(self) -> str:
         """The choice that was reached."""
-        return self.choices[leaf(self.node) or 0]
+        found = leaf(self.node)
+        assert found is not None, "asked before one was reached"
+        return self.choices[found]

@@ -112,12 +112,19 @@ def open_index(artifact: Artifact) -> OpenIndex:
 
     Raises: DamagedWeights, NotFound if it was erased.
     """
-    artifact.verify()
-    about = artifact.load(Index)
-    with (artifact.path / ENTRIES).open("rb") as lines:
-        entries = tuple(_ENTRY.validate_json(line) for line in lines)
+    entries, about = read_entries(artifact), artifact.load(Index)
     vectors = load_file(artifact.path / VECTORS)["vectors"]
     weights = bm25s.BM25.load(artifact.path / WORDS, load_corpus=False, mmap=False, allow_pickle=False, show_progress=False)
     if len(entries) != about.entries or vectors.shape != (about.entries, about.width) or weights.scores["num_docs"] != about.entries:
         raise DamagedWeights("its parts do not belong together", where=str(artifact.path), fix="delete the folder and run the project again")
     return OpenIndex(about, entries, vectors, weights)
+
+
+def read_entries(artifact: Artifact) -> tuple[Entry, ...]:
+    """What can be found, sorted by id, after every file of the index was compared with its hash.
+
+    Raises: as `open_index`.
+    """
+    artifact.verify()
+    with (artifact.path / ENTRIES).open("rb") as lines:
+        return tuple(_ENTRY.validate_json(line) for line in lines)

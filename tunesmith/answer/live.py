@@ -74,6 +74,7 @@ class Live:
         self._order = 0
         self._lock = threading.Lock()
         residents.changed = self.wake.set
+        residents.forgotten = lambda target: self.prefixes.forget(str(target))
 
     def submit(self, ticket: Ticket) -> None:
         """Let a request wait for its turn.
@@ -156,7 +157,6 @@ class Live:
         if target in self.busy():
             raise Busy("is answering", where=str(target), fix="try again when it has finished")
         self.tables.pop(target, None)
-        self.prefixes.forget(str(target))
         if target in self.residents.there:
             self.residents.unload(target)
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import torch
 
 from tunesmith.answer.engine import batches
-from tunesmith.model.forest import shared_by_all
 from tunesmith.model.likelihood import score
 from tunesmith.model.load import LoadedModel
 from tunesmith.model.template import Rendered
@@ -23,8 +22,7 @@ def option_losses(model: LoadedModel, conversations: Sequence[Conversation]) -> 
     """For each conversation its last answer's negative log-likelihood in nats, without the end of the turn. What begins alike is computed once."""
     rows = [without_end(model.template.fit(_last_alone(one), model.context)) for one in conversations]
     found = [0.0] * len(rows)
-    shared = shared_by_all([row.ids for row in rows]) if model.shares_prefixes and rows else 0
-    for batch in batches([len(row.ids) - shared for row in rows]):
+    for batch in batches([row.ids for row in rows], model.shares_prefixes):
         sums = score(model, [rows[i] for i in batch]).sums(len(batch)).tolist()
         for place, total in zip(batch, sums, strict=True):
             found[place] = total

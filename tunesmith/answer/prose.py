@@ -21,7 +21,7 @@ def prose_losses(model: LoadedModel, texts: Sequence[str]) -> list[tuple[float, 
     """For each text its negative log-likelihood (nats) and the tokens that were scored; a text longer than the context is cut."""
     rows = [plain(model, text) for text in texts]
     found = [(0.0, 0)] * len(rows)
-    for batch in batches([len(row.ids) for row in rows]):
+    for batch in batches([row.ids for row in rows], model.shares_prefixes):
         sums = score(model, [rows[i] for i in batch]).sums(len(batch)).tolist()
         for place, total in zip(batch, sums, strict=True):
             found[place] = (total, sum(rows[place].trained))

@@ -63,7 +63,7 @@ class Chat(Noun):
     parallel_tool_calls: bool = True
     sampling: Sampling = Sampling()
     choices: tuple[str, ...] = ()
-    """The closed set of answers; empty: free text."""
+    """The closed set of answers; empty: free text. One of them is always said to its end, whatever `max_tokens` says: half a choice is none."""
     no_prompt: bool = False
     """Leave out the prompt that the model was tuned with."""
     decline: bool = False
@@ -106,7 +106,7 @@ class Chat(Noun):
             prompt = prompt + model.template.guard.encode(calling.forced)
         choosing = Choosing(self.choices, model) if self.choices else None
         start = choosing.start() if choosing is not None else []
-        room = _room(model, [*prompt, *start], self.sampling)
+        room = _room(model, prompt, self.sampling) if choosing is None else _room(model, prompt, Sampling(), least=choosing.longest)
         seed = _seed(self.sampling)
         _check_bias(model, self.sampling)
         rows = []

@@ -102,6 +102,8 @@ class Residents:
         self.there: dict[Target, Resident] = {}
         self.loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self.loading: dict[Target, Future[Found]] = {}
+        self.forgotten: Callable[[Target], None] = lambda target: None
+        """Called with whatever is no longer in memory: another model may come back under its name."""
         self.failed: dict[Target, tuple[float, Exception]] = {}
         """When a target could not be loaded, and why, until somebody asks for it."""
 
@@ -214,6 +216,7 @@ class Residents:
     def _forget(self, resident: Resident) -> None:
         LOG.info("unloads %s", resident.target)
         del self.there[resident.target]
+        self.forgotten(resident.target)
         if resident.elected is not None and isinstance(resident.elected.candidate, Retrieval):
             self.bench.retrievers.pop(resident.elected.candidate.index, None)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from tunesmith.answer.shelves import Kept, Section, Shelves
 from tunesmith.model import attention
 from tunesmith.model.attention import ForestLayout
+from tunesmith.model.forest import LEAST_GAIN
 from tunesmith.model.load import LoadedModel
 
 LEAST_TRUNK = 64
@@ -117,10 +118,12 @@ class SharedSession:
 
     @torch.inference_mode()
     def add(self, prompts: list[list[int]]) -> Tensor:
-        """As in `Session`."""
-        forest = self.model.pack(prompts)
+        """As in `Session`. The trunk goes through the model with the first prompts only; each prompt has a token behind it."""
+        forest = self.model.pack(prompts, min(LEAST_GAIN, max(1, self.trunk)))  # so that the trunk is its beginning
         packed: dict[int, tuple[Tensor, Tensor]] = {}
-        hidden = self.model.hidden(forest, ForestLayout(forest, packed))
+        behind = self.trunk if self.shared else 0
+        layout = ForestLayout(forest, packed, self.shared)
+        hidden = attention.run(self.model.network.get_decoder(), forest.ids[behind:], forest.positions[behind:], layout)
         kept = {layer: (key[0], value[0]) for layer, (key, value) in packed.items()}
         paths = [torch.from_numpy(forest.path(row)).to(hidden.device) for row in range(len(prompts))]
         if self.trunk and not self.shared:
@@ -133,8 +136,8 @@ class SharedSession:
             if new:
                 section.fill(list(new), list(new.values()), kept)
         self.lengths[first:] = [len(path) for path in own]
-        self.computed += len(forest.ids)
-        return hidden[torch.stack([path[-1] for path in paths])]
+        self.computed += len(hidden)
+        return hidden[torch.stack([path[-1] for path in paths]) - behind]
 
     @torch.inference_mode()
     def enter(self, kept: list[Kept | None], needs: list[int]) -> None:

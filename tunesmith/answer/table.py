@@ -13,6 +13,7 @@ from tunesmith.answer.sample import draw, likeliest, steer
 from tunesmith.answer.session import Session, open_session
 from tunesmith.answer.telling import Heard, Piece
 from tunesmith.answer.ticket import LiveRow
+from tunesmith.errors import TunesmithError
 
 READ_AT_ONCE = 256
 """Tokens of prompts that are read in one step, while little stands before them: others who are being answered wait for them."""
@@ -141,11 +142,17 @@ class Table:
                     row.scored.append(_heard(line, row.prompt[len(row.scored)], row.sampling.top_logprobs))
 
     def _choose(self, rows: list[LiveRow], hidden: Tensor) -> list[list[int]]:
-        """The next token of each row, and what follows it without an alternative."""
+        """The next token of each row, and what follows it without an alternative. A request that turns out to be impossible ends, and no other."""
         logits = self.model.head.logits(hidden).cpu()
         plain = [i for i, row in enumerate(rows) if row.constraint is None and not row.sampling.steers and row.sampling.temperature == 0]
         picked = dict(zip(plain, logits[plain].argmax(-1).tolist(), strict=True)) if plain else {}
-        return [self._say(row, logits[i], picked.get(i)) for i, row in enumerate(rows)]
+        steps: list[list[int]] = [[] for _ in rows]
+        for i, row in enumerate(rows):
+            try:
+                steps[i] = [] if row.finished else self._say(row, logits[i], picked.get(i))  # a sibling's failure ends its whole request
+            except TunesmithError as error:
+                row.ticket.fail(error)
+        return steps
 
     def _say(self, row: LiveRow, logits: Tensor, token: int | None) -> list[int]:
         self._echo(row)

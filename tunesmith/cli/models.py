@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ from tunesmith.cli.train import show_checkpoint
 from tunesmith.errors import NotFound
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Dataset
+from tunesmith.spec.elected import Elected
 from tunesmith.spec.model import LocalModel, ModelEntry
 from tunesmith.store.artifacts import Artifact, Store
 
@@ -87,6 +90,11 @@ def show(model: ModelName, json: Json = False) -> None:
     store = open_store()
     found = look_up(store, model)
     match found:
+        case Artifact(kind="candidate"):
+            elected = found.load(Elected)
+            screen.result({"name": found.name, "candidate": elected.model_dump(mode="json")})
+            if not json:
+                show_elected(screen.console, found, elected, model)
         case Artifact():
             checkpoint = found.load(Checkpoint)
             screen.result({"name": found.name, "checkpoint": checkpoint.model_dump(mode="json")})
@@ -101,6 +109,23 @@ def show(model: ModelName, json: Json = False) -> None:
                         ("", ""), [(key.replace("_", " "), readable(key, value)) for key, value in facts.items() if value not in (None, "", [], {})]
                     )
                 )
+
+
+def show_elected(console: Console, found: Artifact, elected: Elected, name: str) -> None:
+    """Print what a recommended candidate is made of, and how it answers."""
+    decoding, threshold = elected.decoding, elected.threshold
+    how = f"one of {whole(len(decoding.choices))} labels" if decoding.choices else f"freely, at most {whole(decoding.max_new_tokens)} tokens"
+    rows = [
+        ("candidate", elected.candidate.name),
+        ("kind", elected.candidate.kind),
+        ("made of", ", ".join(found.parents)),
+        ("answers", how),
+        ("below a threshold", threshold.sentence if threshold is not None else "no threshold was proposed"),
+    ]
+    console.print(Text.assemble((found.name, "bold"), clean(f"  recommended by a verdict on {elected.dataset}", "dim")))
+    console.print(listing(("", ""), rows))
+    command = f"tunesmith chat {name}" + (" --decline" if threshold is not None else "")
+    console.print(Text.assemble(("try  ", "dim"), clean(command, "cyan")))
 
 
 def readable(key: str, value: Any) -> str:
@@ -226,20 +251,20 @@ def stored(store: Store, name: str) -> Artifact | LocalModel:
 
 
 def look_up(store: Store, name: str) -> Artifact | LocalModel | ModelEntry:
-    """The checkpoint, pulled model or catalogue entry that `name` means.
+    """The recommended candidate, checkpoint, pulled model or catalogue entry that `name` means.
 
-    Raises: NotFound, naming the nearest of all three.
+    Raises: NotFound, naming the nearest of all four.
     """
+    ways: tuple[Callable[[], Artifact | LocalModel], ...] = (
+        lambda: store.get(name, "candidate"), lambda: store.get(name, "checkpoint"), lambda: local(store.models, name),
+    )  # fmt: skip
+    for way in ways:
+        with suppress(NotFound):
+            return way()
     try:
-        return store.get(name, "checkpoint")
-    except NotFound:
-        try:
-            return local(store.models, name)
-        except NotFound:
-            try:
-                return find(name)
-            except NotFound as error:
-                raise nearest(store, name) or error from None
+        return find(name)
+    except NotFound as error:
+        raise nearest(store, name) or error from None
 
 
 def nearest(store: Store, name: str) -> NotFound | None:

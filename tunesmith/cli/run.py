@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as parser
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,9 @@ from tunesmith.cli.project_file import read_project
 from tunesmith.cli.screen import open_screen
 from tunesmith.cli.verdict import show_verdict
 from tunesmith.errors import BadProject
-from tunesmith.spec.plan import Plan, overrides_of
+from tunesmith.spec.plan import Decide, Plan, overrides_of
+from tunesmith.spec.project import Project
+from tunesmith.spec.task import Goal
 
 app = typer.Typer(add_completion=False)
 Budget = Annotated[
@@ -52,7 +55,7 @@ def run(
     screen = open_screen(json)
     file = read_project(project, [*(sets or ()), *(overrides_of(budget) if budget is not None else ())])
     store = open_store()
-    payload: dict[str, Any] = file.payload() | ({"name": name} if name else {}) | ({"plan": read_plan(plan)} if plan else {})
+    payload: dict[str, Any] = file.payload() | ({"name": name} if name else {}) | ({"plan": read_plan(plan, file.project)} if plan else {})
     words = ("tunesmith", "run", *file.arguments(), *(("--plan", str(plan)) if plan else ()), *(("--name", name) if name else ()))
     result = carry_out(screen, store, Order("run", f"run {file.project.name}", payload, words, detach), wait=not no_wait)
     finding = read_finding(store, str(result["line"]))
@@ -62,19 +65,50 @@ def run(
         show_verdict(screen.console, finding)
 
 
-def read_plan(path: Path) -> dict[str, Any]:
+def read_plan(path: Path, project: Project) -> dict[str, Any]:
     """The plan in a file: a certificate's, or a plan by itself.
 
-    Raises: BadProject if there is none.
+    Raises: BadProject if there is none, or if it was made for other wishes than the project's: it would be carried out, and another verdict reached.
     """
     try:
         found: Any = parser.loads(path.read_text(encoding="utf-8"))
+        proof = found.get("proof") if isinstance(found, dict) else None
         for key in ("proof", "plan", "frozen"):  # a certificate holds it deep inside
             found = found[key] if isinstance(found, dict) and key in found else found
-        return Plan.model_validate(found).model_dump(mode="json")
+        plan = Plan.model_validate(found)
+        goal = Goal.model_validate(proof["goal"]) if isinstance(proof, dict) and "goal" in proof else project.goal
     except OSError as error:
         raise BadProject(f"cannot be read: {error.strerror}", where=str(path), fix="give another file for --plan") from None
     except (ValueError, ValidationError) as error:
         first = str(error).partition("\n")[0]
         fix = "write one: tunesmith certificate latest --write FILE"
         raise BadProject("holds no plan", where=str(path), got=first[:120], expected="a certificate, or a plan, as JSON", fix=fix) from None
+    refuse_other_wishes(path, wishes(goal, plan.decide), wishes(project.goal, project.decide))
+    return plan.model_dump(mode="json")
+
+
+def wishes(goal: Goal, decide: Decide) -> dict[str, Any]:
+    """What a verdict hangs on beside the steps of a plan: place of the project file → value; those that are not set are left out."""
+    found: dict[str, Any] = {f"goal.{name}": value for name, value in goal.model_dump(mode="json").items()}
+    found |= {f"goal.must_not_worsen.{name}": value for name, value in found.pop("goal.must_not_worsen").items()}
+    found |= {"decide.at_most_ms": decide.at_most_ms, "decide.stop_at_goal": decide.stop_at_goal or None}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def refuse_other_wishes(path: Path, stated: dict[str, Any], here: dict[str, Any]) -> None:
+    """Nothing, if both are the same.
+
+    Raises: BadProject with every place that differs, and the options that make them the same.
+    """
+    other = sorted(name for name in stated.keys() | here.keys() if stated.get(name) != here.get(name))
+    if not other:
+        return
+    words = [shlex.join(["--set", f"{name}={parser.dumps(stated[name])}"]) for name in other if name in stated]
+    gone = [f"without {name} in the project file" for name in other if name not in stated]
+    raise BadProject(
+        "the plan was made for other wishes than the project's, and would lead to another verdict",
+        where=str(path),
+        got=", ".join(f"{name} = {here.get(name, 'nothing')}" for name in other),
+        expected=", ".join(f"{name} = {stated.get(name, 'nothing')}" for name in other),
+        fix=f"run it {' and '.join(filter(None, ('with ' + ' '.join(words) if words else '', ' and '.join(gone))))}",
+    )

@@ -215,6 +215,8 @@ def places(finding: Finding) -> Text:
     lines: list[tuple[str, str, str]] = []
     if finding.page is not None:
         lines.append(("report", str(finding.page), ""))
+    if report.best is not None:
+        lines.append(("best", report.best, f" ({report.verdict.recommended}, as it was measured)"))
     if report.model is not None:
         lines.append(("model", report.model, f" ({report.checkpoint_name})" if report.checkpoint_name else ""))
     text = Text()
@@ -229,8 +231,10 @@ def places(finding: Finding) -> Text:
 def next_commands(report: LineReport) -> list[tuple[str, str]]:
     """What a person may want to do now."""
     found = []
+    if report.best is not None:
+        found.append((f"tunesmith chat {report.best}", "ask what is recommended"))
     if report.model is not None:
-        found.append((f"tunesmith chat {report.model}", "ask it something"))
+        found.append((f"tunesmith chat {report.model}", "ask the tuned model"))
         found.append((f"tunesmith models lineage {report.model}", "what it was made from"))
     found.append(("tunesmith report latest --json", "every number, for machines"))
     found.append((f"tunesmith data show {report.dataset_name}", "what is in the data"))

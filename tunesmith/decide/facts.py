@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tunesmith.decide import prompt_search
-from tunesmith.decide.rivals import few_shot, majority, reading_prompts, tuned_prompt, tuned_to_read, worked_example, written_prompts
+from tunesmith.decide.rivals import few_shot, majority, own_prompts, reading_prompts, tuned_prompt, tuned_to_read, worked_example, written_prompts
 from tunesmith.measure.quantities import WHICH_ROWS
 from tunesmith.spec.candidate import Classifier, Constant, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Prompt
@@ -140,9 +140,12 @@ def tuned_reader(given: Given) -> Retrieval | None:
 
 
 def remote(given: Given) -> Remote | None:
-    """The model elsewhere, with the first written prompt; None where the project names none."""
+    """The model elsewhere, with the first of the project's own prompts, else the plain one, or where it may decline the one that says so; None where the
+    project names none. No others are tried: each question may cost money."""
     there = given.project.rivals.remote
     if there is None:
         return None
-    prompt = written_prompts(given.project.task, given.dataset)[0]
+    suits = "plain" if given.dataset.out_of_scope is None else "careful"
+    own = own_prompts(given.project.task, given.dataset)
+    prompt = own[0] if own else next(one for one in written_prompts(given.project.task, given.dataset) if one.name == suits)
     return Remote(name="remote", url=there.url, model=there.model, prompt=prompt, key_variable=there.key_variable, allow_private=there.allow_private)

@@ -3,7 +3,8 @@
 Settings climb rungs: all of them are trained on the smallest share of the rows that still makes enough steps, the better third of them on the
 next one, and so on (successive halving, Jamieson & Talwalkar 2016). The recipe as written comes first, then learning rates that evidence names
 (LoRA Without Regret; docs/decisions), then what TPE proposes (Optuna, multivariate, seeded by the number of settings so far). Pilots of the
-recipe count as its runs on the rungs. Other rates are tried before other ranks: the rate decides most.
+recipe count as its runs on the rungs. Other rates are tried before other ranks: the rate decides most. A run that failed counts as the worst there is: it climbs no
+further, is never chosen, and the next proposals keep away from it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ TIE = 0.5
 STARTING = 3
 """Settings before TPE has enough to go by; until then it draws at random."""
 
+FAILED = -math.inf
+"""Score and both ends of the interval of a run that reached nothing: below everything, whatever the metric."""
+
 Setting = Mapping[str, float]
 """Tunable → its value, in the scale of the search."""
 
@@ -47,6 +51,11 @@ class Run:
     score: float
     low: float
     high: float
+
+    @property
+    def is_failed(self) -> bool:
+        """True for a run that reached nothing: its training failed, or its answers do not show the metric."""
+        return self.score == FAILED
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Search:
     """Settings on the first rung, the recipe among them."""
     over: tuple[Tunable, ...] = ("lr", "rank", "epochs", "dropout", "weight_decay")
     seed: int = 0
+    ruined: tuple[Recipe, ...] = ()
+    """Settings whose full training failed: they are not chosen again."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,37 @@ def propose(runs: Sequence[Run], search: Search) -> Proposal | Chosen:
         standing = [run for run in here if run.recipe.content_digest() in wanted or run.recipe == search.recipe]
         if len(contenders(standing)) <= 1:
             break
-    return choose(standing, search)
+    left = eligible(runs, search)
+    return choose(furthest(gentler(left, search)) or eligible(standing, search) or furthest(left), search)
+
+
+def eligible(runs: Sequence[Run], search: Search) -> list[Run]:
+    """The runs whose settings can be trained with, as far as is known: no training of them on as many rows or more failed."""
+    failed = [run for run in runs if run.is_failed]
+
+    def is_ruined(run: Run) -> bool:
+        return any(run.recipe == other.recipe and run.share <= other.share for other in failed) or any(
+            is_alike(run.recipe, other) for other in search.ruined
+        )
+
+    return [run for run in runs if not is_ruined(run)]
+
+
+def gentler(runs: Sequence[Run], search: Search) -> list[Run]:
+    """The runs at clearly lower rates than those of full trainings that failed: most of what fails has diverged. None where none failed."""
+    highest = min((recipe.optimiser.lr or search.lr for recipe in search.ruined), default=0.0) / 2
+    return [run for run in runs if (run.recipe.optimiser.lr or search.lr) <= highest]
+
+
+def furthest(runs: Sequence[Run]) -> list[Run]:
+    """The runs on the largest share of the rows that any of them has."""
+    most = max((run.share for run in runs), default=0.0)
+    return [run for run in runs if math.isclose(run.share, most)]
+
+
+def is_alike(one: Recipe, other: Recipe) -> bool:
+    """True for settings that differ in seed and epochs at most: what makes one of them fail is not expected to spare the other."""
+    return one.model_copy(update={"seed": other.seed, "budget": one.budget.model_copy(update={"epochs": other.budget.epochs})}) == other
 
 
 def on_rung(runs: Sequence[Run], share: float, recipe: Recipe) -> list[Run]:
@@ -153,7 +194,7 @@ def first_rung(here: Sequence[Run], search: Search) -> list[Proposal]:
 
 def at_ceiling(here: Sequence[Run]) -> bool:
     """True if the best leaves nothing to gain: another setting could only tie with it."""
-    best = max(here, key=lambda run: run.score, default=None)
+    best = max((run for run in here if not run.is_failed), key=lambda run: run.score, default=None)
     return best is not None and 1 - best.score <= TIE * error_of(best)
 
 
@@ -164,7 +205,8 @@ def promoted(standing: Sequence[Run], search: Search, index: int) -> list[Run]:
 
 
 def contenders(runs: Sequence[Run]) -> list[Run]:
-    """The runs that may still be the best: their intervals reach that of the best one."""
+    """The runs that may still be the best: their intervals reach that of the best one. One that failed may not."""
+    runs = [run for run in runs if not run.is_failed]
     best = max(runs, key=lambda run: (run.score, run.low), default=None)
     return [run for run in runs if best is not None and run.high >= best.low]
 
@@ -172,7 +214,7 @@ def contenders(runs: Sequence[Run]) -> list[Run]:
 def choose(standing: Sequence[Run], search: Search) -> Chosen:
     """The best setting of those that came furthest; the recipe as written unless another is better by more than a tie."""
     if not standing:
-        return Chosen(search.recipe, "no setting was tried, so the recipe stays as written")
+        return Chosen(search.recipe, "no setting was seen to work, so the recipe stays as written")
     best = min(standing, key=lambda run: (-run.score, run.recipe != search.recipe, run.recipe.content_digest()))
     written = next((run for run in standing if run.recipe == search.recipe), None)
     share = f"{best.share:.0%} of the rows"

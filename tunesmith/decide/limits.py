@@ -1,6 +1,7 @@
 """The finalists' test rows and `goal.must_not_worsen` → who is shown to lose more than is allowed, and of whom that cannot be told.
 
-What may not get worse is what the untuned model does with its best prompt, on the same rows. A limit is held by non-inferiority: a loss blocks where its whole
+What may not get worse is what the untuned model does with its best prompt, on the same rows; where no prompt can show it (what passages support, for one that is shown
+none), with the passages. A limit is held by non-inferiority: a loss blocks where its whole
 interval lies beyond what is allowed; it is fine where the interval lies within; and in between that is said, and blocks nothing.
 """
 
@@ -14,7 +15,11 @@ from tunesmith.measure.quantities import measurable, rows_of
 from tunesmith.measure.seeds import compared
 from tunesmith.spec.report import Comparison, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
+from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Finalist, Known, Side
+
+UNTUNED: tuple[frozenset[Remedy], ...] = (PROMPTING, frozenset({"rag"}))
+"""What a limit is held against: the first of these that shows the metric."""
 
 
 def limited(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal) -> tuple[Side, ...]:
@@ -26,19 +31,23 @@ def limited(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]
 
 
 def held(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, metric: MetricName, limit: float) -> Iterator[Side]:
-    """How every other arm stands to the best prompt on one metric."""
+    """How every other arm stands to the best untuned one on one metric."""
     arms = [arm for arm in arms_of(finalists, scored, metric, Known()) if arm.remedy != CONTROL]
-    prompts = [arm for arm in arms if arm.remedy in PROMPTING]
-    if not prompts:
-        told = f"No prompt of the untuned model was measured, so nothing can be said about the limit of {gap(metric, limit).removeprefix('+')}."
-        yield from (Side(candidate=arm.name, topic=NOUNS[metric], sentence=told, standing="cannot tell", is_limited=True) for arm in arms)
+    shown = {arm.name for arm in arms if all(measurable(metric, rows_of(metric, run)[1]) for run in arm.runs)}
+    untuned = next((some for kind in UNTUNED if (some := [arm for arm in arms if arm.remedy in kind and arm.name in shown])), [])
+    if not untuned:
+        is_there = any(arm.remedy in kind for kind in UNTUNED for arm in arms)
+        why = "No test answer of the untuned model shows it" if is_there else "The untuned model was not measured"
+        told = f"{why}, so nothing can be said about the limit of {gap(metric, limit).removeprefix('+')}."
+        others = (arm for arm in arms if arm.remedy not in PROMPTING)
+        yield from (Side(candidate=arm.name, topic=NOUNS[metric], sentence=told, standing="cannot tell", is_limited=True) for arm in others)
         return
-    before = max(prompts, key=lambda arm: -1.0 if arm.on_dev is None else arm.on_dev * (-1 if goal.metric in LOWER_IS_BETTER else 1))
+    before = max(untuned, key=lambda arm: -1.0 if arm.on_dev is None else arm.on_dev * (-1 if goal.metric in LOWER_IS_BETTER else 1))
     for arm in arms:
-        if arm.remedy in PROMPTING:
+        if arm.remedy in PROMPTING or arm.remedy == before.remedy:
             continue
-        if not all(measurable(metric, rows_of(metric, run)[1]) for one in (arm, before) for run in one.runs):
-            told = "No test row shows it, so nothing can be said about its limit."
+        if arm.name not in shown:
+            told = f"None of its test answers shows it, so nothing can be said about its limit against {SUBJECTS[before.remedy]}."
             yield Side(candidate=arm.name, topic=NOUNS[metric], sentence=told, standing="cannot tell", is_limited=True)
             continue
         yield side(arm, compared(arm.name, arm.runs, before.name, before.runs, metric, confidence=goal.confidence), limit, before)

@@ -10,19 +10,21 @@ later, so that any part of a history goes on like the whole of it. No clock is r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
 
 from tunesmith.decide import ladder, prompt_search
 from tunesmith.decide.reach import FINAL_ORDER, UNPROVEN, Reach, best_of, going_on, in_full, instead, owner, reach, rivals_of
+from tunesmith.decide.showing import is_for_readers
 from tunesmith.decide.waits import too_slow
 from tunesmith.measure import curve
 from tunesmith.spec.candidate import Prompted, Retrieval, Tuned
 from tunesmith.spec.chat import Prompt
-from tunesmith.spec.plan import Base, Done, Facts, LeftOut, Plan, PlannedStep, PlannedTrial
+from tunesmith.spec.plan import Base, Done, Facts, LeftOut, Plan, PlannedStep, PlannedTrial, StepKind
 from tunesmith.spec.recipe import Recipe
 from tunesmith.spec.task import UNBOUNDED
-from tunesmith.spec.trial import Pilot, Trial
+from tunesmith.spec.trial import Pilot, Remedy, Trial
 
 PROMPT_GAIN = 0.25
 """No search over prompts is expected to gain so much."""
@@ -30,12 +32,17 @@ SEARCH_GAIN = 0.1
 """No search over training settings is expected to gain so much over the recipe as written."""
 CEILING = 0.5
 """Of a standard error: what is missing to the best possible score is less than that."""
+MOST_SETTINGS = 3
+"""With so many settings a full training is tried at most, where it fails."""
+WITHOUT_PASSAGES: frozenset[StepKind] = frozenset({"prompt-search", "few-shot", "few-shot-retrieved", "remote", "pilot", "base", "ladder", "final"})
+"""Steps whose candidates are shown no passages of documents."""
 
 
 def next_trial(history: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | Done:
     """The next trial of the plan, or Done."""
     places = {step.name: index for index, step in enumerate(plan.steps)}
-    measured = [(places[owner(trial)], trial) for trial in history if trial.report is not None and owner(trial) in places]
+    tried = [trial for trial in history if trial.report is not None or trial.failure is not None]
+    measured = [(places[owner(trial)], trial) for trial in tried if owner(trial) in places]
     skipped: list[LeftOut] = []
     for index, step in enumerate(plan.steps):
         before = [trial for place, trial in measured if place < index]
@@ -53,6 +60,8 @@ def why_not(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan
     """Why a step can no longer change the verdict, from what was measured before it; None where it can."""
     if step.kind not in ("control", "test") and plan.decide.stop_at_goal and (name := goal_reached(before, facts, plan)) is not None:
         return f"{name} reaches the goal beyond doubt"
+    if step.kind in WITHOUT_PASSAGES and is_for_readers(before, facts):
+        return f"{facts.metric} rests on passages that were shown, and here none are"
     prompts = best_of(in_full(before, ("prompt",), facts), facts.metric)
     classifier = best_of(in_full(before, ("classifier",), facts), facts.metric)
     match step.kind:
@@ -66,6 +75,8 @@ def why_not(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan
             return slow
         case "base" | "ladder":
             return settled(step, before, facts, plan)
+        case "final" | "fine-tune-rag" if (failed := fruitless(step, before, facts, plan)) is not None:
+            return failed
         case "final" if step.seed:
             tuned = best_of(in_full(before, ("fine-tune",), facts), facts.metric)
             rival = best_of(rivals_of(before, facts), facts.metric)
@@ -178,9 +189,9 @@ def upcoming(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], 
         case "ladder":
             return rung(step, before, mine, facts, plan)
         case "final":
-            return None if mine else final(step, before, facts, plan)
+            return final(step, before, mine, facts, plan)
         case "fine-tune-rag":
-            return None if mine else reading_final(step, before, facts, plan)
+            return reading_final(step, before, mine, facts, plan)
         case "test":
             return None
         case _:
@@ -247,6 +258,8 @@ def training(step: PlannedStep, facts: Facts, base: Base, name: str, recipe: Rec
 def rival_base(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts) -> PlannedTrial | None:
     """Another base's prompt, then its pilot."""
     base, named = facts.base(step.base), {trial.candidate.name for trial in mine}
+    if any(trial.failure is not None for trial in mine):
+        return None
     prompt = best_prompt(before, facts)
     name = f"prompt-{prompt.name}@{base.id}"
     if name not in named and not any(trial.remedy == "prompt" for trial in mine):
@@ -276,14 +289,14 @@ def search_of(step: PlannedStep, base: Base, facts: Facts, plan: Plan) -> ladder
 
 
 def runs_of(trials: Sequence[Trial], base: Base, facts: Facts) -> list[ladder.Run]:
-    """The small trainings of one base as the search sees them."""
+    """The small trainings of one base as the search sees them: one that failed, or does not show the metric, has been tried all the same."""
     is_own = base.id == facts.bases[0].id
     found = []
     for trial in trials:
         mine = owner(trial) == "ladder" or (is_pilot(trial) if is_own else trial.candidate.name.endswith(f"@{base.id}"))
-        got = reach(trial, facts.metric)
-        if mine and trial.pilot is not None and got is not None:
-            found.append(ladder.Run(trial.pilot.recipe, trial.pilot.share, got.score, got.low, got.high))
+        got = reach(trial, facts.metric) or (ladder.FAILED,) * 3
+        if mine and trial.pilot is not None:
+            found.append(ladder.Run(trial.pilot.recipe, trial.pilot.share, *got))
     return found
 
 
@@ -300,33 +313,70 @@ def rung(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], fact
     return training(step, facts, base, named, found.recipe, found.share).model_copy(update={"reason": found.reason})
 
 
-def recipe_for(before: Sequence[Trial], facts: Facts, plan: Plan) -> tuple[Recipe, str]:
-    """The settings of full trainings, and why: what the search chose, or the recipe as written."""
+def ruined_by(trials: Sequence[Trial], facts: Facts) -> list[Recipe]:
+    """The settings whose full training failed with the recipe's own seed: of what failed small the search takes care, and another seed may be unlucky."""
+    full = [trial.failure.recipe for trial in trials if trial.failure is not None and trial.pilot is None]
+    return [recipe for recipe in full if recipe is not None and recipe.seed == facts.recipe.seed]
+
+
+def fruitless(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan) -> str | None:
+    """Why a full training would fail like those before it; None where settings are left, or none failed."""
+    if not ruined_by(before, facts):
+        return None
+    remedy: Remedy = "fine-tune" if step.kind == "final" else "fine-tune-rag"
+    is_first_done = any(trial.report is not None and trial.pilot is None and trial.remedy == remedy for trial in before)
+    if recipe_for(before, facts, plan) is not None and (is_first_done or not step.seed):
+        return None
+    reasons = sorted({trial.failure.reason for trial in before if trial.failure is not None and trial.pilot is None})
+    return f"full trainings failed before it ({'; '.join(reasons)}), and no other settings are left to try"
+
+
+def recipe_for(before: Sequence[Trial], facts: Facts, plan: Plan) -> tuple[Recipe, str] | None:
+    """The settings of full trainings, and why: what the search chose, or the recipe as written; None where no setting is left that has not failed."""
+    ruined = tuple(ruined_by(before, facts))
+    written = None if any(ladder.is_alike(facts.recipe, other) for other in ruined) else (facts.recipe, "the recipe as written")
     step = next((step for step in plan.steps if step.kind == "ladder"), None)
     if step is None or not any(owner(trial) == "ladder" for trial in before):
-        return facts.recipe, "the recipe as written"
+        return written
     base = chosen_base(before, facts)
-    found = ladder.propose(runs_of(before, base, facts), search_of(step, base, facts, plan))
-    return (found.recipe, found.reason) if isinstance(found, ladder.Chosen) else (facts.recipe, "the recipe as written")
+    found = ladder.propose(runs_of(before, base, facts), replace(search_of(step, base, facts, plan), ruined=ruined))
+    if not isinstance(found, ladder.Chosen) or any(ladder.is_alike(found.recipe, other) for other in ruined):
+        return written
+    again = f"training failed with what was chosen first; now {found.reason}" if ruined else found.reason
+    return found.recipe, again
 
 
 def passes_of(history: Sequence[Trial], facts: Facts, plan: Plan) -> float:
     """Passes over the rows of the settings that full trainings have, as far as is known yet."""
-    return recipe_for(history, facts, plan)[0].budget.passes
+    found = recipe_for(history, facts, plan)
+    return (facts.recipe if found is None else found[0]).budget.passes
 
 
-def final(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial:
-    """A full training."""
-    recipe, reason = recipe_for(before, facts, plan)
+def settings_left(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> tuple[Recipe, str] | None:
+    """What a full training is done with next, and why; None where it was done, or came to nothing with as many settings as are tried."""
+    if len(mine) >= (1 if step.seed else MOST_SETTINGS) or any(trial.failure is None for trial in mine):
+        return None  # a further seed stands beside the first training, and so has its settings
+    return recipe_for([*before, *mine], facts, plan)
+
+
+def final(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | None:
+    """A full training; where it failed, one with other settings."""
+    found = settings_left(step, before, mine, facts, plan)
+    if found is None:
+        return None
+    recipe, reason = found
     candidate = Tuned(name=step.name, checkpoint="", prompt=facts.prompt)
     trial = Trial(remedy="fine-tune", candidate=candidate)
     return planned(step, trial, facts, chosen_base(before, facts)).model_copy(update={"recipe": cut(recipe, step), "reason": reason})
 
 
-def reading_final(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial:
-    """A full training with passages."""
+def reading_final(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | None:
+    """A full training with passages; where it failed, one with other settings."""
     assert isinstance(facts.rag_tuned, Retrieval)
-    recipe, reason = recipe_for(before, facts, plan)
+    found = settings_left(step, before, mine, facts, plan)
+    if found is None:
+        return None
+    recipe, reason = found
     trial = Trial(remedy="fine-tune-rag", candidate=facts.rag_tuned.model_copy(update={"name": step.name}))
     return planned(step, trial, facts, chosen_base(before, facts)).model_copy(update={"recipe": cut(recipe, step), "reason": reason})
 
@@ -349,8 +399,11 @@ def done(measured: Sequence[Trial], facts: Facts, plan: Plan, skipped: Sequence[
     """Who goes on to the test split."""
     trials, replicas = going_on([trial for trial in measured if owner(trial) not in plan.unproven], facts)
     dropped = [LeftOut(name=f"{name} on the locked rows", seconds=0.0, reason=UNPROVEN) for name in plan.unproven]
-    is_trained = any(trial.pilot is not None or trial.remedy in ("fine-tune", "fine-tune-rag") for trial in measured)
-    recipe = recipe_for(measured, facts, plan)[0] if is_trained else None
+    trained = [
+        trial for trial in measured if trial.report is not None and (trial.pilot is not None or trial.remedy in ("fine-tune", "fine-tune-rag"))
+    ]
+    chosen = recipe_for(measured, facts, plan) if trained else None
+    recipe = chosen[0] if chosen is not None else None
     better = instead(measured, facts)
     if better is not None and better[0].pilot is not None:
         recipe = better[0].pilot.recipe

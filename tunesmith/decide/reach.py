@@ -101,7 +101,7 @@ def going_on(trials: Sequence[Trial], facts: Facts) -> tuple[list[Trial], list[T
     full = [trial for trial in trials if trial.pilot is None and not (better is not None and trial.remedy == "fine-tune")]
     best = [best_of(in_time(in_full(full, (remedy,), facts)), facts.metric) for remedy in FINAL_ORDER]
     found = [one[0] for one in best if one is not None]
-    tuned = [trial for trial in full if trial.remedy in ("fine-tune", "fine-tune-rag")]
+    tuned = [trial for trial in full if trial.remedy in ("fine-tune", "fine-tune-rag") and trial.failure is None]
     if better is not None:
         found = [better[0], *found]
     elif small and not any(trial.remedy == "fine-tune" for trial in tuned):

@@ -44,6 +44,7 @@ def reasons(evidence: Evidence, outcome: Outcome, known: Known, looks: int) -> l
     found += seed_words(evidence)
     found += [known.outlook.sentence] if known.outlook is not None else []
     found += side_words(evidence, known)
+    found += known.failed
     return found + missing_words(evidence) + ([looks_words(looks)] if looks > 1 else [])
 
 

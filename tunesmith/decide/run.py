@@ -19,6 +19,7 @@ from tunesmith.decide.cost import BEGINNING_S, learn, spoken
 from tunesmith.decide.curve import outlook
 from tunesmith.decide.economy import paces
 from tunesmith.decide.facts import Given, facts_of
+from tunesmith.decide.failing import failed_words
 from tunesmith.decide.limits import limited
 from tunesmith.decide.next import curve_of, next_trial, passes_of, points_of
 from tunesmith.decide.progress import hopeless, progress, under_way
@@ -26,6 +27,7 @@ from tunesmith.decide.prompt_search import dev_sample, sampled_questions
 from tunesmith.decide.provisional import is_telling, provisional
 from tunesmith.decide.reach import best_of, going_on
 from tunesmith.decide.shares import share_of
+from tunesmith.decide.showing import RESTS_ON_PASSAGES, is_carried, is_hidden
 from tunesmith.decide.steps import alone, answering, asked, leaves_a_choice, starting, trained, training, wanted
 from tunesmith.decide.waits import ASKED_ALONE, LONGEST_S
 from tunesmith.measure.curve import falling, needs
@@ -39,6 +41,7 @@ __all__ = [
     "ASKED_ALONE",
     "BEGINNING_S",
     "LONGEST_S",
+    "RESTS_ON_PASSAGES",
     "VERSION",
     "Given",
     "alone",
@@ -50,8 +53,11 @@ __all__ = [
     "covers",
     "dev_sample",
     "facts_of",
+    "failed_words",
     "going_on",
     "hopeless",
+    "is_carried",
+    "is_hidden",
     "is_telling",
     "learn",
     "least",
@@ -78,7 +84,7 @@ __all__ = [
     "wanted",
 ]
 
-VERSION = 5
+VERSION = 6
 """Part of every key this stage's results stand under; raised when the same history would lead to another step or verdict."""
 
 

@@ -73,7 +73,13 @@ def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: 
 def tried(trial: Trial, report: LineReport) -> Tried:
     """One thing that was tried on dev."""
     value = trial.report.metrics.get(report.verdict.metric) if trial.report is not None else None
-    return Tried(remedy=trial.remedy, candidate=trial.candidate.name, share=trial.pilot.share if trial.pilot else None, value=value)
+    return Tried(
+        remedy=trial.remedy,
+        candidate=trial.candidate.name,
+        share=trial.pilot.share if trial.pilot else None,
+        value=value,
+        failed=trial.failure.reason if trial.failure else None,
+    )
 
 
 def entrant(finalist: Finalist) -> Entrant:

@@ -134,7 +134,9 @@ def tried_words(proof: Proof) -> str:
     kinds = [kind_words([one for one in whole if one.remedy == remedy], proof.metric) for remedy in dict.fromkeys(one.remedy for one in whole)]
     pilots = len(proof.tried) - len(whole)
     also = f"; and {words.plural(pilots, 'small training')} before the full one" if pilots else ""
-    return f"{words.plural(len(whole), 'candidate')} on the dev rows: {', '.join(kinds)}{also}"
+    failed = sum(one.failed is not None for one in proof.tried)
+    lost = f"; {failed} of all these failed" if failed else ""
+    return f"{words.plural(len(whole), 'candidate')} on the dev rows: {', '.join(kinds)}{also}{lost}"
 
 
 def kind_words(tries: Sequence[Tried], metric: MetricName) -> str:

@@ -11,16 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from tunesmith.answer.json_reply import ask_json, schema_of
+from tunesmith.answer.json_reply import Bad, ask_json, read, repaired, schema_of
 from tunesmith.answer.replies import InMemory, Kept, Opened
 from tunesmith.errors import BadData, Interrupted
 from tunesmith.evaluate.judge_sample import distinct, told_of
+from tunesmith.evaluate.row_scorers import LeftOut
 from tunesmith.measure.kappa import kappa
 from tunesmith.measure.scorers import proportion
 from tunesmith.measure.statistics import mcnemar_exact
 from tunesmith.spec.chat import Message
 from tunesmith.spec.judging import FEWEST_LABELS, LEAST_KAPPA, GradedSample, Judge, JudgeTrust, PairedSample, PositionBias, Preference
-from tunesmith.spec.making_teacher import Asked, Failure
+from tunesmith.spec.making_teacher import Asked, Failure, Reply
 from tunesmith.spec.noun import Noun, digest
 from tunesmith.spec.report import Scored
 
@@ -93,7 +94,9 @@ class Judging:
     judge: Judge
     model: Opened
     kept: Kept = field(default_factory=InMemory)
-    """Where verdicts that were paid for are found again."""
+    """Where verdicts that were paid for are found again; those that cannot be read are asked for again by the next run."""
+    decides: bool = False
+    """`judge_score` is the metric that decides: without it nothing can go on."""
 
     @property
     def title(self) -> str:
@@ -103,12 +106,13 @@ class Judging:
     @property
     def identity(self) -> str:
         """As in `RowScorer`."""
-        return digest({"judge": self.judge.model_dump(mode="json", include={"rubric", "mode", "grades"}), "model": self.model.identity})
+        found = {"judge": self.judge.model_dump(mode="json", include={"rubric", "mode", "grades"}), "model": self.model.identity}
+        return digest(found | ({"decides": True} if self.decides else {}))  # else its scores may have been left out
 
     def scores(self, rows: Sequence[Scored], *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[dict[str, float]]:
         """As in `RowScorer`. `pairwise`: 1 where the answer is better than the reference, 0 where it is worse, else a half.
 
-        Raises: BadData where too many verdicts cannot be read; what the model raises.
+        Raises: where too many verdicts cannot be read, BadData if the judge decides, else LeftOut; what the model raises.
         """
         if self.judge.mode == "single":
             grades = self.grades([(row.question, row.answer, row.reference) for row in rows], done=done, stop=stop)
@@ -119,6 +123,8 @@ class Judging:
             values = [None if orders is None else worth[settled(orders)] for orders in found]
         unread = sum(value is None for value in values)
         if unread > MOST_UNREAD * len(values):
+            if not self.decides:
+                raise LeftOut(f"{unread} of {len(values)} verdicts of the judge cannot be read, so that judge_score is left out")
             raise BadData(
                 f"{unread} of {len(values)} verdicts of the judge cannot be read", where=self.model.identity,
                 expected='JSON like {"reason": "…", "grade": 3}', fix="choose a judge that can be held to a JSON schema",
@@ -132,7 +138,7 @@ class Judging:
         """
         asked = [self._asked(SINGLE, Graded, question, [("answer", answer)], reference) for question, answer, reference in answers]
         found = self._heard(asked, Graded, done, stop)
-        return [None if one is None or not 1 <= one.grade <= self.judge.grades else one.grade for one in found]
+        return [None if one is None else one.grade for one in found]
 
     def preferences(self, pairs: Sequence[Compared], *, done: Callable[[int], None], stop: Callable[[], bool]) -> list[Orders | None]:
         """The verdicts on each pair in both orders; equal answers are a tie that nobody is asked about. None where a verdict cannot be read.
@@ -195,10 +201,59 @@ class Judging:
 
     def _heard(self, asked: Sequence[Asked], noun: type[T], done: Callable[[int], None], stop: Callable[[], bool]) -> list[T | None]:
         """The verdicts, None for those that cannot be read. Raises: Interrupted."""
-        found = ask_json(self.model, asked, noun, self.kept, done=done, stop=stop)
+        kept = Readable(self, noun, {one.key(self.model.identity): one for one in asked})
+        found = ask_json(self.model, asked, noun, kept, done=done, stop=stop)
         if any(one is None for one in found):
             raise Interrupted("stopped while asking the judge", where="evaluation", fix="run the same command again")
-        return [None if one is None or isinstance(one, Failure) else one for one in found]
+        return [one if one is not None and not isinstance(one, Failure) and self.is_verdict(one) else None for one in found]
+
+    def is_verdict(self, said: Noun) -> bool:
+        """True unless it is a grade that is not on the scale."""
+        return not isinstance(said, Graded) or 1 <= said.grade <= self.judge.grades
+
+
+@dataclass
+class Readable:
+    """Replies of a judge while one call asks it: what holds a verdict, at once or when it was asked again, is kept for later runs, anything else is not."""
+
+    judging: Judging
+    noun: type[Noun]
+    asked: dict[str, Asked]
+    """Key → request, of those that are asked for the first time."""
+    heard: dict[str, Reply] = field(default_factory=dict)
+    """Key → a reply of this call."""
+    bad: dict[str, str] = field(default_factory=dict)
+    """Key of the request that says what was wrong with a reply of this call → key of that reply."""
+
+    def get(self, key: str, /) -> Reply | None:
+        """The reply, if it leads to a verdict or was got in this call."""
+        found, kept = self.heard.get(key), self.judging.kept.get(key)
+        if found is None and kept is not None and (self._is_read(kept) or self._is_mended(key, kept)):
+            return kept
+        return found
+
+    def add(self, key: str, reply: Reply, /) -> None:
+        """Keep a reply: for good where it holds a verdict, and then the one that it mends too."""
+        self.heard[key] = reply
+        if self._is_read(reply):
+            for one in (key, *([self.bad[key]] if key in self.bad else [])):
+                self.judging.kept.add(one, self.heard[one])
+        elif (again := self._again(key, reply)) is not None:
+            self.bad[again] = key
+
+    def _is_read(self, reply: Reply) -> bool:
+        said = read(reply, self.noun)
+        return isinstance(said, self.noun) and self.judging.is_verdict(said)
+
+    def _is_mended(self, key: str, reply: Reply) -> bool:
+        again = self._again(key, reply)
+        mended = self.judging.kept.get(again) if again is not None else None
+        return mended is not None and self._is_read(mended)
+
+    def _again(self, key: str, reply: Reply) -> str | None:
+        """The key of the request that says what is wrong with a reply; None where that was never asked."""
+        said = read(reply, self.noun)
+        return repaired(self.asked[key], said).key(self.judging.model.identity) if isinstance(said, Bad) and key in self.asked else None
 
 
 def marked(parts: Sequence[tuple[str, str]]) -> str:

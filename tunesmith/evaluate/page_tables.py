@@ -223,10 +223,11 @@ def trials(report: LineReport) -> Table:
     ]
     rows, strong = [], set()
     for i, trial in enumerate(report.trials):
-        goes_on = trial.candidate.name in finals
+        goes_on = trial.candidate.name in finals and trial.failure is None
         strong |= {i} if goes_on else set()
         found = trial.report.metrics if trial.report else {}
-        n = Cell(words.count(trial.report.rows)) if trial.report else Cell("not measured")
+        missing = Cell("failed", trial.failure.reason) if trial.failure else Cell("not measured")
+        n = Cell(words.count(trial.report.rows)) if trial.report else missing
         cells = [metric_cell(name, found.get(name)) for name in measured]
         name = trial.candidate.name + (f", on {words.count(trial.pilot.rows)} training rows" if trial.pilot else "")
         rows.append((Cell(words.REMEDY_TITLES[trial.remedy], name), *cells, n, Cell("● yes") if goes_on else Cell()))

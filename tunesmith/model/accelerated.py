@@ -2,13 +2,14 @@
 
 A token sees another exactly when the other's node is its own or an ancestor (a node's subtree is the range `index … below - 1`) and it stands
 no later on the path. Blocks of tokens that see nothing of one another are skipped. What a device or a model's head width does not allow
-takes the dense mask instead, and `REFUSED` says why.
+takes the dense mask instead; `REFUSED` says why, and the log once, at whatever work it was found out.
 
 Sources: FlexAttention (Dong et al. 2024, arXiv 2412.05496); FlashAttention-2 (Dao 2023, arXiv 2307.08691).
 """
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch.nn.attention.varlen import varlen_attn
 
 from tunesmith.model.forest import Forest
 
+LOG = logging.getLogger(__name__)
 REFUSED: dict[tuple[str, int, torch.dtype], str] = {}
 """(way, head width, dtype) → why it cannot be taken here."""
 
@@ -38,6 +40,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: in
             raise
         except (RuntimeError, ValueError, NotImplementedError) as error:  # a kernel that does not know this width, dtype or device
             REFUSED[asked] = f"{name} does not take heads of {query.shape[-1]} in {query.dtype} here: {str(error).splitlines()[0][:160]}"
+            LOG.warning("attention takes a slower way: %s", REFUSED[asked])
     return None
 
 

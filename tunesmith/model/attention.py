@@ -30,8 +30,14 @@ from tunesmith.model.forest import Forest
 from tunesmith.model.memory import KEPT_KEYS, PIECE
 
 NAME = "tunesmith"
+KNOWN = {"position_ids", "cache_position", "cu_seq_lens_q", "cu_seq_lens_k"}
+"""Tensors that models hand through to attention and that change nothing of it, since the mask and the layout say the same."""
 LEAST_ROOT = 192
 """Tokens from which a tree's root is worth a product of its own; a shorter one is copied to its branches."""
+
+
+class UnknownAttention(NotImplementedError):
+    """A model gives its attention something (sinks, a bias, chosen places) that is not computed here: to leave it out would be wrong."""
 
 
 class Layout(Protocol):
@@ -42,23 +48,36 @@ class Layout(Protocol):
 
 
 class ForestLayout:
-    """Attention over a forest; `keep` collects each layer's keys and values for decoding."""
+    """Attention over a forest; `keep` collects each layer's keys and values for decoding.
 
-    def __init__(self, forest: Forest, keep: dict[int, tuple[Tensor, Tensor]] | None = None) -> None:
+    `read` holds those [Hkv, P, D] of the P tokens at its beginning that all rows share, where they went through the model before: only the tokens
+    behind them are given then.
+    """
+
+    def __init__(
+        self, forest: Forest, keep: dict[int, tuple[Tensor, Tensor]] | None = None, read: dict[int, tuple[Tensor, Tensor]] | None = None
+    ) -> None:
         self.forest = forest
         self.keep = keep
+        self.read = read or {}
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float, window: int | None, softcap: float | None) -> Tensor:
         """As in `Layout`. In pieces on the CPU; elsewhere as `accelerated` does, or under a dense mask where it cannot."""
+        behind = 0
+        if self.read:
+            before = self.read[layer]
+            behind = before[0].shape[1]
+            key, value = (torch.cat([one[None], x], 2) for one, x in zip(before, (key, value), strict=True))
+            query = nn.functional.pad(query, (0, 0, behind, 0))  # nobody asks for these: they stand for the tokens that are not given
         if self.keep is not None:
             self.keep[layer] = (key, value)
         window = window if window is not None and window < self.forest.longest else None
         if query.device.type != "cpu":
             fast = accelerated.attend(query, key, value, self.forest, window, scale, softcap)
-            return fast if fast is not None else dense(query, key, value, self.forest.dense_mask(window), scale, softcap)
-        plan = _plan(self.forest, query.shape[1], key.shape[1], window, query.dtype)
+            return (fast if fast is not None else dense(query, key, value, self.forest.dense_mask(window), scale, softcap))[:, :, behind:]
+        plan = _plan(self.forest, query.shape[1], key.shape[1], window, query.dtype, behind)
         out: Tensor = _Pieces.apply(query, key, value, plan, scale, softcap)  # type: ignore[no-untyped-call]
-        return out
+        return out[:, :, behind:]
 
 
 def dense(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float, softcap: float | None) -> Tensor:
@@ -83,15 +102,16 @@ class Piece:
     """(start, length) of the keys that it shares with every other branch of its tree; length 0: none."""
 
 
-def pieces(forest: Forest) -> Iterator[Piece]:
-    """The pieces of a forest, node by node."""
+def pieces(forest: Forest, behind: int = 0) -> Iterator[Piece]:
+    """The pieces of a forest, node by node, without the first `behind` tokens, which all rows share."""
     root, shared = 0, (0, 0)
     for index, node in enumerate(forest.nodes):
         if node.parent is None:
             root, shared = index, (node.start, node.length) if node.below > index + 1 and node.length >= LEAST_ROOT else (0, 0)
         before = forest.before(index)[0 if index == root else shared[1] :]
-        count = -(-node.length // PIECE)
-        cuts = [node.length * i // count for i in range(count + 1)]
+        skipped = behind if index == 0 else 0
+        count = -(-(node.length - skipped) // PIECE)
+        cuts = [skipped + (node.length - skipped) * i // count for i in range(count + 1)] if count else []
         for first, last in itertools.pairwise(cuts):
             seen = np.concatenate([before, np.arange(node.start, node.start + first)])
             yield Piece(node.start + first, last - first, seen, (0, 0) if index == root else shared)
@@ -132,19 +152,19 @@ class Plan:
     """Further uses: (tokens and key heads, each at most once; places where they were used)."""
 
 
-def _plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype) -> Plan:
-    """The plan for these sizes, made once per forest."""
-    name = (heads, kv_heads, window, dtype)
+def _plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype, behind: int = 0) -> Plan:
+    """The plan for these sizes and the tokens from `behind` on, made once per forest."""
+    name = (heads, kv_heads, window, dtype, behind)
     if name not in forest.plans:
-        forest.plans[name] = _make_plan(forest, heads, kv_heads, window, dtype)
+        forest.plans[name] = _make_plan(forest, heads, kv_heads, window, dtype, behind)
     plan: Plan = forest.plans[name]
     return plan
 
 
-def _make_plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype) -> Plan:
+def _make_plan(forest: Forest, heads: int, kv_heads: int, window: int | None, dtype: torch.dtype, behind: int) -> Plan:
     groups, total = heads // kv_heads, len(forest.ids)
     together: dict[tuple[tuple[int, int], int, int], list[Piece]] = {}
-    for piece in pieces(forest):
+    for piece in pieces(forest, behind):
         together.setdefault((piece.root, _step(len(piece.before)), _step(piece.length)), []).append(piece)
     positions = forest.positions.numpy()
     buckets, places, used = [], np.zeros((total, heads), np.int64), []
@@ -340,7 +360,13 @@ def _gathered(parts: list[Tensor], plan: Plan) -> Tensor:
 def _attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *, layout: Layout | None = None, **options: Any
 ) -> tuple[Tensor, None]:
-    """transformers' attention interface: [B, H, T, D] in, ([B, T, H, D], None) out."""
+    """transformers' attention interface: [B, H, T, D] in, ([B, T, H, D], None) out.
+
+    Raises: UnknownAttention.
+    """
+    unknown = sorted(name for name, value in options.items() if isinstance(value, Tensor) and name not in KNOWN)
+    if unknown:
+        raise UnknownAttention(f"the model gives its attention {', '.join(unknown)}")
     if layout is None and options.get("softcap") is not None:  # the library's fused way does not know it
         behind = key.shape[2] - query.shape[2]
         mask = (

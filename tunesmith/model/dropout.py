@@ -5,6 +5,9 @@ the exclusive or of two fixed tables of random bits, read from two random places
 0.37, torch's dropout 2.7). Each mask is uniform, and two masks agree only by chance unless both their places lie equally far apart. The
 backward pass makes the mask again instead of keeping it. The share dropped is the asked one to the nearest 1/65,536, and the scale is that
 of the rounded share.
+
+A token that several rows share is computed once, so one draw serves all the rows it belongs to; and draws come in the order of the micro-batches, so
+with dropout their size changes which values are dropped, though not how many.
 """
 
 from __future__ import annotations

@@ -137,6 +137,36 @@ def in_order(rows: Sequence[list[int]]) -> tuple[list[int], list[int]]:
     return order, [0, *(common_prefix(rows[a], rows[b]) for a, b in itertools.pairwise(order))][: len(order)]
 
 
+@dataclass(frozen=True)
+class Families:
+    """Rows that share a beginning of their own, beside what all of them share, and rows without such a relation: each alone."""
+
+    members: list[list[int]]
+    """Indices of the rows of each family; within it, and from one family to the next, in lexicographic order."""
+    common: list[int]
+    """For each row the tokens it begins with like the row before it in that order."""
+    trunk: int
+    """Tokens that all rows begin with; 0 for a single row."""
+
+
+def families(rows: Sequence[list[int]], least_share: float = 0.0) -> Families:
+    """The families of `rows`: neighbours in lexicographic order that share at least 16 tokens beyond what all share.
+
+    These have to be `least_share` of the longer row's own, as well: where little is shared, other orders are worth more.
+    """
+    order, ordered = in_order(rows)
+    trunk = min(ordered[1:], default=0)
+    members, common = list[list[int]](), [0] * len(rows)
+    for place, row in enumerate(order):
+        common[row] = ordered[place]
+        shared = ordered[place] - trunk
+        own = max(len(rows[order[place - 1]]), len(rows[row])) - trunk
+        if place == 0 or shared < LEAST_GAIN or shared < least_share * own:
+            members.append([])
+        members[-1].append(row)
+    return Families(members, common, trunk)
+
+
 def pack(rows: Sequence[list[int]], device: torch.device | str = "cpu", least: int = LEAST_GAIN) -> Forest:
     """The forest of `rows` (each at least one token).
 

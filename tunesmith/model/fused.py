@@ -11,6 +11,7 @@ Rotary: y = x∘cos + turn(x)∘sin, turn((u, v)) = (-v, u);  dx = g∘cos - tur
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ def fuse(network: nn.Module) -> dict[str, int]:
     """Replace what can be; returns how many norms, gates and rotary functions were."""
     found = {"norm": 0, "gate": 0, "rotary": 0}
     for module in network.modules():
-        ours = _norm(module) or _gate(module)
+        ours = (_norm(module) or _gate(module)) if len(inspect.signature(module.forward).parameters) == 1 else None  # a gated norm may be given more
         if ours is not None:
             module.forward = ours
             found["norm" if ours.func is _normed else "gate"] += 1

@@ -19,7 +19,7 @@ from tunesmith.model import attention, fused, lora
 from tunesmith.model.attention import ForestLayout, Layout
 from tunesmith.model.device import Placement
 from tunesmith.model.forest import LEAST_GAIN, Forest, pack
-from tunesmith.model.memory import SMALLEST_BATCH, Shape, check_serving, choose_batch, free_bytes
+from tunesmith.model.memory import CACHE_BYTES, SMALLEST_BATCH, Shape, check_serving, choose_batch, free_bytes
 from tunesmith.model.template import Template
 from tunesmith.model.tensors import read
 from tunesmith.spec.model import LocalModel
@@ -33,6 +33,14 @@ TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 6e-2, torch.float16: 6e-2}
 """Relative difference by norm up to which two ways of computing the same are taken to agree."""
 LEAK = 1e-4
 """Relative change by norm of one branch when only another was changed: nothing but rounding may cause it."""
+PLAIN = "eager"
+"""The library's attention that is written out, and that every architecture has."""
+APART = 4
+"""How many times the tolerance our attention may be from that one: the plain one rounds at other places."""
+ATTENTION_DROPOUT = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob")
+"""How configurations call the share of attention that is dropped in training."""
+WHOLE = {"full_attention", "attention"}
+"""Layer types that see their whole row, as configurations call them; all others have to say a window."""
 PART = 16
 """Rows of logits that are looked at together."""
 PROBE_ROWS = [[5, 6, 7, 8, 9, 11], [5, 6, 7, 10, 12]]
@@ -78,6 +86,8 @@ class LoadedModel:
     shares_prefixes: bool = True
     """False: rows are computed padded and alone, for the reason in `sharing_reason`."""
     sharing_reason: str = ""
+    cache_bytes: int = CACHE_BYTES
+    """What the keys and values of rows that are answered together may take."""
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -133,13 +143,19 @@ def load(
     """
     folder = Path(local.folder)
     config = _config(folder)
-    check_serving(Shape.of(config, local.parameters), placement.dtype, free_bytes(memory_limit))
+    context, free = _context(config, local), free_bytes(memory_limit, placement.device)
+    _, cache_bytes = check_serving(Shape.of(config, local.parameters), placement.dtype, free, context)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     network = _network(folder, config, placement)
+    if network.get_decoder() is network:
+        raise Unsupported(
+            "its output layer cannot be told from the rest of this architecture", where=str(folder), got=local.architecture,
+            fix="choose another model: tunesmith models list",
+        )  # fmt: skip
     network.to(placement.device).eval()
     fused.fuse(network)
-    context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or local.context)
-    model = LoadedModel(local, network, Template(tokenizer, _stop_ids(network)), placement, context)
+    model = LoadedModel(local, network, Template(tokenizer, _stop_ids(network)), placement, context, cache_bytes=cache_bytes)
+    settle_attention(model)
     check_head(model)
     model.shares_prefixes, model.sharing_reason = probe(model)
     if weights is not None:
@@ -156,7 +172,7 @@ def check_training(local: LocalModel, placement: Placement, weights: Lora | Full
     Raises: DoesNotFit, naming what would, from the configuration alone: before hours go into measuring its rivals.
     """
     shape = Shape.of(_config(Path(local.folder)), local.parameters)
-    choose_batch(shape, weights, placement.dtype, free_bytes(memory_limit), SMALLEST_BATCH)
+    choose_batch(shape, weights, placement.dtype, free_bytes(memory_limit, placement.device), SMALLEST_BATCH)
 
 
 def load_embedder(local: LocalModel, placement: Placement) -> tuple[Any, PreTrainedTokenizerBase]:
@@ -199,6 +215,20 @@ def _network(folder: Path, config: Any, placement: Placement) -> Any:
     return network
 
 
+def _context(config: Any, local: LocalModel) -> int:
+    """The longest path in tokens.
+
+    With `longrope` the longest position of a call chooses the frequencies for all its rows, so one row beyond the length of the first training would
+    change its neighbours, and keys that were kept before it came: the context ends there.
+    """
+    text = config.get_text_config()
+    longest = int(getattr(text, "max_position_embeddings", None) or local.context)
+    rope = getattr(text, "rope_parameters", None) or {}
+    kinds = [rope, *(one for one in rope.values() if isinstance(one, dict))]  # one for all layers, or one for each type of them
+    firsts = [int(one["original_max_position_embeddings"]) for one in kinds if one.get("rope_type") == "longrope"]
+    return min([longest, *firsts])
+
+
 def _unloadable(folder: Path, why: str) -> DamagedWeights:
     return DamagedWeights(f"the weights cannot be loaded: {why}", where=str(folder), fix=f"pull the model again: tunesmith models pull {folder.name}")
 
@@ -219,6 +249,24 @@ def _replace(network: nn.Module, weights: Path) -> None:
 def _stop_ids(network: Any) -> tuple[int, ...]:
     ids = getattr(network.generation_config, "eos_token_id", None) if getattr(network, "generation_config", None) else None
     return tuple(ids) if isinstance(ids, list) else (ids,) if isinstance(ids, int) else ()
+
+
+@torch.no_grad()
+def settle_attention(model: LoadedModel) -> None:
+    """Let the library's plain attention compute where ours, asked without a layout, gives something else: found out by trying."""
+    network = model.network
+    if network.config._attn_implementation != attention.NAME:
+        return
+    ids = torch.tensor([[token % len(model.tokenizer) for token in PROBE_ROWS[0]]], device=model.placement.device)
+    network.set_attn_implementation(PLAIN)
+    theirs = network.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state.double()
+    network.set_attn_implementation(attention.NAME)
+    try:
+        ours = network.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state.double()
+    except attention.UnknownAttention:
+        ours = None
+    if ours is None or not bool((ours - theirs).norm() <= APART * TOLERANCE[model.placement.dtype] * theirs.norm()):
+        network.set_attn_implementation(PLAIN)
 
 
 @torch.no_grad()
@@ -245,16 +293,24 @@ def probe(model: LoadedModel) -> tuple[bool, str]:
     fused kernels: none of them can be told safely from the configuration, but two short rows show it. Ask it of the base's weights: a tuned
     adapter can blow up the rounding of bf16 on tokens that make no sense, and what is asked is a property of the architecture.
     """
+    if model.network.config._attn_implementation != attention.NAME:
+        return False, "its attention does more than ours, so the library's own computes it"
     limit = len(model.tokenizer)
     rows = [[token % limit for token in row] for row in PROBE_ROWS]
-    if getattr(model.network.config.get_text_config(), "attention_dropout", 0.0):
+    text = model.network.config.get_text_config()
+    if any(getattr(text, name, None) for name in ATTENTION_DROPOUT):
         return False, "it was trained with attention dropout, which shared prefixes do not have"
     first, second = rows
     other = [*first[:-1], (first[-1] + 7) % limit]
+    windows: dict[int, int | None] = {}
     try:
-        packed, changed = (_packed_states(model, [row, second]) for row in (first, other))
+        packed, changed = (_packed_states(model, [row, second], windows) for row in (first, other))
     except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
         return False, f"its layers do not take a packed sequence ({type(error).__name__})"
+    kinds = getattr(text, "layer_types", None) or []
+    hidden = sorted({kinds[layer] for layer, window in windows.items() if window is None and layer < len(kinds)} - WHOLE)
+    if hidden:  # rows as short as these two reach no window, so the states cannot show it
+        return False, f"its layers with {hidden[0]} do not say what they see"
     leak = (packed[1] - changed[1]).norm() / packed[1].norm()
     alone = [model.network.get_decoder()(input_ids=torch.tensor([row], device=model.placement.device), use_cache=False) for row in rows]
     noise, difference = ((ours - theirs.last_hidden_state[0].double()).norm() / ours.norm() for ours, theirs in zip(packed, alone, strict=True))
@@ -264,8 +320,21 @@ def probe(model: LoadedModel) -> tuple[bool, str]:
     return True, "rows with a common beginning share its computation"
 
 
-def _packed_states(model: LoadedModel, rows: list[list[int]]) -> list[Tensor]:
-    """Each row's hidden states [n, D] out of one forest, in float64."""
+class _Watched(ForestLayout):
+    """Notes each layer's window."""
+
+    def __init__(self, forest: Forest, windows: dict[int, int | None]) -> None:
+        super().__init__(forest)
+        self.windows = windows
+
+    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scale: float, window: int | None, softcap: float | None) -> Tensor:
+        """As in `Layout`."""
+        self.windows[layer] = window
+        return super().attend(layer, query, key, value, scale, window, softcap)
+
+
+def _packed_states(model: LoadedModel, rows: list[list[int]], windows: dict[int, int | None]) -> list[Tensor]:
+    """Each row's hidden states [n, D] out of one forest, in float64; notes the window of every layer that attends."""
     forest = model.pack(rows, least=1)
-    states = attention.run(model.network.get_decoder(), forest.ids, forest.positions, ForestLayout(forest)).double()
+    states = attention.run(model.network.get_decoder(), forest.ids, forest.positions, _Watched(forest, windows)).double()
     return [states[torch.from_numpy(forest.path(row))] for row in range(len(rows))]

@@ -27,6 +27,15 @@ KEPT_KEYS = 1024
 SMALLEST_BATCH, LARGEST_BATCH, LARGEST_FULL_BATCH = 256, 2048, 1536
 """More than 2,048 tokens at once are no faster per token (measured on 2 cores) and need memory: 6.0 GB at 4,096 against 3.6 GB. Where every weight is
 trained, 1,536 are as fast as 2,048 and need 4.6 GB instead of 5.0."""
+ROWS_AT_ONCE, TOKENS_AT_ONCE = 256, 4096
+"""Rows that are answered together at most, and tokens of their prompts that are read at once."""
+CACHE_BYTES = 2**30
+"""For the keys and values of the rows that are answered together: half of it, a quarter and so on only where the machine has not so much. The steps are
+coarse because which rows meet decides how sums are rounded, and that must not follow every byte that is free."""
+CACHE_SLACK = 1.25
+"""How many times what rows need their places may take (`answer/shelves.py`)."""
+LEAST_CACHED = 2048
+"""Tokens that must fit into the cache, or as many as the model's context has."""
 BATCHES = (2048, 1536, 1024, 512, 256)
 CGROUP_FILES = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
@@ -91,12 +100,13 @@ def gigabytes(size: float) -> str:
     return f"{size / 1e9:.2f} GB"
 
 
-def to_serve(shape: Shape, dtype: torch.dtype, tokens: int) -> Estimate:
-    """Answering with `tokens` tokens (all rows of a batch together) in the cache."""
+def to_serve(shape: Shape, dtype: torch.dtype, cache_bytes: int) -> Estimate:
+    """Answering many rows with so much room for keys and values, and prompts of 4,096 tokens read at once."""
     size = dtype.itemsize
-    cache = tokens * shape.cached(dtype)
-    working = tokens * (6 * shape.width + 3 * shape.inner) * size + CHUNK_TOKENS * shape.vocabulary * 6
-    return Estimate({"runtime": RUNTIME_BYTES, "weights": shape.parameters * size, "cache": cache, "working set": working})
+    per_token = shape.cached(dtype) + (6 * shape.width + 3 * shape.inner) * size  # a prompt's keys and values lie apart until all of it is read
+    working = TOKENS_AT_ONCE * per_token + CHUNK_TOKENS * shape.vocabulary * 6
+    parts = {"runtime": RUNTIME_BYTES, "weights": shape.parameters * size, "cache": round(CACHE_SLACK * cache_bytes), "working set": working}
+    return Estimate(parts)
 
 
 def to_train(shape: Shape, weights: Lora | Full, dtype: torch.dtype, tokens: int, longest: int = 256, recompute: bool = False) -> Estimate:
@@ -139,13 +149,21 @@ def kept_keys(longest: int) -> float:
     return sum((end - longest * i // count) * end for i, end in enumerate(ends) if end <= KEPT_KEYS) / longest
 
 
-def free_bytes(limit: int | None) -> Choice:
-    """Bytes that this process may still take: the least of the machine's, its container's and the user's limit."""
-    machine = psutil.virtual_memory().available
-    best, reason = machine, "available on this machine"
-    for most, used in CGROUP_FILES:
+def free_bytes(limit: int | None, device: torch.device | None = None, *, whole: bool = False) -> Choice:
+    """Bytes that this process may still take: the least of the machine's, its container's and the user's limit; on a CUDA device, of that device's.
+
+    `whole`: all that the process may take, with what it holds already.
+    """
+    held = 0
+    if device is not None and device.type == "cuda":
+        best, reason = torch.cuda.mem_get_info(device)[0] + (torch.cuda.memory_reserved(device) if whole else 0), "free on this device"
+        places: tuple[tuple[Path, Path], ...] = ()
+    else:
+        held = _held_bytes() if whole else 0
+        best, reason, places = psutil.virtual_memory().available + held, "available on this machine", CGROUP_FILES
+    for most, used in places:
         try:
-            room = int(most.read_text()) - int(used.read_text())
+            room = int(most.read_text()) - int(used.read_text()) + _reclaimable(used.with_name("memory.stat")) + held
         except (OSError, ValueError):
             continue  # no such limit here; `max` is not a number
         if room < best:
@@ -153,6 +171,21 @@ def free_bytes(limit: int | None) -> Choice:
     if limit is not None and limit < best:
         best, reason = limit, "TUNESMITH_MEMORY_BYTES says so"
     return Choice(name="memory", value=str(best), reason=f"{gigabytes(best)} {reason}")
+
+
+def _held_bytes() -> int:
+    """Memory of this process that belongs to no file: what is mapped from files counts as available."""
+    now = psutil.Process().memory_info()
+    return int(now.rss) - int(getattr(now, "shared", 0))
+
+
+def _reclaimable(stat: Path) -> int:
+    """Bytes of a container's memory that hold files which nobody has used for a while: they are given up as soon as somebody asks for room."""
+    try:
+        lines = dict(line.split() for line in stat.read_text().splitlines())
+    except (OSError, ValueError):
+        return 0
+    return int(lines.get("total_inactive_file", lines.get("inactive_file", "0")))  # version 1 counts a container's children apart
 
 
 def choose_batch(
@@ -198,16 +231,20 @@ def shape_bytes(weights: Lora | Full, dtype: torch.dtype) -> float:
     return dtype.itemsize * 2.0 if isinstance(weights, Lora) else 16.0 + 2 * dtype.itemsize
 
 
-def check_serving(shape: Shape, dtype: torch.dtype, free: Choice, tokens: int = 2048) -> Estimate:
-    """The estimate for answering.
+def check_serving(shape: Shape, dtype: torch.dtype, free: Choice, context: int) -> tuple[Estimate, int]:
+    """The estimate for answering, and the bytes of its cache: as much as there is room for, up to 1 GiB and to what rows of the context's length need.
 
     Raises: DoesNotFit before anything is loaded.
     """
-    need = to_serve(shape, dtype, tokens)
+    least = min(LEAST_CACHED, context) * shape.cached(dtype)
+    cache = max(least, min(CACHE_BYTES, ROWS_AT_ONCE * context * shape.cached(dtype)))
+    while cache > least and to_serve(shape, dtype, cache).total > int(free.value):
+        cache = max(least, cache // 2)
+    need = to_serve(shape, dtype, cache)
     if need.total > int(free.value):
         fitting = max(0.0, (int(free.value) - RUNTIME_BYTES) / dtype.itemsize / 1.3 / 1e6)
         raise DoesNotFit(
             f"the model needs about {need.words()}", where="memory", got=free.reason, expected=f"at least {gigabytes(need.total)}",
             fix=f"choose a model under about {fitting:.0f} M parameters: tunesmith models list",
         )  # fmt: skip
-    return need
+    return need, cache

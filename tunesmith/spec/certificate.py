@@ -56,6 +56,8 @@ class Tried(Noun):
     """Of the training rows, where it was a pilot."""
     value: Metric | None
     """The deciding metric on dev; None: it could not be measured."""
+    failed: str | None = None
+    """Why its training, or loading its base, came to nothing; None: it did not."""
 
 
 class Entrant(Noun):

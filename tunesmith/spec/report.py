@@ -46,6 +46,35 @@ class Scored(Noun):
     """Ids of the passages or examples that stood before the question, the nearest first: entries of the candidate's index."""
 
 
+class Predicted(Noun):
+    """What a candidate said to one row, before anybody has marked it; a line of predictions.jsonl."""
+
+    id: str
+    """Of the row."""
+    answer: Answer
+    nll: float | None = None
+    """Of the reference: its negative log-likelihood in nats. None: not asked for, or the candidate has no probabilities of texts."""
+    nll_tokens: int | None = None
+    """Tokens that it rests on."""
+
+
+class Predictions(Noun):
+    """The manifest of a candidate's answers to a split, or to a part of it. predictions.jsonl stands beside it."""
+
+    candidate: Candidate
+    dataset: str
+    """Name of the data set artifact."""
+    split: SplitName
+    decoding: Decoding
+    rows: int
+    prompt_tokens: int
+    """Logical: as billed by a server that shares nothing."""
+    completion_tokens: int
+    computed_tokens: int
+    """Tokens that went through the model."""
+    files: dict[str, str]
+
+
 class Report(Noun):
     """The manifest of an evaluation artifact: the reproducible part. answers.jsonl stands beside it."""
 
@@ -101,8 +130,15 @@ class Wait(Noun):
         return self.at_most_s is not None and self.p90_s > self.at_most_s
 
 
+class Latency(Noun):
+    """The manifest of a reading of the clock: one candidate, asked questions of a split one after another."""
+
+    wait: Wait | None
+    """None: none of them was answered."""
+
+
 class Answering(Noun):
-    """What the clock said of a candidate's answers; kept beside its evaluation, never hashed."""
+    """What the clock said of a candidate's answers; kept beside them and their evaluation, never hashed."""
 
     seconds: float
     """For all rows, many at once; without opening the candidate, and without what marks its answers."""

@@ -118,6 +118,8 @@ class Known(Noun):
     """The user allows that a model elsewhere is recommended: questions then leave this machine. Else it is a yardstick."""
     judge: JudgeTrust | None = None
     """How far the judge's word goes; None: there is no judge."""
+    failed: tuple[str, ...] = ()
+    """Full trainings that came to nothing, why, and what stands for them, in sentences."""
 
     @property
     def finding(self) -> float | None:
@@ -212,6 +214,8 @@ class LineReport(Noun):
     checkpoint_name: str | None
     model: str | None
     """The name under which the tuned model was registered."""
+    best: str | None
+    """The name under which what the verdict recommends was registered; None where it recommends nothing."""
     choices: tuple[Choice, ...]
     project_toml: str
     """The project as it was run, with every default written out."""

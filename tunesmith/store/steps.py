@@ -85,17 +85,35 @@ class Steps:
             if found is not None:
                 return self._reuse(step, found, summary, noun)
             self.monitor.emit(StageStarted(stage=step.stage, title=step.title))
-            started = time.monotonic()
-            manifest = make(work)
-            seconds = work.earlier_s + time.monotonic() - started
-            cost = Cost(seconds=seconds, rows_per_s=step.rows / seconds if seconds else 0.0, peak_memory_bytes=peak_memory_bytes())
-            artifact = work.finish(
-                step.kind, manifest, parents=step.parents, sidecar={"cost": cost.model_dump(mode="json"), "title": step.title, **beside()}
-            )
-        self._finished(step, artifact, False, seconds, summary(manifest))
-        self.made.add(artifact.name)
+            artifact, manifest, cost = self._carry_out(step, work, make, beside)
+        self._finished(step, artifact, False, cost.seconds, summary(manifest))
         self.costs[step.title] = cost
         return artifact, manifest
+
+    def part(self, step: Step, make: Callable[[Work], N], noun: type[N], beside: Callable[[], dict[str, Any]] = dict) -> tuple[Artifact, N]:
+        """The same of a step that is done in the midst of another one, which alone is told of; what the part takes is in the other's cost too.
+
+        Raises: as `do`, but for StageDone.
+        """
+        found = self.store.find(step.key)
+        if found is None:
+            with self.store.work(step.key, stage=step.stage, title=step.title, parents=step.parents) as work:
+                found = self.store.find(step.key)
+                if found is None:
+                    return self._carry_out(step, work, make, beside)[:2]
+        return found, found.load(noun)
+
+    def _carry_out(self, step: Step, work: Work, make: Callable[[Work], N], beside: Callable[[], dict[str, Any]]) -> tuple[Artifact, N, Cost]:
+        """What was made of a folder, and what the clock said."""
+        started = time.monotonic()
+        manifest = make(work)
+        seconds = work.earlier_s + time.monotonic() - started
+        cost = Cost(seconds=seconds, rows_per_s=step.rows / seconds if seconds else 0.0, peak_memory_bytes=peak_memory_bytes())
+        artifact = work.finish(
+            step.kind, manifest, parents=step.parents, sidecar={"cost": cost.model_dump(mode="json"), "title": step.title, **beside()}
+        )
+        self.made.add(artifact.name)
+        return artifact, manifest, cost
 
     def _reuse(self, step: Step, found: Artifact, summary: Callable[[N], str], noun: type[N]) -> tuple[Artifact, N]:
         manifest = found.load(noun)

@@ -83,16 +83,22 @@ def _is_better_on_dev(curve: Sequence[CurvePoint]) -> bool:
     return (len(losses) > 1 and min(losses) < 0.99 * losses[0]) or (len(matches) > 1 and max(matches) > matches[0])
 
 
-def out_of_memory(error: BaseException, tokens: int) -> Alarm:
-    """The diagnosis for an allocation that failed."""
+def out_of_memory(error: BaseException, tokens: int | None) -> Alarm:
+    """The diagnosis for an allocation that failed with so many tokens in a micro-batch; None: before the size of one was chosen."""
+    message = f"out of memory: {str(error).splitlines()[0][:160] if str(error) else type(error).__name__}"
+    if tokens is None:
+        return Alarm(
+            message, where="training", got="before the first step", expected="a model that fits beside what else is running",
+            fix="end other programs, or choose a smaller model",
+        )  # fmt: skip
     return Alarm(
-        f"out of memory: {str(error).splitlines()[0][:160] if str(error) else type(error).__name__}", where="training", got=f"{tokens} tokens per micro-batch",
-        expected="a step that fits beside what else is running", fix=f"train.budget.tokens_per_batch = {max(16, tokens // 2)}; the result stays the same",
+        message, where="training", got=f"{tokens} tokens per micro-batch", expected="a step that fits beside what else is running",
+        fix=f"train.budget.tokens_per_batch = {max(16, tokens // 2)}; the result stays the same",
     )  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """True for a failed allocation, on any device."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("can't allocate memory" in str(error) or "out of memory" in str(error))
+        isinstance(error, RuntimeError) and any(said in str(error) for said in ("can't allocate memory", "not enough memory", "out of memory"))
     )

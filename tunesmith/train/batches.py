@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tunesmith.model.forest import LEAST_GAIN, in_order, pack
+from tunesmith.model.forest import LEAST_GAIN, families, pack
 from tunesmith.train.examples import Example
 
 
@@ -51,25 +51,23 @@ def micro_batches(examples: Sequence[Example], budget: int, shares: bool = True)
     if not shares:
         return _padded(examples, budget)
     sizes = [packed_size(example) for example in examples]
-    order, common = in_order([example.sequences[0].ids for example in examples])
-    trunk = min(common[1:], default=0)
-    starts = [i for i in range(len(order)) if i == 0 or common[i] - trunk < LEAST_GAIN]
-    families = [range(a, b) for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
-    certain = trunk if trunk >= LEAST_GAIN else 0  # counted only where `pack` shares it for certain: no batch outgrows its budget
+    found = families([example.sequences[0].ids for example in examples])
+    common = found.common
+    certain = found.trunk if found.trunk >= LEAST_GAIN else 0  # counted only where `pack` shares it for certain: no batch outgrows its budget
     groups: list[list[int]] = []
     used = 0
-    for family in sorted(families, key=lambda f: (max(sizes[order[i]] for i in f), f.start)):
+    for family in sorted(found.members, key=lambda members: max(sizes[i] for i in members)):
         shared: int | None = None  # tokens that the family's examples in the last group have in common
-        for place in family:
-            size = sizes[order[place]]
-            known = certain if shared is None else min(shared, common[place])
+        for row in family:
+            size = sizes[row]
+            known = certain if shared is None else min(shared, common[row])
             if not groups or used + size - known > budget:
                 groups.append([])
                 used, known, shared = 0, 0, None
-            groups[-1].append(order[place])
+            groups[-1].append(row)
             used += size - known
-            whole = len(examples[order[place]].sequences[0].ids)
-            shared = whole if shared is None else min(shared, common[place])
+            whole = len(examples[row].sequences[0].ids)
+            shared = whole if shared is None else min(shared, common[row])
     return groups
 
 

@@ -75,7 +75,9 @@ def resolve(recipe: Recipe, model: LoadedModel, rows: list[Any], length: int, me
     budget = recipe.budget
     if budget.tokens_per_batch is None:
         longest = max(packed_size(row) for row in rows)
-        found = choose_batch(model.shape, weights, model.placement.dtype, free_bytes(memory_limit), longest, budget.recompute)
+        found = choose_batch(
+            model.shape, weights, model.placement.dtype, free_bytes(memory_limit, model.placement.device, whole=True), longest, budget.recompute
+        )
         choices += found
         budget = budget.model_copy(update={"tokens_per_batch": int(found[0].value), "recompute": found[1].value == "true"})
     budget = budget.model_copy(update={"recompute": bool(budget.recompute)})

@@ -10,9 +10,12 @@ from tunesmith.errors import BadProject, Interrupted, NotEnoughData
 from tunesmith.model.template import Template
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Record
-from tunesmith.spec.job import Monitor, Progress
+from tunesmith.spec.job import Monitor, Note, Progress
 from tunesmith.spec.recipe import Dpo, Kto, Sft
 from tunesmith.train.methods import Objective
+
+LOOKED_AT = "dev"
+"""The label of rows that are looked at and not learnt."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ def tokenise(
 ) -> Tokenised:
     """Every record as its model will see it when it serves, with the mask of what it learns to say.
 
-    Raises: NotEnoughData if nothing is left, Interrupted.
+    Of dev rows that the method cannot read none is returned, and that is said: they are only looked at.
+    Raises: NotEnoughData if nothing is left of the training rows, Interrupted.
     """
     rows: list[Any] = []
     truncated = dropped = 0
@@ -53,12 +57,28 @@ def tokenise(
                     rows.append(example)
                     truncated += was_cut
         dropped += len(rows) == before
+    try:
+        return Tokenised(_learnt_from(rows, objective, max_length, len(records), dropped, label), truncated, dropped)
+    except NotEnoughData as error:
+        if label != LOOKED_AT:
+            raise
+        monitor.emit(Note(level="warning", text=f"training goes on without readings on dev: {error.problems[0].message} ({error.problems[0].got})"))
+        return Tokenised([], truncated, dropped)
+
+
+def _learnt_from(rows: list[Any], objective: Objective, max_length: int, records: int, dropped: int, label: str) -> list[Any]:
+    """The examples with what they need of one another.
+
+    Raises: NotEnoughData if there are none, if they lack it, or if nothing can be learnt from those that are to be learnt from.
+    """
     if not rows:
         raise NotEnoughData(
-            f"no {label} row holds anything to learn", where=label, got=f"{len(records)} rows, {dropped} without a trainable token",
+            f"no {label} row holds anything to learn", where=label, got=f"{records} rows, {dropped} without a trainable token",
             expected="rows with an assistant's answer that fits the length limit", fix="raise train.budget.max_length, or look at the rows with tunesmith data show",
         )  # fmt: skip
-    return Tokenised(objective.complete(rows, max_length), truncated, dropped)
+    if label != LOOKED_AT:
+        objective.check(rows)
+    return objective.complete(rows, max_length)
 
 
 def check_method(records: Sequence[Record], method: Sft | Dpo | Kto) -> None:

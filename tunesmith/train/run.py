@@ -78,6 +78,17 @@ def train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mon
 
     Raises: Alarm for what training found wrong with itself, Interrupted after saving, DoesNotFit, NotEnoughData, StoreUnusable.
     """
+    try:
+        return _train(inputs, folder, scratch, placement, monitor, memory_limit)
+    except (MemoryError, RuntimeError) as error:  # in loading, in the reference's pass, in a step or in writing the result
+        if alarms.is_out_of_memory(error):
+            frozen = state.read_plan(scratch)
+            raise alarms.out_of_memory(error, frozen["plan"]["tokens_per_batch"] if frozen else None) from None
+        raise
+
+
+def _train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, monitor: Monitor, memory_limit: int | None) -> Checkpoint:
+    """As `train`, with failed allocations as the machine tells them."""
     began, frozen = time.monotonic(), state.read_plan(scratch)
     placement = _same_machine(placement, frozen, monitor)
     apply(placement)
@@ -173,7 +184,7 @@ def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev
 
 
 def _run(run: Run) -> RunState:
-    """The loop, from the last saved state or from the beginning; a failed allocation gets its name."""
+    """The loop, from the last saved state or from the beginning."""
     begun = state.restore(run.folder, run.weights) or RunState()
     run.monitor.emit(Progress(label="training", done=begun.step, total=run.plan.steps, unit="steps"))
     if begun.step:
@@ -182,12 +193,7 @@ def _run(run: Run) -> RunState:
             run.monitor.emit(training_reading(point))
             if point.dev_loss is not None:
                 run.monitor.emit(dev_reading(point, run.objective))
-    try:
-        return run_loop(run, begun)
-    except (MemoryError, RuntimeError) as error:
-        if alarms.is_out_of_memory(error):
-            raise alarms.out_of_memory(error, run.plan.tokens_per_batch) from None
-        raise
+    return run_loop(run, begun)
 
 
 def _prepare(model: LoadedModel, recipe: Recipe, start: Start) -> None:

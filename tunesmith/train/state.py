@@ -104,7 +104,7 @@ class Weights:
                 master.copy_(named[f"value.{name}"])
                 moments = {key: named[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq") if f"{key}.{name}" in named}
                 if moments:
-                    self.optimizer.state[master] = {k: v.clone() if k == "step" else v.to(master.device).clone() for k, v in moments.items()}
+                    self.optimizer.state[master] = {k: v.to(master.device).clone() for k, v in moments.items()}  # `step` too: fused
         self.publish()
 
     def values(self) -> dict[str, Tensor]:

@@ -55,6 +55,7 @@ def report(outlook: Outlook | None = OUTLOOK) -> LineReport:
         checkpoint=None,
         checkpoint_name=None,
         model=None,
+        best=None,
         choices=(),
         project_toml=to_toml(project),
         rerun="tunesmith run demo.toml",

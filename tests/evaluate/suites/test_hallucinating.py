@@ -21,7 +21,7 @@ DEV.append(row(50, "Who won the game?", OUTSIDE))
 
 def examined(found: Material, script) -> tuple[Hallucination | str, Scripted]:
     answerer = Scripted(script)
-    asker = Asker(TUNED, answerer, Decoding(choices=found.dataset.labels), Ears())
+    asker = Asker(TUNED, lambda: answerer, Decoding(choices=found.dataset.labels), Ears())
     return hallucination(found, judge_of(found), asker), answerer
 
 

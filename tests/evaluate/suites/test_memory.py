@@ -22,7 +22,7 @@ DEV = [row(k, f"question {k}", "card") for k in range(100)]
 
 
 def examined(found: Material, answerer: Answerer, candidate: Candidate = TUNED) -> Memorisation | str:
-    return memorisation(found, Asker(candidate, answerer, Decoding(choices=found.dataset.labels), Ears()))
+    return memorisation(found, Asker(candidate, lambda: answerer, Decoding(choices=found.dataset.labels), Ears()))
 
 
 def test_learnt_by_heart() -> None:

@@ -8,6 +8,7 @@ from tests.ears import Ears
 from tests.evaluate.suites.scripted import OUTSIDE, TUNED, Scripted
 from tests.evaluate.suites.test_run import DECODING, DEV, material, say
 from tunesmith.evaluate.suites import suite_plots
+from tunesmith.evaluate.suites.asking import Asker
 from tunesmith.evaluate.suites.page_parts import Part, forgetting, parts, shares
 from tunesmith.evaluate.suites.run import examine
 from tunesmith.pages.gate import environment
@@ -27,7 +28,7 @@ TEMPLATE = """
 
 
 def suites() -> Suites:
-    return examine(TUNED, Scripted(say), material(paraphrases={DEV[0].id: ("lock the card",)}), DECODING, Ears())
+    return examine(Asker(TUNED, lambda: Scripted(say), DECODING, Ears()), material(paraphrases={DEV[0].id: ("lock the card",)}))
 
 
 def shown(found: list[Part]) -> str:

@@ -12,6 +12,7 @@ from tests.evaluate.suites.scripted import OUTSIDE, TUNED, Scripted, answered, a
 from tunesmith.answer.candidate import ConstantAnswerer, ModelAnswerer
 from tunesmith.answer.engine import Engine
 from tunesmith.errors import Interrupted
+from tunesmith.evaluate.suites.asking import Asker
 from tunesmith.evaluate.suites.kept import read_suites
 from tunesmith.evaluate.suites.material import Material
 from tunesmith.evaluate.suites.run import examine, keep
@@ -45,7 +46,7 @@ def say(question, decoding) -> Answer:
 
 def test_everything_of_a_scripted_candidate(tmp_path) -> None:
     ears, answerer = Ears(), Scripted(say)
-    found = examine(TUNED, answerer, material(paraphrases={DEV[0].id: ("lock the card",)}), DECODING, ears)
+    found = examine(Asker(TUNED, lambda: answerer, DECODING, ears), material(paraphrases={DEV[0].id: ("lock the card",)}))
     assert found.left_out == {}
     assert all((found.out_of_scope, found.hallucination, found.consistency, found.memorisation, found.calibration, found.slices))
     assert found.out_of_scope is not None
@@ -64,21 +65,25 @@ def test_everything_of_a_scripted_candidate(tmp_path) -> None:
 
 def test_no_suite_asks_a_test_question() -> None:
     answerer = Scripted(say)
-    examine(TUNED, answerer, material(), DECODING, Silent())
+    examine(Asker(TUNED, lambda: answerer, DECODING, Silent()), material())
     asked_texts = {asked(question) for question, _ in answerer.heard}
     assert asked_texts
     assert not asked_texts & {asked(one.conversation) for one in TEST if one.conversation}
 
 
 def test_the_same_twice() -> None:
-    assert examine(TUNED, Scripted(say), material(), DECODING, Silent()) == examine(TUNED, Scripted(say), material(), DECODING, Silent())
+    assert examine(Asker(TUNED, lambda: Scripted(say), DECODING, Silent()), material()) == examine(
+        Asker(TUNED, lambda: Scripted(say), DECODING, Silent()), material()
+    )
 
 
 def test_reasons_for_what_says_nothing() -> None:
     candidate = Constant(name="majority", answer="card")
     dataset = data(labels=("card", "pin"), out_of_scope=None)
     rows = [answered(one, "card", dataset) for one in DEV[:20]]
-    found = examine(candidate, ConstantAnswerer("card"), Material(dataset, "d", "exact_match", TRAIN, DEV[:20], rows), Decoding(), Silent())
+    found = examine(
+        Asker(candidate, lambda: ConstantAnswerer("card"), Decoding(), Silent()), Material(dataset, "d", "exact_match", TRAIN, DEV[:20], rows)
+    )
     assert set(found.left_out) == {"hallucination", "memorisation", "calibration"}
     assert found.asked == 0
     assert found.consistency is not None
@@ -87,7 +92,7 @@ def test_reasons_for_what_says_nothing() -> None:
 
 def test_a_stop_ends_it(tmp_path) -> None:
     with pytest.raises(Interrupted, match="stopped while tuned was being examined"):
-        examine(TUNED, Scripted(say), material(), DECODING, Ears(stops=True))
+        examine(Asker(TUNED, lambda: Scripted(say), DECODING, Ears(stops=True)), material())
 
 
 def test_a_stop_in_the_middle_ends_it() -> None:
@@ -96,7 +101,7 @@ def test_a_stop_in_the_middle_ends_it() -> None:
             return len(self.heard) > 5
 
     with pytest.raises(Interrupted):
-        examine(TUNED, Scripted(say), material(), DECODING, Later())
+        examine(Asker(TUNED, lambda: Scripted(say), DECODING, Later()), material())
 
 
 @pytest.mark.parametrize("task", ["route", "chat"])
@@ -110,9 +115,9 @@ def test_a_real_tiny_model(tmp_path, task: str) -> None:
     limits = SuiteLimits(temperature=0.7, repeated_rows=3, repeats=3, reprompted_rows=3, train_rows=3, unknown_questions=4)
     metric = "exact_match" if task == "route" else "token_f1"
     made = Material(dataset, "d", metric, TRAIN, DEV, rows, paraphrases={DEV[0].id: ("lock it",)}, limits=limits)  # type: ignore[arg-type]
-    found = examine(TUNED, answerer, made, decoding, Silent())
+    found = examine(Asker(TUNED, lambda: answerer, decoding, Silent()), made)
     assert isinstance(found, Suites)
-    assert found == examine(TUNED, answerer, made, decoding, Silent())
+    assert found == examine(Asker(TUNED, lambda: answerer, decoding, Silent()), made)
     assert found.consistency is not None
     assert (found.consistency.again is None) == (task == "route")
     assert found.asked == {"route": 4 + 3 * 3 + 1 + 3, "chat": 4 + 3 * 3 + 3 * 3 + 1 + 3}[task]

@@ -23,7 +23,7 @@ FREE = [row(k, f"question {k}", f"The answer is number {k} of them.") for k in r
 
 def examined(found: Material, script, candidate: Candidate = TUNED, decoding: Decoding | None = None) -> tuple[Consistency | str, Scripted]:
     answerer = Scripted(script)
-    asker = Asker(candidate, answerer, decoding or Decoding(choices=found.dataset.labels), Ears())
+    asker = Asker(candidate, lambda: answerer, decoding or Decoding(choices=found.dataset.labels), Ears())
     return consistency(found, judge_of(found), asker), answerer
 
 

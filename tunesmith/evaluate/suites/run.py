@@ -1,6 +1,6 @@
 """A candidate, its answers and the rows → every suite of evidence beside the task metric: one door.
 
-    suites = examine(candidate, answerer, material, decoding, monitor)
+    suites = examine(Asker(candidate, opened, decoding, monitor), material)
     keep(suites, work.path)                                          # suites.json
 
 What is there already (answers on dev and test) is looked at, not asked again; the rest is asked on dev and on training rows: no suite opens the test split. With
@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tunesmith.answer.candidate import Answerer
 from tunesmith.errors import Interrupted
 from tunesmith.evaluate.suites.asking import Asker
 from tunesmith.evaluate.suites.confidence import calibrated
@@ -26,21 +25,18 @@ from tunesmith.evaluate.suites.memory import memorisation
 from tunesmith.evaluate.suites.scope import out_of_scope
 from tunesmith.evaluate.suites.slicing import slices
 from tunesmith.evaluate.suites.steadiness import consistency
-from tunesmith.spec.candidate import Candidate, Decoding
-from tunesmith.spec.job import Monitor
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.suite import SuiteName, Suites
 
 N = TypeVar("N", bound=Noun)
 
 
-def examine(candidate: Candidate, answerer: Answerer, material: Material, decoding: Decoding, monitor: Monitor) -> Suites:
-    """Every suite, and for those that say nothing the reason. `decoding` is that of the evaluation: greedy, among the labels where there are some.
+def examine(asker: Asker, material: Material) -> Suites:
+    """Every suite, and for those that say nothing the reason. The asker keeps what was said.
 
-    Raises: Interrupted once the user wants a stop; nothing is kept of an unfinished examination.
+    Raises: Interrupted once the user wants a stop.
     """
-    judge, asker = judge_of(material), Asker(candidate, answerer, decoding, monitor)
-    before = (answerer.usage.prompt_tokens, answerer.usage.completion_tokens, answerer.usage.computed_tokens)
+    candidate, monitor, judge = asker.candidate, asker.monitor, judge_of(material)
     left_out: dict[SuiteName, str] = {}
 
     def found(name: SuiteName, suite: Callable[[], N | str]) -> N | None:
@@ -60,21 +56,21 @@ def examine(candidate: Candidate, answerer: Answerer, material: Material, decodi
         "consistency": found("consistency", lambda: consistency(material, judge, asker)),
         "memorisation": found("memorisation", lambda: memorisation(material, asker)),
     }
-    used = answerer.usage
+    used = asker.usage
     return Suites.model_validate(
         {
             **parts,
             "candidate": candidate,
             "dataset": material.dataset_name,
             "task": material.dataset.kind,
-            "decoding": decoding,
+            "decoding": asker.decoding,
             "limits": material.limits,
             "confidence": material.confidence,
             "left_out": left_out,
             "asked": asker.asked,
-            "prompt_tokens": used.prompt_tokens - before[0],
-            "completion_tokens": used.completion_tokens - before[1],
-            "computed_tokens": used.computed_tokens - before[2],
+            "prompt_tokens": used.prompt_tokens,
+            "completion_tokens": used.completion_tokens,
+            "computed_tokens": used.computed_tokens,
         }
     )
 

@@ -50,6 +50,9 @@ class Preference:
         """As they are."""
         return examples
 
+    def check(self, examples: Sequence[Pair]) -> None:
+        """Nothing."""
+
     def before(self, model: LoadedModel, examples: Sequence[Pair], budget: int) -> None:
         """Nothing."""
 

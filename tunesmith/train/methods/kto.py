@@ -51,13 +51,8 @@ class Rating:
     def complete(self, examples: list[Rated], max_length: int) -> list[Rated]:
         """Each with the answer of the next row that says something else.
 
-        Raises: NotEnoughData if all answers are the same, or all are liked, or none is.
+        Raises: NotEnoughData if all answers are the same.
         """
-        if len({example.is_desirable for example in examples}) < 2:
-            raise NotEnoughData(
-                f"every answer is {'liked' if examples[0].is_desirable else 'disliked'}", where="train.method", got=f"{len(examples)} rated answers",
-                expected="some of each", fix='add rows of the other kind, or train on liked answers alone: train.method.kind = "sft"',
-            )  # fmt: skip
         answers = [_answer(example.row) for example in examples]
         count = len(answers)
         found = []
@@ -69,6 +64,14 @@ class Rating:
             ids = (example.row.ids[:begin] + other)[:max_length]
             found.append(replace(example, other=TokenRow(ids, [i >= begin for i in range(len(ids))])))
         return found
+
+    def check(self, examples: Sequence[Rated]) -> None:
+        """As in `Objective`: some answers have to be liked and some not. What training looks at beside its own rows need not be so."""
+        if len({example.is_desirable for example in examples}) < 2:
+            raise NotEnoughData(
+                f"every answer is {'liked' if examples[0].is_desirable else 'disliked'}", where="train.method", got=f"{len(examples)} rated answers",
+                expected="some of each", fix='add rows of the other kind, or train on liked answers alone: train.method.kind = "sft"',
+            )  # fmt: skip
 
     def before(self, model: LoadedModel, examples: Sequence[Rated], budget: int) -> float:
         """z."""

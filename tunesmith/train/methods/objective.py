@@ -43,7 +43,16 @@ class Objective(Protocol):
         """(example, whether it was cut) from a record whose prompt has been put in front: `conversation`."""
 
     def complete(self, examples: list[Any], max_length: int) -> list[Any]:
-        """The examples with what they need of one another."""
+        """The examples with what they need of one another.
+
+        Raises: NotEnoughData where they lack it.
+        """
+
+    def check(self, examples: Sequence[Any]) -> None:
+        """Nothing, if there is something to learn from these.
+
+        Raises: NotEnoughData.
+        """
 
     def before(self, model: LoadedModel, examples: Sequence[Any], budget: int) -> Any:
         """What the loss needs to know of a whole step (or of the whole dev split), in passes of at most `budget` tokens."""

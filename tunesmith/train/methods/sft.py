@@ -40,6 +40,9 @@ class Supervised:
         """As they are."""
         return examples
 
+    def check(self, examples: Sequence[TokenRow]) -> None:
+        """Nothing."""
+
     def before(self, model: LoadedModel, examples: Sequence[TokenRow], budget: int) -> None:
         """Nothing."""
 
