@@ -1,6 +1,8 @@
 """Tunesmith's answer engine on the same questions: our side of bench/answers.py.
 
 python -m bench.ours_answers work.json
+
+Rendering and tokenising are inside the clock; the peers are given token ids.
 """
 
 from __future__ import annotations
@@ -10,6 +12,9 @@ import resource
 import sys
 import time
 from pathlib import Path
+
+import torch
+import transformers
 
 from bench.work import base, questions
 from tunesmith.answer.engine import Engine
@@ -33,9 +38,15 @@ def main() -> None:
     started = time.perf_counter()
     answers = engine.answer(asked, decoding)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    made = sum(answer.completion_tokens for answer in answers)
-    print(json.dumps({"seconds": seconds, "tokens": made, "peak_bytes": peak, "texts": [a.text for a in answers[:3]]}))
+    told = {
+        "seconds": seconds,
+        "tokens": sum(answer.completion_tokens for answer in answers),
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "texts": [answer.text for answer in answers],
+        "threads": placement.threads,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+    }
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,31 @@
 """Tunesmith's training loop on given rows or pairs → seconds and loss of each step, and peak memory: our side of bench/train.py.
 
-python -m bench.ours_train work.json
+python -m bench.ours_train work.json     # as for bench/peers/trl_sft.py, with a "seed" of the adapters' first values
 
-The reference of preference tuning is computed before the first step; its time is shared out over the steps, as one pass over the data would.
+Everything that is chosen automatically in a run is chosen here by the same function. The reference of preference tuning is computed before the first step; its time is shared out over the steps, as one pass over the data would.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 
-from bench.work import ROWS_PER_STEP, base
+from bench.work import base
 from tunesmith.catalogue.folder import inspect
 from tunesmith.model import lora
 from tunesmith.model.device import apply, place
-from tunesmith.model.load import load
+from tunesmith.model.load import LoadedModel, load
 from tunesmith.settings import settings
 from tunesmith.spec.job import Silent
 from tunesmith.spec.model import LocalModel
@@ -44,7 +47,7 @@ class Clock:
     losses: list[float] = field(default_factory=list)
     last: float = 0.0
 
-    def emit(self, event) -> None:
+    def emit(self, event: Any) -> None:
         """Note the end of a step."""
         if event.kind == "reading":
             now = time.perf_counter()
@@ -60,7 +63,8 @@ class Clock:
 def main() -> None:
     """Train, and say how it went."""
     work = json.loads(Path(sys.argv[1]).read_text())
-    rows = [example(row) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())][: ROWS_PER_STEP * work["steps"]]
+    per_step = work["rows_per_step"]
+    rows = [example(row) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())][: per_step * work["steps"]]
     placement = place(settings())
     apply(placement)
     model = load(at(Path(work["base"])), placement)
@@ -70,25 +74,27 @@ def main() -> None:
         weights=weights,
         optimiser=AdamW(lr=work["lr"], weight_decay=0.0),
         schedule=Schedule(kind="constant", warmup=0),
-        budget=Budget(epochs=1, rows_per_step=ROWS_PER_STEP, tokens_per_batch=work["options"].get("tokens_per_batch"), patience=0),
+        budget=Budget(epochs=1, rows_per_step=per_step, patience=0),
+        seed=work["seed"],
     )
-    recipe, _ = resolve(recipe, model, rows, 2048, None)
+    recipe, choices = resolve(recipe, model, rows, 2048, None)
     if isinstance(recipe.weights, Lora):
         lora.inject(model.network, recipe.weights, 0.0, recipe.seed)
     else:
         model.network.requires_grad_(True)
     trained = Weights(model.network, work["lr"], (0.9, 0.999), 1e-8, 0.0)
     assert recipe.budget.tokens_per_batch is not None
+    chosen = ", ".join(f"{c.name} {c.value}" for c in (*placement.choices, *choices))
     clock = Clock()
     objective = objective_of(recipe.method)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, recomputing(model, bool(recipe.budget.recompute)):
         started = time.perf_counter()
         if objective.has_reference:
             file = Path(folder) / "reference.safetensors"
             rows = with_reference(model, rows, range(len(rows)), recipe.budget.tokens_per_batch, file, Silent(), "train")
         before = (time.perf_counter() - started) / work["steps"]
         plan = Plan(work["steps"], frozenset(), recipe.budget.tokens_per_batch, work["lr"])
-        run = Run(model, objective, as_taken(rows, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
+        run = Run(model, objective, as_taken(rows, per_step, recipe.seed), [], recipe, plan, trained, Path(folder), clock)
         clock.last = time.perf_counter()
         final = run_loop(run, RunState())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -99,8 +105,22 @@ def main() -> None:
         "losses": clock.losses,
         "peak_bytes": peak,
         "threads": placement.threads,
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "chosen": chosen},
     }
     print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
+
+
+@contextlib.contextmanager
+def recomputing(model: LoadedModel, wanted: bool) -> Iterator[None]:
+    """Activations are computed again in the backward pass, where that is what was chosen."""
+    if not wanted:
+        yield
+        return
+    model.network.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    try:
+        yield
+    finally:
+        model.network.activation_checkpointing_disable()
 
 
 def at(folder: Path) -> LocalModel:
@@ -120,10 +140,10 @@ def example(row: dict[str, Any]) -> Any:
     return Pair(*sides)
 
 
-def as_taken(rows: list[Any], seed: int) -> list[Any]:
+def as_taken(rows: list[Any], rows_per_step: int, seed: int) -> list[Any]:
     """`rows` placed so that the loop's shuffle gives them in their order."""
-    order = Order(len(rows), ROWS_PER_STEP, seed)
-    places = [i for step in range(len(rows) // ROWS_PER_STEP) for i in order.step(step)]
+    order = Order(len(rows), rows_per_step, seed)
+    places = [i for step in range(len(rows) // rows_per_step) for i in order.step(step)]
     placed = list(rows)
     for row, index in zip(rows, places, strict=True):
         placed[index] = row

@@ -60,6 +60,14 @@ def questions(work: str, count: int) -> tuple[list[Conversation], tuple[str, ...
     return [_chat(routing_prompt(), row["text"], row["category"]).question() for row in rows], tuple(labels)
 
 
+def expected(work: str, count: int) -> list[str]:
+    """The right answers to `questions`; none where the answer is free text."""
+    if work == "gsm8k":
+        return []
+    with (DATA / "banking77-test.csv").open() as file:
+        return [row["category"] for row in csv.DictReader(file)][:count]
+
+
 def write_prompts(work: str, count: int) -> Path:
     """The same questions as token ids, one per line; the file's path."""
     path = SCRATCH / f"prompts-{work}-{count}.jsonl"
@@ -69,13 +77,13 @@ def write_prompts(work: str, count: int) -> Path:
     return path
 
 
-def write_rows(work: str, steps: int) -> Path:
+def write_rows(work: str, steps: int, rows_per_step: int = ROWS_PER_STEP) -> Path:
     """Rows as token ids with the mask of what is trained, in the order in which our loop takes them; the file's path."""
-    path = SCRATCH / f"rows-{work}-{steps}.jsonl"
+    path = SCRATCH / f"rows-{work}-{steps}x{rows_per_step}.jsonl"
     SCRATCH.mkdir(exist_ok=True)
     template = Template(AutoTokenizer.from_pretrained(base().folder, local_files_only=True), ())
     rows = [row for c in conversations(work) for row in template.rows(c, 2048)]
-    order = Order(len(rows), ROWS_PER_STEP, SEED)
+    order = Order(len(rows), rows_per_step, SEED)
     chosen = [rows[i] for step in range(steps) for i in order.step(step)]
     making = path.with_suffix(f".{os.getpid()}")
     making.write_text("".join(json.dumps({"ids": row.ids, "trained": row.trained}) + "\n" for row in chosen))
@@ -83,13 +91,13 @@ def write_rows(work: str, steps: int) -> Path:
     return path
 
 
-def write_pairs(steps: int) -> Path:
+def write_pairs(steps: int, rows_per_step: int = ROWS_PER_STEP) -> Path:
     """GSM8K questions, each with its own solution preferred to another question's, as token ids in our loop's order; the file's path."""
-    path = SCRATCH / f"pairs-gsm8k-{steps}.jsonl"
+    path = SCRATCH / f"pairs-gsm8k-{steps}x{rows_per_step}.jsonl"
     SCRATCH.mkdir(exist_ok=True)
     template = Template(AutoTokenizer.from_pretrained(base().folder, local_files_only=True), ())
     found = conversations("gsm8k")
-    order = Order(len(found), ROWS_PER_STEP, SEED)
+    order = Order(len(found), rows_per_step, SEED)
     lines = []
     for i in (i for step in range(steps) for i in order.step(step)):
         sides = {"chosen": found[i], "rejected": found[(i + 1) % len(found)]}

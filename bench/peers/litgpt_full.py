@@ -1,9 +1,9 @@
 """LitGPT's full fine-tuning on given rows → seconds and loss of each step, and peak memory. Runs in the peer's own environment.
 
-    python litgpt_full.py work.json     # {"rows": FILE, "base": FOLDER, "steps": N, "lr": X, "options": {"micro_batch": 1, "precision": "bf16-true"}}
+    python litgpt_full.py work.json     # {"rows": FILE, "rows_per_step": 32, "base": FOLDER, "steps": N, "lr": X, "options": {"micro_batch": 1, "precision": "bf16-true"}}
 
 Its model, Fabric, collation, loss and order of calls are those of `litgpt.finetune.full.fit`; rows come in the file's order, and a micro-batch weighs
-as much as it has trained tokens, as on the other sides. The last line it prints is one JSON object.
+as much as it has trained tokens, as on the other sides; gradients are clipped at a norm of 1, as there. The last line it prints is one JSON object.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import resource
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,14 @@ from litgpt.scripts.convert_hf_checkpoint import convert_hf_checkpoint
 from litgpt.utils import chunked_cross_entropy, load_checkpoint
 
 NAME = "SmolLM2-135M-Instruct"
-ROWS_PER_STEP = 32
 UNTRAINED = -100
 
 
 def main() -> None:
     """Train, and say how it went."""
     work = json.loads(Path(sys.argv[1]).read_text())
-    rows = [json.loads(line) for line in Path(work["rows"]).read_text().splitlines()][: ROWS_PER_STEP * work["steps"]]
+    per_step = work["rows_per_step"]
+    rows = [json.loads(line) for line in Path(work["rows"]).read_text().splitlines()][: per_step * work["steps"]]
     fabric = L.Fabric(devices=1, precision=work["options"]["precision"])
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         checkpoint = converted(Path(work["base"]), Path(folder))
@@ -45,10 +46,11 @@ def main() -> None:
     seconds, losses = [], []
     for step in range(work["steps"]):
         started = time.perf_counter()
-        losses.append(one_step(fabric, model, optimizer, rows[step * ROWS_PER_STEP : (step + 1) * ROWS_PER_STEP], work["options"]["micro_batch"]))
+        losses.append(one_step(fabric, model, optimizer, rows[step * per_step : (step + 1) * per_step], work["options"]["micro_batch"]))
         seconds.append(time.perf_counter() - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "losses": losses, "peak_bytes": peak, "threads": torch.get_num_threads()}))
+    versions = {name: version(name) for name in ("torch", "litgpt", "lightning")}
+    print(json.dumps({"seconds": seconds, "losses": losses, "peak_bytes": peak, "threads": torch.get_num_threads(), "versions": versions}))
 
 
 def converted(base: Path, folder: Path) -> Path:
@@ -74,6 +76,7 @@ def one_step(fabric: Any, model: Any, optimizer: Any, rows: list[dict[str, Any]]
         loss = chunked_cross_entropy(logits[..., :-1, :], targets) * share
         fabric.backward(loss)
         mean += float(loss.detach())
+    fabric.clip_gradients(model, optimizer, max_norm=1.0)
     optimizer.step()
     optimizer.zero_grad()
     return mean
