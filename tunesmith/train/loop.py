@@ -72,7 +72,7 @@ def run_loop(run: Run, state: RunState) -> RunState:
         before = state.best_step
         state = _step(run, order, state)
         better = False
-        if state.step in run.plan.evaluate_at:
+        if run.dev and state.step in run.plan.evaluate_at:  # without dev rows the last weights are kept
             state = _evaluate(run, state)
             better = state.best_step != before and run.recipe.budget.keep == "best"
         if state.step in run.plan.keep_at:
@@ -134,8 +134,6 @@ def _step(run: Run, order: Order, state: RunState) -> RunState:
 
 def _evaluate(run: Run, state: RunState) -> RunState:
     """The dev split's loss and share of right examples, and what follows: a new best, an alarm, or the end of patience."""
-    if not run.dev:
-        return state.model_copy(update={"best_step": state.step})
     loss, metric, accuracy = evaluate(run.model, run.objective, run.dev, run.plan.tokens_per_batch)
     read = state.curve[-1].model_copy(update={"dev_loss": loss, "dev_metric": metric, "dev_accuracy": accuracy})
     run.monitor.emit(dev_reading(read, run.objective))
