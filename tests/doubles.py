@@ -130,9 +130,9 @@ def open_line(folder: Path, store: Store, *overrides: str, steps: type[Doubles] 
 
 
 def processes(
-    folder: Path, store: Store, *overrides: str, steps: type[Doubles] = Doubles, most: int = 80, given: Plan | None = None
+    folder: Path, store: Store, *overrides: str, steps: type[Doubles] = Doubles, most: int = 80, given: Plan | None = None, since: float | None = None
 ) -> list[list[Artifact]]:
-    """What each process of a run made, in its order, until one makes nothing or `most` have run."""
+    """What each process of a run made, in its order, until one makes nothing or `most` have run; with `since` they are processes of one job."""
     found: list[list[Artifact]] = []
     for _ in range(most):
         line = open_line(folder, store, *overrides, steps=steps)
@@ -140,7 +140,7 @@ def processes(
         line.steps.any_stage = False
         before = {artifact.key for artifact in store.artifacts()}
         with suppress(StageDone):
-            run(line, given=given)
+            run(line, since, given=given)
         made = [artifact for artifact in reversed(store.artifacts()) if artifact.key not in before]
         if not made:
             break

@@ -14,7 +14,7 @@ from tests.doubles import PROJECT, Doubles, open_line, processes, titles
 from tests.ears import Ears
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion
-from tunesmith.errors import Alarm, BadProject, Busy, DoesNotFit, Interrupted, NotEnoughData, TunesmithError
+from tunesmith.errors import Alarm, BadProject, Busy, DoesNotFit, Interrupted, NotEnoughData, Overloaded, TunesmithError
 from tunesmith.line import Line
 from tunesmith.pipeline import foremost, run, run_job, train_only, walk
 from tunesmith.planning import Planning, stopwatch, tried
@@ -454,6 +454,28 @@ def test_where_nothing_can_be_trained_the_verdict_is_among_the_others_and_says_w
     assert {one.remedy for one in kept[-1].finalists} <= {"majority", "prompt", "few-shot"}
     (said,) = kept[-1].known({}).failed
     assert said == f"The full training for fine-tuning failed ({DIVERGED.message}), so nothing is said about what it would reach."
+
+
+def test_a_yardstick_that_does_not_answer_is_a_failed_trial_and_is_asked_again_by_the_next_run(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, asked, real = list[Conclusion](), list[str](), doubles.made_up
+    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self) or {})
+    monkeypatch.setattr("tunesmith.decide.run.limited", lambda *_: ())
+
+    def made_up(step: Step, work: Folder, count: int) -> Noun:
+        if step.title == "dev remote":
+            asked.append(step.title)
+            raise Overloaded("the endpoint does not answer", where="remote")
+        return real(step, work, count)
+
+    monkeypatch.setattr(doubles, "made_up", made_up)
+    there = ("rivals.remote.url='http://127.0.0.1:9/v1'", "rivals.remote.model=large", "rivals.remote.allow_private=true")
+    for runs in (1, 2):
+        processes(folder, store, *there, steps=Many, since=time.time())
+        assert len(asked) == runs  # once in however many processes of a job
+        assert "remote" not in {one.remedy for one in kept[-1].finalists}
+        assert kept[-1].known({}).failed == ("The model elsewhere was not measured: the endpoint does not answer.",)
 
 
 def test_without_a_rival_a_training_that_fails_fails_the_run(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:

@@ -453,3 +453,15 @@ def test_every_file_that_marks_answers_is_pinned(tmp_path: Path) -> None:
 def test_the_code_has_one_digest() -> None:
     assert (code_digest(), len(code_digest())) == (code_digest(), 64)
     assert code().packages["tunesmith"] == code().version
+
+
+def test_where_the_rows_are_not_nothing_is_said_for_or_against_a_certificate(certificate: Certificate, tmp_path: Path) -> None:
+    empty = Store.open(tmp_path / "other")
+    (tmp_path / "c.json").write_text(certificate.to_text())
+    with pytest.raises(NotFound, match="rows are not in this store") as caught:
+        verify({"certificate": "c.json", "root": str(tmp_path)}, empty, Silent())
+    assert f"{certificate.proof.rerun} --plan c.json" in caught.value.problems[0].fix
+    with pytest.raises(NotFound, match="no such file") as caught:
+        verify({"certificate": "lost.json", "root": str(tmp_path)}, empty, Silent())
+    assert "tunesmith certificate latest --write" in caught.value.problems[0].fix
+    empty.close()

@@ -57,6 +57,8 @@ class Line:
     """The command that does the same again."""
     readings: Mapping[str, Wait] | None = None
     """`SPLIT CANDIDATE` → how long one question takes, as a plan that is replayed says: a verdict rests on it, and the clock says otherwise every time."""
+    since: float = 0.0
+    """When the job began, in Unix time."""
     waits: dict[str, Wait] = field(default_factory=dict)
     """What was taken from there or from the clock."""
 

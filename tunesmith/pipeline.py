@@ -166,7 +166,7 @@ def run(line: Line, since: float | None = None, given: Plan | None = None, worke
 
     `worked` counts the seconds that workers have given to the job; None: it begins now.
     """
-    started = time.time() if since is None else since
+    line.since = started = time.time() if since is None else since
     tell_findings(line)
     if line.project.documents:
         _ = line.library.passages  # by the process that has prepared the data

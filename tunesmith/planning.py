@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tunesmith.errors import Alarm, BadProject, DamagedWeights, DoesNotFit, Interrupted
+from tunesmith.errors import Alarm, BadProject, DamagedWeights, DoesNotFit, Interrupted, Overloaded
 from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.measurement import asked_before
@@ -350,21 +350,29 @@ class Planning:
 def tried(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
     """A planned trial with its candidate built and its report on dev; where its training failed, or its base does not fit, with why.
 
-    A failure is stored like a result, and holds until there are weights after all: the same settings meet the same alarm again.
+    A failure is stored like a result, and holds until there are weights after all: the same settings meet the same alarm again. That of a model elsewhere,
+    which does not answer, holds for the job.
     Raises: what is no failure of the trial: a stop, a mistake of the user's, a model of the project's own that cannot be measured.
     """
-    if step.recipe is None and step.base == facts.bases[0].id:
+    elsewhere = step.trial.remedy == "remote"
+    if step.recipe is None and step.base == facts.bases[0].id and not elsewhere:
         return measured(line, step, facts)
     training = line.trainings.step(line.training(step)) if step.recipe is not None else None
     rests_on = {"training": training.key} if training is not None else line.answering(step.trial.candidate)
     name = training.title if training is not None else step.trial.candidate.name
-    failing = Step("measure", f"{name} failed", "failure", {"of": rests_on, "memory": settings().memory_bytes}, (line.dataset[0].name,))
+    inputs = {
+        "of": rests_on,
+        **({"job": line.since} if elsewhere else {"memory": settings().memory_bytes}),
+    }  # who is silent today may answer tomorrow
+    failing = Step("measure", f"{name} failed", "failure", inputs, (line.dataset[0].name,))
     kept, weights = line.store.find(failing.key), line.store.find(training.key) if training is not None else None
     if kept is None or (weights is not None and weights.created_at > kept.created_at):
         began = time.monotonic()
         try:
             return measured(line, step, facts)
-        except (Alarm, DoesNotFit) as error:
+        except (Alarm, DoesNotFit, Overloaded) as error:
+            if isinstance(error, Overloaded) and not elsewhere:
+                raise
             if step.base == facts.bases[0].id and training is not None and line.store.find(training.key) is not None:
                 raise  # it was trained: that the project's own base has no room to answer now is no fault of these settings
             failure = Failure(error=error.to_json(), of=digest(rests_on), recipe=step.recipe)

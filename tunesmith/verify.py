@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tunesmith.errors import BadData
+from tunesmith.errors import BadData, NotFound
 from tunesmith.evaluate.certificate import VERSION, prove, read
 from tunesmith.inspection import Inspection
 from tunesmith.pins import code, pins_of
@@ -68,17 +69,33 @@ def verify(payload: Mapping[str, Any], store: Store, monitor: Monitor) -> dict[s
     """A Verification, as plain JSON: the result of a job with this payload: `certificate`, a file or a name in the store; `root`, where the file's path begins
     and where the project's files are looked for, before the folder of the certificate; `runs_scorer`, whether an own scorer that is new to this store may run.
 
-    Raises: NotFound if there is neither such a file nor such a certificate; BadData if the file is no certificate.
+    Raises: NotFound if there is neither such a file nor such a certificate, or if its rows are not in this store; BadData if the file is no certificate.
     """
     name, root = str(payload["certificate"]), Path(str(payload["root"]))
     certificate = found_certificate(name, root, store)
     folders = tuple(dict.fromkeys((root, (root / name).parent))) if (root / name).is_file() else (root,)
+    refuse_without_rows(certificate, store, name)
     inspection = Inspection(certificate, store, monitor, folders, runs_scorer=bool(payload.get("runs_scorer")))
     checks = tuple(checks_of(inspection))
     found = Verification(certificate=name, digest=certificate.digest, result=result_of(checks), is_exact=inspection.is_exact, checks=checks)
     detail = {"digest": certificate.digest, "result": found.result, "differs": [check.topic for check in checks if check.outcome == "differs"]}
     Ledger(store).append(VERIFIED, certificate.proof.locked.dataset, detail)
     return found.model_dump(mode="json")
+
+
+def refuse_without_rows(certificate: Certificate, store: Store, name: str) -> None:
+    """Nothing, where the store has the rows that everything rests on: without them nothing can be held against the certificate, for it or against it.
+
+    Raises: NotFound with the command that makes them.
+    """
+    proof = certificate.proof
+    try:
+        store.get(proof.locked.dataset, "dataset")
+    except NotFound:
+        raise NotFound(
+            "the certificate's rows are not in this store", where=name, got=f"no {proof.locked.dataset}", expected="the store that the verdict was reached in, or the same rows",
+            fix=f"in the folder of the project and its data run: {proof.rerun}" + (f" --plan {shlex.quote(name)}" if proof.plan else "") + ", then verify it again",
+        ) from None  # fmt: skip
 
 
 def checks_of(inspection: Inspection) -> Iterator[Check]:
@@ -109,6 +126,10 @@ def found_certificate(name: str, root: Path, store: Store) -> Certificate:
             raise BadData(
                 "is not UTF-8 text", where=name, expected="a certificate as JSON", fix="name the file that `tunesmith certificate` wrote"
             ) from None
+    if name.endswith(".json"):
+        raise NotFound(
+            "no such file", where=name, fix="give the file that `tunesmith certificate latest --write FILE` wrote, or the name of a certificate"
+        )
     artifact = store.get(name, "certificate")
     clock = artifact.sidecar().get("measured")
     return Certificate.of(artifact.load(Proof), Measured.model_validate(clock) if clock else None)

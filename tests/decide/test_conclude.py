@@ -187,7 +187,7 @@ def test_too_few_rows_cannot_tell_and_say_how_many_would(judge: Judge) -> None:
     assert more is not None
     assert found.headline == (
         "Cannot tell: the tuned model gets 60.0 % of the questions exactly right, the prompt with examples 50.0 %, and 60 rows are too few to say "
-        f"whether that is more than chance; about {more:,} more rows like these would settle it."
+        f"whether that is more than chance; about {more:,} more test rows like these would settle it."
     )
 
 

@@ -37,11 +37,14 @@ def test_an_open_comparison_says_what_would_settle_it() -> None:
         family=4,
         rows_to_settle=7843,
     )
-    assert comparison_words(found, {"tuned": SUBJECTS["fine-tune"], "classifier": SUBJECTS["classifier"]}, 0.95, 4) == (
+    names = {"tuned": SUBJECTS["fine-tune"], "classifier": SUBJECTS["classifier"]}
+    assert comparison_words(found, names, 0.95, 4) == (
         "The tuned model against the classifier (exact match, rows in scope): cannot tell, +2.2 points (95 % interval -2.9 to +7.6 points, 450 rows, "
-        "p = 0.453, corrected for 4 comparisons). Among 4 comparisons, such a one shows differences of 7.5 points or more; about 7,843 more rows like "
-        "these would settle it."
+        "p = 0.453, corrected for 4 comparisons). Among 4 comparisons, such a one shows differences of 7.5 points or more; about 7,843 more "
+        "test rows like these would settle it."
     )
+    few = comparison_words(found.model_copy(update={"minimum_detectable": 2.051}), names, 0.95, 4)
+    assert "Among 4 comparisons, such a one can show no difference on so few rows; about" in few
 
 
 def test_goals_are_judged_in_words() -> None:

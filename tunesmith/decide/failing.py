@@ -1,4 +1,4 @@
-"""Trials so far and the finalists → what is said of full trainings that came to nothing. Small ones stand in the table of trials."""
+"""Trials so far and the finalists → what is said of full trainings, and of a model elsewhere, that came to nothing. Small ones stand in the table of trials."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ CALLED: Mapping[Remedy, str] = {"fine-tune": "fine-tuning", "fine-tune-rag": "fi
 
 
 def failed_words(history: Sequence[Trial], end: Done) -> tuple[str, ...]:
-    """One sentence for each kind of full training of which some failed: why, and what stands for it now."""
-    return tuple(said for remedy in CALLED if (said := of_remedy(history, end, remedy)) is not None)
+    """One sentence for each kind of full training of which some failed: why, and what stands for it now; and one for a model elsewhere that did not answer."""
+    silent = [f"The model elsewhere was not measured: {one.failure.reason}." for one in history if one.remedy == "remote" and one.failure is not None]
+    return (*(said for remedy in CALLED if (said := of_remedy(history, end, remedy)) is not None), *silent)
 
 
 def of_remedy(history: Sequence[Trial], end: Done, remedy: Remedy) -> str | None:

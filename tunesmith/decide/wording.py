@@ -112,7 +112,7 @@ def rows_words(more: int | None) -> str:
     """How many more rows would settle an open question."""
     if more is None:
         return "no realistic number of rows would settle it"
-    return f"about {more:,} more rows like these would settle it" if more > 1 else "about one more row like these would settle it"
+    return f"about {more:,} more test rows like these would settle it" if more > 1 else "about one more test row like these would settle it"
 
 
 def comparison_words(found: Comparison, names: Mapping[str, str], confidence: float, family: int) -> str:
@@ -130,9 +130,14 @@ def comparison_words(found: Comparison, names: Mapping[str, str], confidence: fl
         return text + "."
     if found.leans is not None:
         return f"{text}. The interval leaves out no difference, but on so few rows the test does not rule out chance; more rows would show it."
-    smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
     among = f"Among {found.family} comparisons" if found.family > 1 else "Alone"
-    return f"{text}. {among}, such a one shows differences of {smallest} or more; {rows_words(found.rows_to_settle)}."
+    smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
+    sees = (
+        f"shows differences of {smallest} or more"
+        if found.metric in UNBOUNDED or found.minimum_detectable < 1
+        else "can show no difference on so few rows"
+    )
+    return f"{text}. {among}, such a one {sees}; {rows_words(found.rows_to_settle)}."
 
 
 def goal_in_words(goal: Goal, metric: MetricName) -> str:

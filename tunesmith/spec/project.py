@@ -263,7 +263,7 @@ def contradictions(project: Project, places: Places) -> list[Problem]:
     found += _without_tuning(project, places)
     wanted = project.goal.at_least
     if wanted is not None and project.goal.metric not in UNBOUNDED and not 0 <= wanted <= 1:
-        fix = f"write at_least = {wanted / 100:g}" if 1 < wanted <= 100 else "write a share between 0 and 1"
+        fix = f"write at_least = {wanted / 100:g}" if 2 <= wanted <= 100 else "write a share between 0 and 1"
         found.append(Problem("`goal.at_least` is out of range", places.of(("goal", "at_least")), f"{wanted:g}", "a share between 0 and 1", fix))
     return found
 

@@ -129,7 +129,7 @@ def test_a_written_project_is_read_back(tmp_path):
     assert "# named `intent`" in text
     assert len(text.splitlines()) <= 24
     with_goal = parse_project(re.sub(r"^# (?=\[goal|metric|at_least)", "", text, flags=re.MULTILINE), "project.toml")
-    assert (project.goal.at_least, with_goal.goal.metric, with_goal.goal.at_least) == (None, "exact_match", 0.8)
+    assert (project.goal.at_least, with_goal.goal.metric, with_goal.goal.at_least) == (None, "accuracy", 0.8)
 
 
 def test_other_formats_are_written_too(tmp_path):

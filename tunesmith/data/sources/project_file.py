@@ -43,7 +43,7 @@ def write_project(detection: Detection, *, file: str | None = None, name: str | 
 
 def goal_lines(detection: Detection) -> list[str]:
     """What to reach, for the user to decide: a value that is worth having, commented out."""
-    metric, at_least = ("token_f1", 0.5) if detection.label is None else ("exact_match", 0.8)
+    metric, at_least = ("token_f1", 0.5) if detection.label is None else ("accuracy", 0.8)
     return ["# [goal]  # the verdict says whether the model reaches this", f'# metric = "{metric}"', f"# at_least = {at_least}"]
 
 
