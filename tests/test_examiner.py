@@ -54,7 +54,8 @@ def texts(shown: Sequence[str]) -> tuple[str, ...]:
 
 def test_a_small_training_has_seen_a_part_of_the_rows(tmp_path: Path) -> None:
     one = examiner(tmp_path, data())
-    one.line.trainings = SimpleNamespace(rows=lambda share: TRAIN[: round(share * 4)])  # type: ignore[assignment]
+    line: Any = one.line
+    line.trainings = SimpleNamespace(rows=lambda share: TRAIN[: round(share * 4)])
     assert one.material("dev", "test", texts, 0.5).learnt == TRAIN[:2]
     assert one.material("dev", "test", texts).learnt is None
 

@@ -172,13 +172,13 @@ def test_a_killed_examination_asks_the_rest(folder: Path, store: Store, tmp_path
     other.close()
 
 
-def test_suites_of_answers_know_whether_there_are_documents(folder: Path, store: Store) -> None:
+def test_suites_of_answers_know_whether_there_are_documents(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = set()
     for wishes in ((), ("documents=[{file='docs'}]",)):
         line = line_of(folder, store, "task.kind='answer'", *wishes)
         assert line.dataset[1].kind == "answer"
         asked: list[Step] = []
-        line.steps.do = lambda step, *rest, asked=asked, **more: (asked.append(step), None)  # type: ignore[assignment]
+        monkeypatch.setattr(line.steps, "do", lambda step, *rest, asked=asked, **more: (asked.append(step), None))
         Examiner(line).suites(candidate(folder), "dev", None)
         keys.add(asked[0].key)
     assert len(keys) == 2

@@ -203,7 +203,7 @@ class Conclusion:
             "looks": self.looks,
             "examined": list(self.examined.names),
             "waits": {name: wait.model_dump(mode="json") for name, wait in line.waits.items()},
-            "labelled": [pin.sha256 for pin in file_pins(line.project, line.path.parent) if pin.kind == "labels"],
+            "labelled": [pin.sha256 for pin in file_pins(line.project, line.path.parent, "labels")],
         }
         clock: dict[str, Any] = {}
         step = Step("report", "conclude and write the report", "line", inputs, parents)

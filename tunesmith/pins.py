@@ -57,13 +57,15 @@ def named_files(project: Project) -> list[tuple[PinKind, str]]:
     return [(kind, name) for kind, name in named if name is not None]
 
 
-def file_pins(project: Project, root: Path) -> list[Pin]:
-    """The hashes of those files.
+def file_pins(project: Project, root: Path, only: PinKind | None = None) -> list[Pin]:
+    """The hashes of those files, or of those alone that are for one thing.
 
     Raises: NotFound naming the first that is not there.
     """
     found = []
     for kind, name in named_files(project):
+        if only not in (None, kind):
+            continue
         try:
             found.append(Pin(kind=kind, name=name, sha256=file_digest(root / name)))
         except OSError as error:

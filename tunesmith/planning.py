@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tunesmith.errors import Alarm, BadProject, DamagedWeights, DoesNotFit, Interrupted, Overloaded
+from tunesmith.errors import Alarm, BadProject, DamagedWeights, DoesNotFit, Interrupted, Overloaded, TunesmithError
 from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.measurement import asked_before
@@ -367,12 +367,11 @@ def tried(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
     failing = Step("measure", f"{name} failed", "failure", inputs, (line.dataset[0].name,))
     kept, weights = line.store.find(failing.key), line.store.find(training.key) if training is not None else None
     if kept is None or (weights is not None and weights.created_at > kept.created_at):
+        fails: tuple[type[TunesmithError], ...] = (Overloaded,) if elsewhere else (Alarm, DoesNotFit)
         began = time.monotonic()
         try:
             return measured(line, step, facts)
-        except (Alarm, DoesNotFit, Overloaded) as error:
-            if isinstance(error, Overloaded) and not elsewhere:
-                raise
+        except fails as error:
             if step.base == facts.bases[0].id and training is not None and line.store.find(training.key) is not None:
                 raise  # it was trained: that the project's own base has no room to answer now is no fault of these settings
             failure = Failure(error=error.to_json(), of=digest(rests_on), recipe=step.recipe)

@@ -124,6 +124,17 @@ def train_adapters(model: LoadedModel) -> None:
     model.network.to(next(model.network.parameters()).dtype)
 
 
+def both(model, rows, rel):
+    """(gradients of the rows one by one, of all of them together), whose losses are the same to `rel`."""
+    expected = sum(plain(model, one) for one in rows)
+    expected.backward()
+    theirs = gradients(model)
+    total = score(model, rows).nll.sum()
+    total.backward()
+    assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=rel)
+    return theirs, gradients(model)
+
+
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
 @pytest.mark.parametrize("kind", SHARING)
 @pytest.mark.parametrize("prepare", [train_everything, train_adapters], ids=["full", "lora"])
@@ -134,13 +145,8 @@ def test_a_forest_is_its_rows_one_by_one(models, kind, rows, prepare):
         model = in_dtype(models[kind], dtype)
         assert model.shares_prefixes
         prepare(model)
-        expected = sum(plain(model, one) for one in rows)
-        expected.backward()
-        found["plain"][dtype] = {name: grad.double() for name, grad in gradients(model).items()}
-        total = score(model, rows).nll.sum()
-        total.backward()
-        found["ours"][dtype] = {name: grad.double() for name, grad in gradients(model).items()}
-        assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=1e-10 if dtype == torch.float64 else 1e-5)
+        for side, grads in zip(("plain", "ours"), both(model, rows, 1e-10 if dtype == torch.float64 else 1e-5), strict=True):
+            found[side][dtype] = {name: grad.double() for name, grad in grads.items()}
     truth = found["plain"][torch.float64]
     assert_same(found["ours"][torch.float64], truth, 1e-10)
     noise = {name: float((grad - truth[name]).norm()) for name, grad in found["plain"][torch.float32].items()}
@@ -158,13 +164,8 @@ def test_any_forest_is_its_rows_one_by_one(models, kind, given_rows):
     rows = [TokenRow([9, *ids, 7], [i > 0 and (bits >> i & 1 == 1 or i > len(ids)) for i in range(len(ids) + 2)]) for ids, bits in given_rows]
     model = in_dtype(models[kind], torch.float32)
     train_everything(model)
-    expected = sum(plain(model, one) for one in rows)
-    expected.backward()
-    theirs = gradients(model)
-    total = score(model, rows).nll.sum()
-    total.backward()
-    assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
-    assert_same(gradients(model), theirs, 1e-4)  # both round: to 1e-5 of the float64 gradients in the tests above
+    theirs, ours = both(model, rows, 1e-5)
+    assert_same(ours, theirs, 1e-4)  # both round: to 1e-5 of the float64 gradients in the tests above
 
 
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS.keys())
@@ -173,13 +174,8 @@ def test_a_recurrent_model_takes_its_rows_alone_and_gives_the_same(models, rows)
     assert not model.shares_prefixes
     assert "state" in model.sharing_reason
     train_everything(model)
-    expected = sum(plain(model, one) for one in rows)
-    expected.backward()
-    theirs = gradients(model)
-    total = score(model, rows).nll.sum()
-    total.backward()
-    assert float(total.detach()) == pytest.approx(float(expected.detach()), rel=1e-10)
-    assert_same(gradients(model), theirs, 1e-10)
+    theirs, ours = both(model, rows, 1e-10)
+    assert_same(ours, theirs, 1e-10)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "lfm2"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import astuple, dataclass, field, fields
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -35,6 +35,26 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     computed_tokens: int = 0
+
+    def since(self, before: Usage) -> Usage:
+        """What came to it after `before`, a copy of an earlier state."""
+        return Usage(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
+
+    @classmethod
+    def total(cls, parts: Sequence[Counted]) -> Usage:
+        """Of all parts together."""
+        return cls(*(sum(getattr(part, one.name) for part in parts) for one in fields(cls)))
+
+
+class Counted(Protocol):
+    """Something with what it cost, in tokens as in `Usage`."""
+
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def completion_tokens(self) -> int: ...
+    @property
+    def computed_tokens(self) -> int: ...
 
 
 class Engine:

@@ -24,7 +24,7 @@ from tunesmith.spec.chat import Prompt
 from tunesmith.spec.plan import Base, Done, Facts, LeftOut, Plan, PlannedStep, PlannedTrial, StepKind
 from tunesmith.spec.recipe import Recipe
 from tunesmith.spec.task import UNBOUNDED
-from tunesmith.spec.trial import Pilot, Remedy, Trial
+from tunesmith.spec.trial import Failure, Pilot, Remedy, Trial
 
 PROMPT_GAIN = 0.25
 """No search over prompts is expected to gain so much."""
@@ -41,8 +41,7 @@ WITHOUT_PASSAGES: frozenset[StepKind] = frozenset({"prompt-search", "few-shot", 
 def next_trial(history: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | Done:
     """The next trial of the plan, or Done."""
     places = {step.name: index for index, step in enumerate(plan.steps)}
-    tried = [trial for trial in history if trial.report is not None or trial.failure is not None]
-    measured = [(places[owner(trial)], trial) for trial in tried if owner(trial) in places]
+    measured = [(places[owner(trial)], trial) for trial in history if trial.is_over and owner(trial) in places]
     skipped: list[LeftOut] = []
     for index, step in enumerate(plan.steps):
         before = [trial for place, trial in measured if place < index]
@@ -188,10 +187,8 @@ def upcoming(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], 
             return rival_base(step, before, mine, facts)
         case "ladder":
             return rung(step, before, mine, facts, plan)
-        case "final":
+        case "final" | "fine-tune-rag":
             return final(step, before, mine, facts, plan)
-        case "fine-tune-rag":
-            return reading_final(step, before, mine, facts, plan)
         case "test":
             return None
         case _:
@@ -315,8 +312,13 @@ def rung(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], fact
 
 def ruined_by(trials: Sequence[Trial], facts: Facts) -> list[Recipe]:
     """The settings whose full training failed with the recipe's own seed: of what failed small the search takes care, and another seed may be unlucky."""
-    full = [trial.failure.recipe for trial in trials if trial.failure is not None and trial.pilot is None]
+    full = [failure.recipe for failure in failures(trials)]
     return [recipe for recipe in full if recipe is not None and recipe.seed == facts.recipe.seed]
+
+
+def failures(trials: Sequence[Trial]) -> list[Failure]:
+    """Of whatever was no small training."""
+    return [trial.failure for trial in trials if trial.failure is not None and trial.pilot is None]
 
 
 def fruitless(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Plan) -> str | None:
@@ -327,7 +329,7 @@ def fruitless(step: PlannedStep, before: Sequence[Trial], facts: Facts, plan: Pl
     is_first_done = any(trial.report is not None and trial.pilot is None and trial.remedy == remedy for trial in before)
     if recipe_for(before, facts, plan) is not None and (is_first_done or not step.seed):
         return None
-    reasons = sorted({trial.failure.reason for trial in before if trial.failure is not None and trial.pilot is None})
+    reasons = sorted({failure.reason for failure in failures(before)})
     return f"full trainings failed before it ({'; '.join(reasons)}), and no other settings are left to try"
 
 
@@ -360,24 +362,16 @@ def settings_left(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Tri
 
 
 def final(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | None:
-    """A full training; where it failed, one with other settings."""
+    """A full training, with passages where the step says so; where it failed, one with other settings."""
     found = settings_left(step, before, mine, facts, plan)
     if found is None:
         return None
     recipe, reason = found
-    candidate = Tuned(name=step.name, checkpoint="", prompt=facts.prompt)
-    trial = Trial(remedy="fine-tune", candidate=candidate)
-    return planned(step, trial, facts, chosen_base(before, facts)).model_copy(update={"recipe": cut(recipe, step), "reason": reason})
-
-
-def reading_final(step: PlannedStep, before: Sequence[Trial], mine: Sequence[Trial], facts: Facts, plan: Plan) -> PlannedTrial | None:
-    """A full training with passages; where it failed, one with other settings."""
-    assert isinstance(facts.rag_tuned, Retrieval)
-    found = settings_left(step, before, mine, facts, plan)
-    if found is None:
-        return None
-    recipe, reason = found
-    trial = Trial(remedy="fine-tune-rag", candidate=facts.rag_tuned.model_copy(update={"name": step.name}))
+    if step.kind == "fine-tune-rag":
+        assert isinstance(facts.rag_tuned, Retrieval)
+        trial = Trial(remedy="fine-tune-rag", candidate=facts.rag_tuned.model_copy(update={"name": step.name}))
+    else:
+        trial = Trial(remedy="fine-tune", candidate=Tuned(name=step.name, checkpoint="", prompt=facts.prompt))
     return planned(step, trial, facts, chosen_base(before, facts)).model_copy(update={"recipe": cut(recipe, step), "reason": reason})
 
 

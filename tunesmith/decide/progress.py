@@ -28,7 +28,7 @@ def under_way(history: Sequence[Trial], facts: Facts, plan: Plan) -> tuple[int, 
     """(Trials that a search has made, settings that it has tried) while it is on its first rung, where it can still end earlier; None where none is."""
     found = next_trial(history, facts, plan)
     step = next((one for one in plan.steps if isinstance(found, PlannedTrial) and one.name == found.step), None)
-    mine = [trial for trial in history if step is not None and owner(trial) == step.name and (trial.report is not None or trial.failure is not None)]
+    mine = [trial for trial in history if step is not None and owner(trial) == step.name and trial.is_over]
     if step is None or not mine:
         return None
     if step.kind == "prompt-search":

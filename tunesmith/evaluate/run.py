@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tunesmith.answer.candidate import Answerer, last_question
@@ -135,9 +135,7 @@ def predict(
         split=questions.split,
         decoding=decoding,
         rows=len(rows),
-        prompt_tokens=sum(block.prompt_tokens for block in blocks),
-        completion_tokens=sum(block.completion_tokens for block in blocks),
-        computed_tokens=sum(block.computed_tokens for block in blocks),
+        **asdict(Usage.total(blocks)),
         files={PREDICTIONS: hashlib.sha256(text.encode()).hexdigest()},
     )
     return made, Clock(sum(block.seconds for block in blocks), earlier_s)
@@ -148,8 +146,7 @@ def _answered(
 ) -> Block:
     """The answers to some rows, `before` of them done; where texts are free, with what perplexity is made of."""
     conversations = [row.conversation for row in rows if row.conversation is not None]
-    total, used = len(questions.asked), answerer.usage
-    start = Usage(used.prompt_tokens, used.completion_tokens, used.computed_tokens)
+    total, start = len(questions.asked), replace(answerer.usage)
 
     def done(count: int) -> None:
         monitor.emit(Progress(label=f"{candidate.name} on {questions.split}", done=before + count, total=total))
@@ -162,15 +159,12 @@ def _answered(
         raise Interrupted(f"stopped while {candidate.name} was being measured", where="evaluation", fix="run the same command again")
     likely = answerer.likelihood(conversations) if questions.dataset.task != "classify" else None  # among labels, only the choice counts
     likelihoods = likely if likely is not None else [(None, None)] * len(rows)
-    used = answerer.usage
     return Block(
         answers=tuple(
             Predicted(id=row.id, answer=answer, nll=nll, nll_tokens=tokens)
             for row, answer, (nll, tokens) in zip(rows, answers, likelihoods, strict=True)
         ),
-        prompt_tokens=used.prompt_tokens - start.prompt_tokens,
-        completion_tokens=used.completion_tokens - start.completion_tokens,
-        computed_tokens=used.computed_tokens - start.computed_tokens,
+        **asdict(answerer.usage.since(start)),
         seconds=seconds,
         whole_s=time.monotonic() - began,
     )

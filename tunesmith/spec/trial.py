@@ -57,3 +57,8 @@ class Trial(Noun):
     failure: Failure | None = None
     wait: Wait | None = None
     """How long one question takes, where the project limits that and the clock was read."""
+
+    @property
+    def is_over(self) -> bool:
+        """True for one that is no longer only planned."""
+        return self.report is not None or self.failure is not None

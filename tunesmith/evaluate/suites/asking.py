@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from tunesmith.answer.candidate import Answerer
@@ -26,9 +26,9 @@ class Call(Noun):
     answers: tuple[Answer, ...] = ()
     recalled: tuple[tuple[int, tuple[bool, ...]], ...] | None = None
     """Of begun answers: as in `Recalled`. None: there were none, or nothing goes on with one."""
-    prompt_tokens: int
-    completion_tokens: int
-    computed_tokens: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    computed_tokens: int = 0
 
 
 class Calls(Noun):
@@ -59,11 +59,7 @@ class Asker:
     @property
     def usage(self) -> Usage:
         """Tokens of all that was said."""
-        return Usage(
-            sum(call.prompt_tokens for call in self.calls),
-            sum(call.completion_tokens for call in self.calls),
-            sum(call.computed_tokens for call in self.calls),
-        )
+        return Usage.total(self.calls)
 
     def ask(self, label: str, questions: Sequence[Conversation], decoding: Decoding | None = None) -> list[Answer]:
         """One answer per question, in order.
@@ -76,7 +72,7 @@ class Asker:
             self._tell(told, 0, len(questions))
             answers = answerer.answer(list(questions), how, done=lambda n: self._tell(told, n, len(questions)), stop=self.monitor.stopping)
             self._check(len(answers), len(questions))
-            return Call(key=key, answers=tuple(answers), **dict.fromkeys(COUNTED, 0))
+            return Call(key=key, answers=tuple(answers))
 
         key = digest({"questions": [one.model_dump(mode="json") for one in questions], "decoding": how.model_dump(mode="json")})
         found = self._said(key, answer)
@@ -95,7 +91,7 @@ class Asker:
             if found is not None:
                 self._check(len(found), len(conversations))
             recalled = None if found is None else tuple((one.given, one.hits) for one in found)
-            return Call(key=key, recalled=recalled, **dict.fromkeys(COUNTED, 0))
+            return Call(key=key, recalled=recalled)
 
         recalled = self._said(digest({"begun": [one.model_dump(mode="json") for one in conversations]}), answer).recalled
         if recalled is None:
@@ -111,10 +107,8 @@ class Asker:
             found = found_part(place, Call)
         if found is None:
             answerer = self.opened()
-            start = [getattr(answerer.usage, name) for name in COUNTED]
-            found = answer(answerer, key)
-            used = {name: getattr(answerer.usage, name) - before for name, before in zip(COUNTED, start, strict=True)}
-            found = found.model_copy(update=used)
+            start = replace(answerer.usage)
+            found = answer(answerer, key).model_copy(update=asdict(answerer.usage.since(start)))
             if place is not None:
                 keep_part(place, found)
         self.calls.append(found)
@@ -126,7 +120,3 @@ class Asker:
     def _check(self, got: int, wanted: int) -> None:
         if got < wanted or self.monitor.stopping():
             raise Interrupted(f"stopped while {self.candidate.name} was being examined", where="suites", fix="run the same command again")
-
-
-COUNTED = ("prompt_tokens", "completion_tokens", "computed_tokens")
-"""Of `Usage`."""

@@ -11,6 +11,7 @@ same suites.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,7 +57,6 @@ def examine(asker: Asker, material: Material) -> Suites:
         "consistency": found("consistency", lambda: consistency(material, judge, asker)),
         "memorisation": found("memorisation", lambda: memorisation(material, asker)),
     }
-    used = asker.usage
     return Suites.model_validate(
         {
             **parts,
@@ -68,9 +68,7 @@ def examine(asker: Asker, material: Material) -> Suites:
             "confidence": material.confidence,
             "left_out": left_out,
             "asked": asker.asked,
-            "prompt_tokens": used.prompt_tokens,
-            "completion_tokens": used.completion_tokens,
-            "computed_tokens": used.computed_tokens,
+            **asdict(asker.usage),
         }
     )
 
