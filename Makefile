@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 MODELS := smollm2-135m-instruct all-minilm-l6-v2
+TESTS := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 TEST_MODELS := $(MODELS) gemma-3-270m
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test test-long check bench clean
 
 help:
 	@echo "make demo   set up, then the main job on real data: a bank's help-desk router, from a raw file to a verdict"
-	@echo "make test   set up, then all tests"
+	@echo "make test   set up, then the tests"
+	@echo "make test-long   set up, then the tests that take long: kills, load, whole lines again and again"
 	@echo "make check  format, types and tests; silent unless something fails"
 	@echo "make clean  remove the virtual environment (models and results stay in TUNESMITH_HOME)"
 
@@ -29,7 +31,11 @@ demo: $(READY)
 
 test: $(READY)
 	@for model in $(TEST_MODELS); do $(BIN)/tunesmith models pull $$model || exit $$?; done
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not network and not gpu"
+	$(TESTS) -m "not long and not network and not gpu"
+
+test-long: $(READY)
+	@for model in $(TEST_MODELS); do $(BIN)/tunesmith models pull $$model || exit $$?; done
+	$(TESTS) -m "long and not network and not gpu"
 
 check: $(READY)
 	scripts/check

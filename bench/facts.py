@@ -27,11 +27,11 @@ CONDITIONS = ("date", "commit", "cpu", "threads", "torch")
 FIELDS = (
     *CONDITIONS, "work", "side", "rows_per_s", "tokens_per_s", "slower_than_ours", "peak_gb", "mean_loss", "rounds", "matmul_gflops",
     "processor", "cores", "memory_gb", "load", "rows", "steps", "counted", "warm_up", "matmul_gflops_before", "gflops", "share_of_peak",
-    "trajectory_gap", "tolerance", "agreement", "right", "versions", "setup_s", "saving_s",
+    "trajectory_gap", "tolerance", "agreement", "right", "versions", "setup_s", "saving_s", "float32_gap",
 )  # fmt: skip
 """Columns of bench/results.csv. `rows`: in one round; `steps`: of one round, of which `warm_up` are left out; `counted`: steps of all rounds that count;
 `load`: of the last minute before the first round; `matmul_gflops`: after the last round; `gflops`: useful work a second (bench/flops.py), and its share
-of the mean of both peaks; `trajectory_gap` and `tolerance`: bench/trajectory.py; `agreement`, `right`: bench/answers.py; `setup_s`, `saving_s`: before the first
+of the mean of both peaks; `trajectory_gap`, `tolerance` and `float32_gap`: bench/trajectory.py; `agreement`, `right`: bench/answers.py; `setup_s`, `saving_s`: before the first
 step and after the last one (bench/growth.py)."""
 SWEEP_FIELDS = (*CONDITIONS, "processor", "cores", "load", "work", "side", "peer", "rows_per_s", "peak_gb", "steps", "warm_up", "versions", "failed")
 """Columns of bench/sweeps.csv: one line per setting of a peer that was tried; `failed` is the last line of what it said where it does not run."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -82,6 +83,7 @@ def main() -> None:
         lora.inject(model.network, recipe.weights, 0.0, recipe.seed)
     else:
         model.network.requires_grad_(True)
+    compiled(model.network, os.environ.get("BENCH_COMPILE", ""))
     trained = Weights(model.network, work["lr"], (0.9, 0.999), 1e-8, 0.0)
     assert recipe.budget.tokens_per_batch is not None
     chosen = ", ".join(f"{c.name} {c.value}" for c in (*placement.choices, *choices))
@@ -108,6 +110,13 @@ def main() -> None:
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "chosen": chosen},
     }
     print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
+
+
+def compiled(network: torch.nn.Module, how: str) -> None:
+    """Each layer of the network compiled, or the `network` at once; nothing without a word."""
+    for module in network.modules() if how == "layers" else [network] if how == "network" else []:
+        if how == "network" or type(module).__name__.endswith("DecoderLayer"):
+            module.compile(dynamic=True)
 
 
 @contextlib.contextmanager

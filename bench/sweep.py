@@ -46,7 +46,7 @@ COMMON: dict[str, Setting] = {
     **{f"trl batch {n}, bf16 weights, no checkpointing": trl(n) for n in (1, 2, 4, 8, 16, 32)},
     **{f"trl batch {n}, bf16 weights, no autocast": trl(n, bf16=False) for n in (1, 4, 8)},
     **{f"trl batch {n}, autocast, no checkpointing": trl(n, None, bf16=True) for n in (2, 8)},
-    "trl batch 4, float32, no checkpointing": trl(4, None, bf16=False),
+    "trl batch 4, float32, no checkpointing": trl(4, "float32", bf16=False),
     "trl batch 4, bf16 weights, 1 thread": trl(4, threads=1),
 }
 PADDING_FREE = {f"trl batch {n}, bf16 weights, padding-free": trl(n, padding_free=True, max_length=None) for n in (4, 8, 32)}
@@ -60,6 +60,11 @@ LITGPT = {
     "litgpt micro-batch 1, autocast": Setting("litgpt", {"micro_batch": 1, "precision": "bf16-mixed"}),
 }
 """LitGPT trains whole models only where TRL does."""
+IN_FLOAT32 = {
+    "trl": trl(4, "float32", bf16=False),
+    "litgpt": Setting("litgpt", {"micro_batch": 1, "precision": "32-true"}),
+}
+"""Peer → how it runs without rounding to bf16: for the check of its losses alone."""
 SETTINGS: dict[str, dict[str, Setting]] = {
     "gsm8k": COMMON | PADDING_FREE | ADAPTERS,
     "banking77": COMMON | PADDING_FREE | ADAPTERS,

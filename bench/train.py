@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from bench.facts import append, conditions, measured_peak
 from bench.flops import Step
 from bench.outcome import Outcome, Work, figures
 from bench.peers import DoesNotRun, python, told
-from bench.sweep import DEFAULTS, SETTINGS, Setting, best, sweep, tried
-from bench.trajectory import Check, TooShort, gap
+from bench.sweep import DEFAULTS, IN_FLOAT32, SETTINGS, Setting, best, sweep, tried
+from bench.trajectory import LEAST_STEPS, Check, TooShort, gap
 from bench.work import ROOT, ROWS_PER_STEP, SEED, base, write_pairs, write_rows
 from tunesmith.model.memory import Shape
 from tunesmith.settings import worker_environment
@@ -145,8 +146,30 @@ class Contest:
         if not taken[OURS]:
             print("our side has not run")
             return 2
-        void = show(self.work, {name: runs for name, runs in taken.items() if runs}, (before, after), check, record=told_apart and not dry)
+        ran = {name: runs for name, runs in taken.items() if runs}
+        in_float32 = self.in_float32(rounds[0], ran, check) if check is not None else {}
+        void = show(self.work, ran, (before, after), check, in_float32, record=told_apart and not dry)
         return 2 if not told_apart else int(void or bool(failed))
+
+    def in_float32(self, steps: int, ran: dict[str, list[Outcome]], check: Check) -> dict[str, list[float]]:
+        """Side → the losses of its peer in float32, for the sides that are further away than noise allows; each peer runs once."""
+        found: dict[str, Outcome | str] = {}
+        said: dict[str, list[float]] = {}
+        for name, runs in ran.items():
+            if name == OURS or max(len(one.losses) for one in runs) <= LEAST_STEPS or check.holds(longest(runs).losses):
+                continue
+            peer = self.settings(name).peer
+            if peer not in found:
+                found[peer] = self.attempt(IN_FLOAT32[peer], steps, bounded=False)
+            one = found[peer]
+            if isinstance(one, str):
+                print(f"{peer} in float32 does not run: {one}", flush=True)
+            else:
+                said[name] = one.losses
+        for peer, one in found.items():
+            if not isinstance(one, str):
+                print(f"{peer} in float32: losses {[round(x, 4) for x in one.losses]}", flush=True)
+        return said
 
     def _rounds(self, rounds: list[int], taken: dict[str, list[Outcome]]) -> set[str]:
         """Fill `taken` in turns; the sides that did not run in some round. Those go on in the next one, and what was taken stays."""
@@ -181,8 +204,20 @@ class Contest:
         return SETTINGS[self.work.name][name]
 
 
-def show(work: Work, taken: dict[str, list[Outcome]], peaks: tuple[float, float], check: Check | None, record: bool) -> bool:
-    """Print the table, and with `record` append the sides that are not void; whether any is."""
+def longest(runs: Sequence[Outcome]) -> Outcome:
+    """The run with the most steps: the one whose losses are compared."""
+    return max(runs, key=lambda one: len(one.losses))
+
+
+def show(
+    work: Work,
+    taken: dict[str, list[Outcome]],
+    peaks: tuple[float, float],
+    check: Check | None,
+    in_float32: dict[str, list[float]],
+    record: bool,
+) -> bool:
+    """Print the table, and with `record` append the sides that are not void; whether any is. `in_float32`: side → the losses of its peer in float32."""
     rows = sum(step.tokens for step in work.steps) / len(work.steps) / work.rows_per_step
     print(f"\n{work.name}: {rows:.0f} tokens a row, bf16 matrix-product peak {peaks[0] / 1e9:.0f} GFLOP/s before, {peaks[1] / 1e9:.0f} after")
     print(f"{'':<56} {'rows/s':>7} {'tokens/s':>9} {'ratio':>6} {'peak GB':>8} {'of peak':>8} {'mean loss':>10} {'off':>7}")
@@ -191,19 +226,23 @@ def show(work: Work, taken: dict[str, list[Outcome]], peaks: tuple[float, float]
     for name, runs in taken.items():
         found = figures(work, runs, ours, peaks)
         apart: float | None = None
+        exact: float | None = None
         if check is not None:
             try:
-                apart = gap(check.ours, max(runs, key=lambda one: len(one.losses)).losses)
+                apart = gap(check.ours, longest(runs).losses)
+                exact = gap(check.ours, in_float32[name]) if name in in_float32 else None
             except TooShort as short:
                 print(f"{name}: {short}")
-        parts = check is not None and (apart is None or apart > check.tolerance)
+        is_rounded = check is not None and exact is not None and check.excuses(longest(runs).losses, in_float32[name])
+        parts = check is not None and (apart is None or (apart > check.tolerance and not is_rounded))
         void |= parts
+        said = "  VOID: not the same training" if parts else f"  by rounding: in float32 {exact:.2%}" if is_rounded else ""
         print(
             f"{name:<56} {found['rows_per_s']:7.2f} {found['tokens_per_s']:9.0f} {found['slower_than_ours']:6.2f} {found['peak_gb']:8.2f} "
-            f"{found['share_of_peak']:8.1%} {found['mean_loss']:10.4f} {'' if apart is None else f'{apart:7.2%}'}{'  VOID: not the same training' if parts else ''}"
+            f"{found['share_of_peak']:8.1%} {found['mean_loss']:10.4f} {'' if apart is None else f'{apart:7.2%}'}{said}"
         )
         if record and check is not None and not parts:
-            append({"side": name, "trajectory_gap": apart, "tolerance": check.tolerance} | found)
+            append({"side": name, "trajectory_gap": apart, "tolerance": check.tolerance} | ({"float32_gap": exact} if is_rounded else {}) | found)
     return void
 
 

@@ -4,6 +4,10 @@ The noise is ours: three runs of our side that differ in what must not matter. O
 in float32 instead of bf16. The largest distance of any two of them at any step after the first update, times two, is what a peer may be away. A
 fourth run of ours at half the learning rate must be further away than that: else steps so few, or a rate so small, could not tell a wrong training
 from a right one, and nothing may be concluded from them.
+
+A peer that computes in bf16 may lose more by rounding than we do. So where it is further away, it runs once more in float32: if that run is ours within the
+noise, rows, masks, first values, optimiser and rate are the same, and what is left is its rounding, as long as it stays nearer to ours than half of
+what half the learning rate does. The table says how far either is away.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from dataclasses import dataclass
 
 LEAST_STEPS = 3
 """Steps after the first update that every side must have taken."""
+ROUNDING = 0.5
+"""Of the distance of half the learning rate: so much may rounding move a peer whose float32 run is ours."""
 FACTOR = 2.0
 """Tolerance over noise: three runs show less than the whole spread."""
 
@@ -62,3 +68,7 @@ class Check:
     def holds(self, losses: Sequence[float]) -> bool:
         """Whether these losses are ours within the noise. Raises: TooShort."""
         return gap(self.ours, losses) <= self.tolerance
+
+    def excuses(self, losses: Sequence[float], in_float32: Sequence[float]) -> bool:
+        """Whether a peer's losses are ours but for its rounding, by those of its float32 run. Raises: TooShort."""
+        return self.holds(in_float32) and gap(self.ours, losses) <= ROUNDING * self.at_half_rate

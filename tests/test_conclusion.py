@@ -17,7 +17,7 @@ def test_a_run_that_recommends_nothing_leaves_the_name_to_the_earlier_one_and_sa
     versions = {"a-best": [Version("a-best", 1, "candidate-1", 0.0), Version("a-best", 2, "candidate-2", 1.0)]}
     line: Any = SimpleNamespace(best="a-best", model="a", store=SimpleNamespace(registered=lambda: versions), monitor=ears)
     nothing: Any = None
-    conclusion = Conclusion(line, (), nothing, nothing, (), 1, None, nothing, None, 0.0)
+    conclusion = Conclusion(line, (), nothing, nothing, (), 1, None, nothing, None, 0.0, None)
     verdict = Verdict(decision="nothing helps", headline="", reasons=(), metric="accuracy", winner=None, goal_met=None, comparisons=(), looks=1)
     conclusion._elect(verdict)
     told = [(note.level, note.text) for note in ears.heard if isinstance(note, Note)]

@@ -9,19 +9,25 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import checkpoint
 from tests.ears import Ears
 from tests.evaluate.suites.scripted import OUTSIDE, answered, data, row
 from tunesmith.data.sources.questions import question
 from tunesmith.evaluate.answers import ANSWERS
+from tunesmith.evaluate.suites.forgetting import Pair, Suite
 from tunesmith.examiner import Examiner, own_columns
-from tunesmith.spec.candidate import Constant
+from tunesmith.probes.load import probes
+from tunesmith.spec.candidate import Constant, Tuned
+from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Dataset, Origin, Record, Source
+from tunesmith.spec.forgetting import Forgetting, Taken
 from tunesmith.spec.index import Document
 from tunesmith.spec.job import Note
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Scored
 from tunesmith.spec.suite import Examine
-from tunesmith.store.steps import Step
+from tunesmith.store.artifacts import Store
+from tunesmith.store.steps import Step, Steps
 
 DEV = [row(k, f"How do I {verb} my card?", "card", columns={"region": "north"} if k else None) for k, verb in enumerate(("lock", "mend", "turn"))]
 TEST = [row(10 + k, f"Where is my card {k}?", "card", columns={"region": "south", "shop": "a"}) for k in range(3)]
@@ -121,3 +127,36 @@ def test_other_unanswerable_questions_are_another_examination(tmp_path: Path) ->
     keys = [key("a", ()), key("b", ["Who will win?"]), key("c", ["Who will lose?"])]
     assert len(set(keys)) == 3
     assert key("d", ["Who will win?"]) == keys[1]
+
+
+def test_what_a_base_makes_of_the_probes_is_asked_once_for_all_that_is_tuned_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, compared = list[int](), list[tuple[str, int | None]]()
+    found = Taken(probes=probes().digest, questions=(), instructions=(), prose=())
+
+    def take(self: Suite, engine: Any, name: str) -> Taken:
+        taken.append(len(self.chosen_questions()))
+        return found
+
+    def run(self: Suite, pair: Pair) -> Any:
+        assert pair.before == found
+        compared.append((pair.tuned().model, self.limits.questions))
+        none: dict[str, Any] = {"changes": (), "fluency": None, "divergence": (), "areas": {}, "lost": ()}
+        made = Forgetting(probes=probes().digest, limits=self.limits, tolerance=self.tolerance, standing="kept", sentence="Nothing is lost.", **none)
+        return SimpleNamespace(forgetting=made)
+
+    monkeypatch.setattr(Suite, "take", take)
+    monkeypatch.setattr(Suite, "run", run)
+    monkeypatch.setattr("tunesmith.answer.engine.Engine", lambda model: SimpleNamespace(model=model))
+    store = Store.open(tmp_path / "home")
+    one = examiner(tmp_path, data())
+    line: Any = one.line
+    line.store = SimpleNamespace(get=lambda name, kind: SimpleNamespace(load=lambda noun: checkpoint("data")))
+    line.bench = SimpleNamespace(model=lambda base, weights=None: weights or base)
+    line.steps = Steps(store, Ears())
+    every = [Tuned(name=name, checkpoint=name, prompt=Prompt(name="p")) for name in ("tuned", "tuned-seed-1")]
+    whole = len(probes().choices)
+    for candidate, share in ((every[0], 1.0), (every[1], 1.0), (every[0], 0.5), (every[1], 0.5), (every[0], 1.0)):
+        one.forgetting(candidate, share)
+    assert taken == [whole, round(whole / 2)]
+    assert compared == [("tuned", None), ("tuned-seed-1", None), ("tuned", round(whole / 2)), ("tuned-seed-1", round(whole / 2))]
+    store.close()

@@ -207,7 +207,7 @@ def test_where_a_prompt_leads_the_best_tuned_one_is_looked_at(store: Store, read
 
 
 def test_why_it_could_not_be_measured_what_was_forgotten_is_said(store: Store, reading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Examiner, candidate: Tuned) -> Any:
+    def refuse(self: Examiner, candidate: Tuned, share: float) -> Any:
         raise Unsupported("the two do not have one vocabulary", where=candidate.name)
 
     monkeypatch.setattr(Examiner, "forgetting", refuse)

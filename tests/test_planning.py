@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from tunesmith.planning import Planning, stopwatch, tried
 from tunesmith.spec.candidate import Tuned
 from tunesmith.spec.job import Job, Note, Silent
 from tunesmith.spec.noun import Noun
-from tunesmith.spec.plan import Activity, Plan, PlannedTrial, Speeds, Timed, Work
+from tunesmith.spec.plan import Activity, Plan, PlannedTrial, Speeds, Stored, Timed, Work
 from tunesmith.spec.report import Report
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist
@@ -169,6 +170,7 @@ def test_a_budget_is_revised_by_what_was_taken_and_the_last_revision_is_walked_b
     history, plan, _ = walk(line, Planning(line, since=time.time()))
     assert plan[1] == plans[-1]
     assert any("fits after all" in text for text in heard(ears))
+    assert not any(re.match(r"\d+ of \d+, ", text) for text in heard(ears)), "nothing begins that is in the store"
     assert {trial.artifact for trial in history} == {a.name for a in store.artifacts("evaluation") if a.sidecar()["title"].startswith("dev ")}
 
 
@@ -213,6 +215,39 @@ def test_a_plan_that_goes_less_far_than_there_is_time_for_is_not_taken_over(stor
     processes(folder, store, "decide.budget=300", *bare, steps=Many)
     made = [title for one in processes(folder, store, "decide.budget=300", steps=Many) for title in titles(one)]
     assert "dev few-shot" in made
+
+
+def test_what_is_in_the_store_is_known_step_by_step(store: Store, folder: Path) -> None:
+    processes(folder, store, "decide.budget=100", steps=Many)
+    plan = last(store)[1]
+
+    def known(*wishes: str) -> Stored:
+        line = open_line(folder, store, *wishes, steps=Many)
+        return Planning(line, since=time.time())._stored()
+
+    found = known("decide.budget=80", "goal.at_least=0.9")
+    assert {(step.name, step.trials, step.epochs) for step in plan.steps if step.kind != "test"} <= set(found.steps)
+    assert "tuned" in found.proven
+    assert found.probed == 1.0
+    fewer = known("decide.budget=80", "rivals.few_shot_retrieved=0", "decide.seeds=1", "train.optimiser.lr=0.01")
+    assert {"few-shot-retrieved", "tuned", "tuned-seed-1", "ladder", "pilot-50"} & {name for name, _, _ in fewer.steps} == set()
+    assert "controls" in {name for name, _, _ in fewer.steps}
+    assert known("decide.budget=80", "split.seed=1") == known() == Stored()
+
+
+def test_fewer_probes_are_asked_where_the_time_is_gone_and_by_every_later_process(store: Store, folder: Path) -> None:
+    line = open_line(folder, store, "decide.budget=100", steps=Many)
+    planning = Planning(line, since=time.time())
+    history, plan, _ = walk(line, planning)
+    assert planning.pressed(plan, history, 0) == plan
+    ears = Ears()
+    line.monitor = ears
+    spent = Planning(line, since=time.time(), worked=lambda: 99.0)
+    found = spent.pressed(plan, history, 2)
+    assert (found[1].probes, found[1].passed) == (0.25, len(plan[1].steps) - 1)
+    assert heard(ears) == ["25% of the probes of general ability are asked, not 100%: the time does not reach for more"]
+    assert Planning(line, since=time.time()).current() == found
+    assert Planning(line, since=time.time()).pressed(found, history, 2) == found  # there is time again, and the decision stands
 
 
 def test_what_it_takes_to_start_a_process_is_learnt_too(store: Store, folder: Path) -> None:

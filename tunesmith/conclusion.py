@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -168,6 +168,8 @@ class Conclusion:
     """What the small trainings say about more rows."""
     started: float
     """Unix time."""
+    spent: Callable[[], float] | None
+    """Seconds that were worked so far; None: they are held against no budget."""
 
     @cached_property
     def trained(self) -> dict[str, tuple[Artifact, Checkpoint]]:
@@ -311,6 +313,11 @@ class Conclusion:
             asked = [{"question": q, "answer": a.text, "confidence": a.confidence} for q, a in items]
             (work.path / "questions.json").write_text(json.dumps(asked, ensure_ascii=False, indent=2), encoding="utf-8")
         clock["measured"] = measured.model_dump(mode="json")
+        if measured.over >= 1:
+            from tunesmith.decide.run import spoken
+
+            said = f"the budget of {spoken(measured.budget or 0.0)} was overrun by {spoken(measured.over)}: this machine was slower than its readings said"
+            line.monitor.emit(Note(level="warning", text=f"{said}; the next plan knows better"))
         return report
 
     def measured(self, verdict: Verdict) -> Measured:
@@ -326,7 +333,10 @@ class Conclusion:
         heard = {one.candidate.name: answering_of(store.get(one.artifact)) for one in self.finalists}
         answering = {name: found for name, found in heard.items() if found is not None}
         instead = next((bill.instead_of for bill in verdict.bills if bill.instead_of), None)
+        budget = self.plan[1].decide.budget if self.spent is not None else None
         return Measured(
+            spent=self.spent() if self.spent is not None and budget is not None else None,
+            budget=budget,
             costs={**without(self.line.steps.costs, list(named.values())), **named},
             machine=machine_facts(),
             started=clock_time(self.started),

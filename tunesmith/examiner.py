@@ -22,7 +22,7 @@ from tunesmith.spec.candidate import Candidate, Tuned
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Origin, Record
-from tunesmith.spec.forgetting import Forgetting
+from tunesmith.spec.forgetting import Forgetting, Taken
 from tunesmith.spec.job import Note, Silent
 from tunesmith.spec.making import Made
 from tunesmith.spec.making_teacher import OutsideKind, OutsideWishes, ParaphraseWishes
@@ -85,22 +85,14 @@ class Examiner:
             step, make, lambda found: found.out_of_scope.sentence if found.out_of_scope else f"{len(found.left_out)} suites left out", Suites
         )
 
-    def forgetting(self, candidate: Tuned) -> tuple[Artifact, Forgetting]:
-        """What the tuned model has lost of what its base could do; probes that stand in the training rows are left out."""
+    def forgetting(self, candidate: Tuned, share: float = 1.0) -> tuple[Artifact, Forgetting]:
+        """What the tuned model has lost of what its base could do, by so large a share of the probes that the project asks for.
+
+        Probes that stand in the training rows are left out. What the base makes of them is kept for the next model that is tuned from it.
+        """
         line = self.line
         checkpoint = line.store.get(candidate.checkpoint, "checkpoint").load(Checkpoint)
-        inputs = {
-            "version": [FORGETTING_VERSION, ANSWER_VERSION],
-            "checkpoint": candidate.checkpoint,
-            "prompt": candidate.prompt.model_dump(mode="json"),
-            "base": checkpoint.base_digest,
-            "dataset": line.dataset[0].name,
-            "probes": probes().digest,
-            "limits": line.project.probes.model_dump(mode="json"),
-            **settings().computing(),
-        }
-        parents = (line.dataset[0].name, candidate.checkpoint)
-        step = Step("measure", f"what {candidate.name} has forgotten", "forgetting", inputs, parents)
+        wished, step = line.project.probes.scaled(share, probes()), self._forgetting_step(candidate, checkpoint, share)
 
         def make(work: Work) -> Forgetting:
             from tunesmith.answer.engine import Engine
@@ -109,14 +101,40 @@ class Examiner:
 
             held = held_by(line.references("train"), ProbeIndex(probes().texts()))
             asked = [candidate.prompt.apply(row.conversation.question()) for row in line.references("dev") if row.conversation is not None]
-            pair = Pair(
-                lambda: Engine(line.bench.model(checkpoint.base)), lambda: Engine(line.bench.model(checkpoint.base, candidate.checkpoint)), asked
-            )
-            limits = line.project.probes
-            limits = limits.model_copy(update={"excluded": tuple(sorted({*limits.excluded, *held}))})
-            return Suite(probes(), line.monitor, limits).run(pair).forgetting
+            limits = wished.model_copy(update={"excluded": tuple(sorted({*wished.excluded, *held}))})
+            suite = Suite(probes(), line.monitor, limits)
+
+            def base() -> Engine:
+                return Engine(line.bench.model(checkpoint.base))
+
+            counted = limits.model_dump(mode="json", include={"questions", "instructions", "passages", "answer_tokens", "excluded"})
+            of_base = {name: step.inputs[name] for name in ("version", "base", "probes", *settings().computing())}
+            taking = Step("measure", f"what {checkpoint.base} makes of the probes", "probed", {**of_base, "limits": counted})
+            before = line.steps.part(taking, lambda work: suite.take(base(), "base"), Taken)[1]
+            return suite.run(Pair(base, lambda: Engine(line.bench.model(checkpoint.base, candidate.checkpoint)), asked, before)).forgetting
 
         return line.steps.do(step, make, lambda found: found.sentence, Forgetting)
+
+    def _forgetting_step(self, candidate: Tuned, checkpoint: Checkpoint, share: float) -> Step:
+        """The step that holds a tuned model against its base."""
+        line = self.line
+        inputs = {
+            "version": [FORGETTING_VERSION, ANSWER_VERSION],
+            "checkpoint": candidate.checkpoint,
+            "prompt": candidate.prompt.model_dump(mode="json"),
+            "base": checkpoint.base_digest,
+            "dataset": line.dataset[0].name,
+            "probes": probes().digest,
+            "limits": line.project.probes.scaled(share, probes()).model_dump(mode="json"),
+            **settings().computing(),
+        }
+        return Step("measure", f"what {candidate.name} has forgotten", "forgetting", inputs, (line.dataset[0].name, candidate.checkpoint))
+
+    def unasked(self, candidates: Sequence[Tuned], share: float) -> int:
+        """How many models have not been asked so large a share of the probes: of these, and their base with the first of them."""
+        every = [(one, self.line.store.get(one.checkpoint, "checkpoint").load(Checkpoint)) for one in candidates]
+        missing = sum(self.line.store.find(self._forgetting_step(*one, share).key) is None for one in every)
+        return missing + (0 < missing == len(every))
 
     def material(self, dev: str, test: str | None, texts_of: Callable[[Sequence[str]], tuple[str, ...] | None], share: float = 1.0) -> Any:
         """Rows, answers, what stood before their questions (`texts_of`: ids → passages), and what other stages know of them."""

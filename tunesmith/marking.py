@@ -17,6 +17,7 @@ from tunesmith.evaluate.own_scorer import OwnScorer
 from tunesmith.evaluate.row_scorers import RowScorer
 from tunesmith.measure.fields import Fits, fitting
 from tunesmith.settings import secret
+from tunesmith.spec.dataset import Origin
 from tunesmith.spec.job import Monitor, Note, Progress, Silent
 from tunesmith.spec.judging import GradedSample, JudgeTrust, PairedSample
 from tunesmith.spec.making_teacher import Asked, Failure, LocalTeacher, Reply
@@ -145,6 +146,15 @@ class Marking:
                 "the judge's scores are no evidence, and cannot decide", where="goal.metric", got=self.trust.reason,
                 expected="a judge that agrees with your own labels (`judge.sample`)", fix="label more answers, choose another judge, or another metric",
             )  # fmt: skip
+
+    def rehearse(self, rows: Sequence[tuple[Origin, str, str]]) -> None:
+        """Nothing, if the user's own function can score answers to these rows (origin, question, reference).
+
+        Raises: BadProject.
+        """
+        for scorer in self.scorers:
+            if isinstance(scorer, OwnScorer):
+                scorer.rehearse(rows)
 
 
 @dataclass

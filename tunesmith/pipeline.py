@@ -26,7 +26,7 @@ from tunesmith.catalogue.read import local
 from tunesmith.conclusion import Conclusion, Examined, Forgotten, finalist, leading, so_far
 from tunesmith.doctor import doctor
 from tunesmith.errors import BadProject, DoesNotFit, NotEnoughData, NotFound, Unsupported
-from tunesmith.examiner import Examiner
+from tunesmith.examiner import Examiner, asked
 from tunesmith.finetune.run import finetune
 from tunesmith.line import Line, new_bench
 from tunesmith.maker import make
@@ -48,6 +48,8 @@ from tunesmith.verify import verify
 
 STAGES = ("tunesmith.data.run", "tunesmith.decide.run", "tunesmith.train.run", "tunesmith.answer.candidate", "tunesmith.evaluate.run")
 """What the steps of a run import where they run, and all that these import: four seconds, of which the workers of one job spare each other most."""
+REHEARSED = 3
+"""Rows that the user's own scoring function is tried on before anything is measured."""
 WORST = 3
 """Findings about the data that are said before anything is trained."""
 
@@ -181,7 +183,11 @@ def run(line: Line, since: float | None = None, given: Plan | None = None, worke
     on_test = next(one.artifact for one in finalists if one.candidate == first.candidate)
     assert first.artifact is not None
     suites = examiner.suites(first.candidate, dev=first.artifact, test=on_test, share=first.pilot.share if first.pilot else 1.0)
-    forgotten = tuple(forgotten_by(examiner, one.candidate) for one in tuned_ones(first, end, planning.facts))
+    tuned = tuned_ones(first, end, planning.facts)
+    readers = [answers for one in tuned if isinstance(answers := reader(one.candidate), Tuned)]
+    plan = planning.pressed(plan, history, examiner.unasked(readers, plan[1].probes))
+    forgotten = tuple(forgotten_by(examiner, one.candidate, plan[1].probes) for one in tuned)
+    planning.learn_proof(first.candidate, suites[0], [one.found[0] for one in forgotten if not isinstance(one.found, str)], plan[1].probes)
     from tunesmith.decide.run import outlook_of
 
     return Conclusion(
@@ -195,6 +201,7 @@ def run(line: Line, since: float | None = None, given: Plan | None = None, worke
         Examined(suites, forgotten),
         outlook_of(history, end, line.dataset[1], planning.facts),
         started,
+        None if given is not None else lambda: planning.spent(history),
     ).keep()
 
 
@@ -206,12 +213,15 @@ def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
     from tunesmith.decide.run import going_on, is_carried, is_hidden, is_telling, next_trial
 
     facts, history = planning.facts, list[Trial]()
-    references = [row.conversation.answer() for row in line.references("dev") if row.conversation is not None]
+    dev = [(row.origin, row.conversation) for row in line.references("dev") if row.conversation is not None]
+    line.marking.rehearse([(origin, asked(said), said.answer() or "") for origin, said in dev[:REHEARSED]])
+    references = [said.answer() for _, said in dev]
     if not is_carried(facts.metric, references, line.dataset[1].out_of_scope):
         raise unmeasured(facts)
     plan = planning.current()
     while isinstance(step := next_trial(history, facts, plan[1]), PlannedTrial):
-        planning.announce(step, plan[1])
+        if not planning.is_there(step):
+            planning.announce(step, plan[1])
         history.append(tried(line, step, facts))
         if is_hidden(history, facts, plan[1]):
             raise unmeasured(facts)  # now, and not after hours: no further trial would show more
@@ -268,12 +278,12 @@ def tuned_ones(first: Trial, end: Done, facts: Facts) -> list[Trial]:
     return list({one.candidate.name: one for one in found}.values())
 
 
-def forgotten_by(examiner: Examiner, candidate: Candidate) -> Forgotten:
-    """What a tuned finalist has lost of what its base could do, or why that cannot be measured."""
+def forgotten_by(examiner: Examiner, candidate: Candidate, share: float) -> Forgotten:
+    """What a tuned finalist has lost of what its base could do, by this share of the probes, or why that cannot be measured."""
     answers = reader(candidate)
     assert isinstance(answers, Tuned)
     try:
-        return Forgotten(candidate.name, examiner.forgetting(answers))
+        return Forgotten(candidate.name, examiner.forgetting(answers, share))
     except (DoesNotFit, Unsupported) as error:
         return Forgotten(candidate.name, error.message)
 

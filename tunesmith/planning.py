@@ -11,6 +11,8 @@ The clock is read here and nowhere in `decide`.
 
 from __future__ import annotations
 
+import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -24,25 +26,30 @@ from tunesmith.line import Line
 from tunesmith.measurement import asked_before
 from tunesmith.probes.load import probes
 from tunesmith.settings import settings
-from tunesmith.spec.candidate import Prompted
+from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
-from tunesmith.spec.job import Note, Silent
+from tunesmith.spec.job import Note, Reading, Silent, Spoken
 from tunesmith.spec.noun import digest
-from tunesmith.spec.plan import Activity, Base, Decide, Facts, Plan, PlannedTrial, Speeds, Timed
+from tunesmith.spec.plan import Activity, Base, Decide, Done, Facts, Plan, PlannedTrial, Speeds, Stored, Timed
 from tunesmith.spec.trial import Failure, Trial
 from tunesmith.store.artifacts import Artifact
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
 from tunesmith.store.steps import Finding, NotMade, Step, cost_of
 from tunesmith.store.work import Work
 
-VERSION = 3
+VERSION = 4
 """Part of every plan's key; raised when the same facts and wishes would give another plan."""
 TIMED_ROWS = 48
 """Questions that are answered to see how fast this machine is."""
 LONGEST_START_S = 60.0
 """Whoever takes longer between two steps was asleep."""
 TIMED_STEPS = 3
-"""Of a training that is made to see how fast this machine is."""
+TIMED_TRAINING_ROWS = 64
+"""So many steps, or as many as have these rows, of a training that is made to see how fast this machine is."""
+PROOF = ("suites", "forgetting")
+"""What is made behind the last trial, beside the answers to the locked rows."""
+EARLIER = 12
+"""Plans that are looked through for what is in the store already: the latest ones."""
 
 Frozen = tuple[Artifact, Plan]
 
@@ -51,6 +58,18 @@ def stopwatch(before: float = 0.0) -> Callable[[], float]:
     """A clock of this process's seconds from now on, behind those `before`. While the machine sleeps it stands still, as far as the system's clock does."""
     began = time.monotonic()
     return lambda: before + time.monotonic() - began
+
+
+class Clocked(Silent):
+    """A monitor that reads the clock at the end of every step of a training: the first one warms up."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def emit(self, event: Spoken) -> None:
+        """Read the clock where a step has ended."""
+        if isinstance(event, Reading) and "train_loss" in event.values:
+            self.at.append(time.monotonic())
 
 
 @dataclass
@@ -153,7 +172,7 @@ class Planning:
             )  # fmt: skip
         spent = self.worked()
         plan = make_plan(self.facts, self.decide, speeds, spent)
-        plan = self._done_before(plan) or plan
+        plan = self._done_before(plan) or self._going_on(plan, speeds, spent)
         if plan.steps:
             return plan
         needed = least(self.facts, self.decide, speeds)
@@ -187,28 +206,110 @@ class Planning:
                 with suppress(DamagedWeights):
                     yield artifact.load(Plan)
 
-    def _is_done(self, plan: Plan) -> bool:
-        """True if all that the plan leads to, with these facts, is in the store: on dev, and of the finalists on the locked rows."""
-        from tunesmith.decide.run import next_trial
-
-        line, history = self.line, list[Trial]()
-        look = Line(line.project, line.path, line.store, Silent(), line.model, line.rerun)
-        look.footing, look.dataset, look.steps = line.footing, line.dataset, Finding(line.store, Silent())
+    def is_there(self, step: PlannedTrial) -> bool:
+        """True if the store holds all of a trial, so that nobody needs to hear that it begins."""
         try:
-            while isinstance(step := next_trial(history, self.facts, plan), PlannedTrial):
-                history.append(tried(look, step, self.facts))
-            for trial in (*step.trials, *step.replicas):
-                look.measure(trial.candidate, "test", "measure")
+            tried(self._look, step, self.facts)
         except NotMade:
             return False
-        return bool(step.trials)
+        return True
+
+    def _is_done(self, plan: Plan) -> bool:
+        """True if all that the plan leads to, with these facts, is in the store: on dev, and of the finalists on the locked rows."""
+        kept, end = self._kept(plan)
+        return kept == plan and bool(end.trials) and all(self._is_proven(trial) for trial in (*end.trials, *end.replicas))
+
+    @cached_property
+    def _look(self) -> Line:
+        """This line, to look into the store without doing anything."""
+        line = self.line
+        look = Line(line.project, line.path, line.store, Silent(), line.model, line.rerun)
+        look.footing, look.dataset, look.steps = line.footing, line.dataset, Finding(line.store, Silent())
+        return look
+
+    def _kept(self, plan: Plan) -> tuple[Plan, Done]:
+        """The plan without the steps that are not whole in the store, and who goes on from it."""
+        from tunesmith.decide.run import next_trial, owner
+
+        history = list[Trial]()
+        while isinstance(step := next_trial(history, self.facts, plan), PlannedTrial):
+            try:
+                history.append(tried(self._look, step, self.facts))
+            except NotMade:
+                missing = step.step
+                history = [trial for trial in history if owner(trial) != missing]
+                plan = plan.model_copy(update={"steps": tuple(one for one in plan.steps if one.name != missing)})
+        return plan, step
+
+    def _is_proven(self, trial: Trial) -> bool:
+        """True if a finalist has answered the locked rows."""
+        try:
+            self._look.measure(trial.candidate, "test", "measure")
+        except NotMade:
+            return False
+        return True
+
+    def _going_on(self, fresh: Plan, speeds: Speeds, spent: float) -> Plan:
+        """The fresh plan, unless it would lose a step that is in the store: then the plan that goes on from there."""
+        from tunesmith.decide.run import make_plan
+
+        stored, names = self._stored(), {step.name for step in fresh.steps}
+        if all(name in names for name, _, _ in stored.steps):
+            return fresh  # with all it takes to make it: what is found costs nothing, and a revision spends what is left
+        return make_plan(self.facts, self.decide, speeds, spent, stored)
+
+    def _stored(self) -> Stored:
+        """What one of the earlier plans for these rows has left in the store, as far as these facts and wishes lead there: that with the most full trainings,
+        then with the most steps; nothing, where no budget asks for prices."""
+        if self.decide.budget is None:
+            return Stored()
+        found, seen = list[Stored](), set[tuple[tuple[str, int, float | None], ...]]()
+        for earlier in itertools.islice(self._earlier(), EARLIER):
+            shapes = tuple((step.name, step.trials, step.epochs) for step in earlier.steps)
+            if shapes not in seen:
+                seen.add(shapes)
+                found.append(self._left_by(earlier))
+        return max(found, key=lambda one: (sum(name.startswith("tuned") for name, _, _ in one.steps), len(one.steps)), default=Stored())
+
+    def _left_by(self, earlier: Plan) -> Stored:
+        """What an earlier plan has left."""
+        from tunesmith.decide.run import owner, wanted
+
+        bases = {base.id for base in self.facts.bases}
+        wished = {wish[0].name for wish in wanted(self.facts, self.decide)[0]} | {"test"}
+        known = tuple(step for step in earlier.steps if step.base in bases and step.name in wished)
+        kept, end = self._kept(earlier.model_copy(update={"steps": known, "decide": self.decide}))
+        skipped = {left.name for left in end.skipped} | {"test"}
+        proven, finalists = set[str](), set[str]()
+        for trial in (*end.trials, *end.replicas):
+            if self._is_proven(trial):
+                proven.add(owner(trial))
+                finalists |= {trial.candidate.content_digest(), *made_of(trial.candidate)}
+        probed = any(finalists & set(found.parents) for found in self.line.store.artifacts("forgetting"))
+        return Stored(
+            steps=tuple((step.name, step.trials, step.epochs) for step in kept.steps if step.name not in skipped),
+            proven=tuple(sorted(proven)),
+            examined=bool(proven) and self._examined(finalists),
+            probed=earlier.probes if probed else 0.0,
+        )
+
+    def _examined(self, finalists: set[str]) -> bool:
+        """True if one of these candidates, by its digest, was asked the questions of the suites about these rows."""
+        from tunesmith.evaluate.suites.asking import Calls
+
+        for found in self.line.store.artifacts("calls"):
+            with suppress(DamagedWeights):
+                if self.line.dataset[0].name in found.parents and found.load(Calls).candidate.content_digest() in finalists:
+                    return True
+        return False
 
     def current(self) -> Frozen:
         """The plan as it was last revised, told step by step."""
         from tunesmith.decide.run import changes, plan_words
 
         found = self.first
-        self._tell([f"plan  {line}" for line in plan_words(found[1])])
+        shown = found[1] if self.given is None else found[1].model_copy(update={"stored": Stored()})  # of the store where it was made
+        self._tell([f"plan  {line}" for line in plan_words(shown)])
         while self.given is None and (kept := self.line.store.find(self._revision(found).key)) is not None:
             before, found = found, (kept, kept.load(Plan))
             self._tell(changes(before[1], found[1]))
@@ -255,6 +356,7 @@ class Planning:
         names = dict.fromkeys(name for trial in history for name in (trial.artifact, *made_of(trial.candidate)) if name)
         made = [store.get(name) for name in names]
         made += [answers for one in made if one.kind == "evaluation" for answers in asked_before(one, store)]
+        made += [one for kind in PROOF for one in store.artifacts(kind) if self.line.dataset[0].name in one.parents and one not in made]
         earlier = sum(cost_of(one).seconds for one in made if artifact.created_at <= one.created_at < self.since)
         return plan.spent + earlier + self.worked()
 
@@ -271,7 +373,7 @@ class Planning:
         before = asked_before(evaluation, store)
         if any(answers.created_at < self.since for answers in before):
             return  # an earlier job has asked, and has learnt what that took: these are new marks
-        if work is not None and step.dev_rows >= self.facts.dev_rows:
+        if work is not None and (step.dev_rows >= self.facts.dev_rows or work.purpose == "search"):
             speeds = learn(speeds, [work], sum(cost_of(one).seconds for one in (evaluation, *before)))
             speeds = learn(speeds, [alone(work, trial.wait.n)], trial.wait.n * trial.wait.median_s) if trial.wait is not None else speeds
         for artifact in (store.get(name) for name in made_of(trial.candidate)):
@@ -281,6 +383,52 @@ class Planning:
                 between = self._between(artifact, evaluation)
                 speeds = learn(speeds, [starting(1)], between) if 0 < between < LONGEST_START_S else speeds
         keep_speeds(store.home, self.machine, speeds)
+
+    def learn_proof(self, first: Candidate, examined: Artifact, probed: Sequence[Artifact], share: float) -> None:
+        """Keep what the suites of the finalist that was looked into and the probes took, of those that this process has made."""
+        from tunesmith.decide.run import examination, learn, probed_models
+
+        store, speeds, made = self.line.store, self.speeds, [self.line.store.get(name) for name in self.line.steps.made]
+        model = self._base_of(first)
+        if examined in made and model is not None and any(one.kind == "calls" for one in made):  # else nobody was asked
+            speeds = learn(speeds, [examination(self.facts, model)], cost_of(examined).seconds)
+        fresh = [one for one in probed if one in made]
+        tuned = [parent for one in fresh for name in one.parents if (parent := store.get(name)).kind == "checkpoint"]
+        bases = {base for one in tuned if (base := self._known(one.load(Checkpoint).base)) is not None}
+        for base in bases if len(bases) == 1 else ():
+            models = len(fresh) + sum(one.kind == "probed" for one in made)
+            speeds = learn(speeds, probed_models(self.facts, base, share, models), sum(cost_of(one).seconds for one in fresh))
+        keep_speeds(store.home, self.machine, speeds)
+
+    def _base_of(self, candidate: Candidate) -> Base | None:
+        """The base whose weights answer; None where no model of ours does."""
+        answers = reader(candidate)
+        if isinstance(answers, Prompted):
+            return self._known(answers.model)
+        if isinstance(answers, Tuned):
+            return self._known(self.line.store.get(answers.checkpoint, "checkpoint").load(Checkpoint).base)
+        return None
+
+    def _known(self, name: str) -> Base | None:
+        """The base of this name, if it takes part."""
+        return next((base for base in self.facts.bases if base.id == name), None)
+
+    def pressed(self, plan: Frozen, history: Sequence[Trial], models: int) -> Frozen:
+        """The plan in front of the probes, all else being done: with fewer of them where the time does not reach for all. `models` have not been asked yet.
+
+        Looked at once, like the prices behind every trial.
+        """
+        from tunesmith.decide.run import changes, fewer_probes
+
+        store = self.line.store
+        looked = Step("measure", "look at the prices of the probes", "plan", {"version": VERSION, "plan": self.first[0].name, "before": "probes"})
+        if plan[1].decide.budget is None or self.given is not None or not models or store.find(looked.key) is not None:
+            return plan
+        fresh = fewer_probes(plan[1], self.facts, self.speeds, self.spent(history), models)
+        found = plan if fresh == plan[1] else self.line.steps.do(self._revision(plan), lambda work: fresh, plan_summary, Plan)
+        store.lead(looked.key, found[0].name)
+        self._tell(changes(plan[1], found[1]))
+        return found
 
     def _between(self, first: Artifact, second: Artifact) -> float:
         """Seconds from the end of one step to the beginning of the next, which another process has done; 0 where an earlier job did the first."""
@@ -310,7 +458,7 @@ class Planning:
 
     def _time_answers(self, work: Work) -> Speeds:
         from tunesmith.answer.candidate import open_candidate
-        from tunesmith.decide.run import BEGINNING_S, asked, sampled_questions
+        from tunesmith.decide.run import asked, sampled_questions
         from tunesmith.evaluate.run import decoding_for
 
         line, base = self.line, self.facts.bases[0]
@@ -323,16 +471,19 @@ class Planning:
         answers = answerer.answer(questions, decoding, done=lambda n: None, stop=line.monitor.stopping)
         if len(answers) < len(questions):
             raise Interrupted("stopped while this machine was being timed", where="plan", fix="run the same command again")
-        taken = BEGINNING_S[self.facts.answering] + time.monotonic() - began
-        return Speeds(timed=(Timed(work=asked(self.facts, base, len(questions)), seconds=taken),))
+        asked_rows = asked(self.facts, base, len(questions)).model_copy(update={"begun": True})
+        return Speeds(timed=(Timed(work=asked_rows, seconds=time.monotonic() - began),))
 
     def _time_training(self, work: Work) -> Speeds:
-        began = time.monotonic()
         from tunesmith.decide.run import trained
 
-        rows = self.line.trainings.few_steps(work, TIMED_STEPS).trained_rows
-        asked = trained(self.facts, self.facts.bases[0], 1.0).model_copy(update={"rows": rows})
-        return Speeds(timed=(Timed(work=asked, seconds=time.monotonic() - began),))
+        steps = Clocked()
+        size = self.facts.recipe.budget.step_rows
+        rows = self.line.trainings.few_steps(work, 1 + max(TIMED_STEPS, math.ceil(TIMED_TRAINING_ROWS / size)), steps).trained_rows - size
+        if len(steps.at) < 2 or rows <= 0:  # fewer rows than two steps have
+            return Speeds()
+        later = trained(self.facts, self.facts.bases[0], 1.0).model_copy(update={"rows": rows, "begun": True})
+        return Speeds(timed=(Timed(work=later, seconds=steps.at[-1] - steps.at[0]),))
 
     def announce(self, step: PlannedTrial, plan: Plan) -> None:
         """Say which step of the plan begins, and for a training with which settings."""

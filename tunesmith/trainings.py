@@ -19,7 +19,7 @@ from tunesmith.spec.chat import Prompt
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Dataset, Record
 from tunesmith.spec.index import Grounding
-from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Reading, Silent, Spoken
+from tunesmith.spec.job import DEV_MATCH, Monitor, Note, Reading, Spoken
 from tunesmith.spec.model import LocalModel
 from tunesmith.spec.recipe import Choice, Recipe
 from tunesmith.spec.task import EXACT, form_of
@@ -154,8 +154,8 @@ class Trainings:
         adapter, weights = (artifact.path, None) if parent.kind == "lora" else (None, artifact.path / "model.safetensors")
         return Start(self.line.footing.base, artifact.name, adapter, weights)
 
-    def few_steps(self, work: Work, steps: int) -> Checkpoint:
-        """A training of so many steps as the project says, kept nowhere: to see how long it takes."""
+    def few_steps(self, work: Work, steps: int, monitor: Monitor) -> Checkpoint:
+        """A training of so many steps as the project says, kept nowhere: for a monitor that sees how long they take."""
         from tunesmith.model.device import place
         from tunesmith.train.run import Inputs, train
 
@@ -165,7 +165,7 @@ class Trainings:
         inputs = Inputs(rows, [], self.line.dataset[0].name, self.prompt(), recipe.model_copy(update={"budget": budget}), self.start())
         folder = work.scratch / "weights"
         folder.mkdir(exist_ok=True)
-        return train(inputs, folder, work.scratch, place(settings()), Silent(), settings().memory_bytes)
+        return train(inputs, folder, work.scratch, place(settings()), monitor, settings().memory_bytes)
 
     def _train(self, work: Work, wanted: Training) -> Checkpoint:
         from tunesmith.model.device import place

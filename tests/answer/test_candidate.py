@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -14,7 +15,7 @@ from tunesmith.answer.index import build
 from tunesmith.errors import BadProject, DamagedWeights, NotFound
 from tunesmith.spec.candidate import Constant, Decoding, Prompted, Retrieval
 from tunesmith.spec.chat import Prompt
-from tunesmith.spec.index import Example, Excerpt
+from tunesmith.spec.index import Content, Entry, Example, Excerpt
 from tunesmith.spec.job import Silent
 from tunesmith.spec.passage import Spot
 from tunesmith.store.artifacts import Store
@@ -43,16 +44,17 @@ def indexes(bench: Bench) -> dict[str, str]:
     excerpts = [Excerpt(id=f"e{i}", text=text, spot=Spot(file="rules.md", line=i + 1)) for i, text in enumerate(TEXTS)]
     rows = [Example(id=f"r{i}", conversation=tiny.chat(text, text.split()[1])) for i, text in enumerate(TEXTS)]
     made = {}
-    for n, (content, entries) in enumerate((("passages", excerpts), ("rows", rows))):
+    kinds: dict[Content, list[Entry]] = {"passages": [*excerpts], "rows": [*rows]}
+    for n, (content, entries) in enumerate(kinds.items()):
         with bench.store.work(f"{n:032x}", stage="rivals", title=content) as work:
-            made[content] = work.finish("index", build(entries, content, "source-0", encoder, work.path, Silent())).name  # type: ignore[arg-type]
+            made[content] = work.finish("index", build(entries, content, "source-0", encoder, work.path, Silent())).name
     return made
 
 
-def candidate(bench: Bench, indexes: dict[str, str], shown: str = "passages", count: int = 2) -> Retrieval:
+def candidate(bench: Bench, indexes: dict[str, str], shown: Literal["passages", "examples"] = "passages", count: int = 2) -> Retrieval:
     reader = Prompted(name="reader", model=str(bench.store.home.parent / "model"), prompt=PROMPT)
     index = indexes["passages" if shown == "passages" else "rows"]
-    return Retrieval(name="rag", reader=reader, index=index, count=count, shown=shown)  # type: ignore[arg-type]
+    return Retrieval(name="rag", reader=reader, index=index, count=count, shown=shown)
 
 
 def answers(answerer, questions, decoding):

@@ -158,20 +158,25 @@ LOSSES = {1.0: [4.0, 2.0, 1.5, 0.5], 0.5: [4.0, 3.0, 2.9, 2.5]}
 class Played(train.Contest):
     """A contest whose sides say what they are told to say."""
 
-    def __init__(self, **peers: list[float] | None) -> None:
+    def __init__(self, in_float32: list[float] | None = None, **peers: list[float] | None) -> None:
         self.work, self.peers, self.turns = replace(WORK, steps=STEPS * 2), peers, 0
+        self.exact, self.settings_of = in_float32, {name: sweep.trl(1) for name in peers}
+
+    def name_of(self, setting):
+        return next((name for name, one in self.settings_of.items() if one is setting), None)
 
     def run(self, steps, *, seed=0, dtype=None, rate=1.0):
         losses = [x + 0.01 * seed for x in LOSSES[rate]]
         return replace(said([2.0] * steps), losses=losses[:steps])
 
     def settings(self, name):
-        return name
+        return self.settings_of[name]
 
     def attempt(self, setting, steps=2, bounded=True):
         self.turns += 1
-        losses = self.peers[setting]
-        return "out of memory" if losses is None or (setting == "failing" and self.turns > 2) else replace(said([4.0] * steps), losses=losses[:steps])
+        name = self.name_of(setting)
+        losses = self.exact if setting is sweep.IN_FLOAT32["trl"] else self.peers[name]
+        return "out of memory" if losses is None or (name == "failing" and self.turns > 2) else replace(said([4.0] * steps), losses=losses[:steps])
 
 
 @pytest.fixture
@@ -189,6 +194,20 @@ def test_only_sides_that_train_the_same_are_recorded(appended) -> None:
     assert [line["side"] for line in appended] == ["tunesmith", "good"]
     assert appended[1]["slower_than_ours"] == 2
     assert appended[1]["trajectory_gap"] == pytest.approx(0.005)
+
+
+def test_a_peer_that_rounds_more_is_recorded_where_its_float32_run_is_ours(appended, capsys) -> None:
+    rounding = {"rounding": [4.0, 2.2, 1.6, 0.6], "more": [4.0, 2.25, 1.6, 0.6], "wrong": [4.0, 3.0, 2.9, 2.4]}
+    exact = Played(in_float32=[4.0, 2.005, 1.5, 0.5], good=LOSSES[1.0], **rounding)
+    assert exact.held([4, 2], ["good", *rounding], dry=False) == 1
+    assert [(line["side"], line.get("float32_gap")) for line in appended] == [
+        ("tunesmith", None), ("good", None), ("rounding", pytest.approx(0.0025)), ("more", pytest.approx(0.0025))
+    ]  # fmt: skip
+    assert exact.turns == 2 * 4 + 1  # once for all of them
+    assert "by rounding: in float32 0.25%" in capsys.readouterr().out
+    appended.clear()
+    assert Played(in_float32=[4.0, 2.2, 1.6, 0.6], **rounding).held([4, 2], list(rounding), dry=False) == 1
+    assert [line["side"] for line in appended] == ["tunesmith"]
 
 
 def test_a_peer_that_fails_in_a_later_round_keeps_its_earlier_ones(appended) -> None:

@@ -92,9 +92,9 @@ def test_a_long_headline_is_wrapped_in_a_pipe_too(line, store):
     words = " ".join(f"word{k}" for k in range(60))
     verdict = finding.report.verdict.model_copy(update={"headline": words})
     finding = dataclasses.replace(finding, report=finding.report.model_copy(update={"verdict": verdict}))
-    console = Console(file=io.StringIO(), width=120, soft_wrap=True, markup=False, emoji=False, highlight=False)
-    show_verdict(console, finding)
-    framed = [text for text in console.file.getvalue().splitlines() if text.startswith("│")]  # type: ignore[attr-defined]
+    printed = io.StringIO()
+    show_verdict(Console(file=printed, width=120, soft_wrap=True, markup=False, emoji=False, highlight=False), finding)
+    framed = [text for text in printed.getvalue().splitlines() if text.startswith("│")]
     assert len(framed) == 4
     assert " ".join(text.strip("│ ") for text in framed) == words
 
@@ -125,9 +125,10 @@ def test_an_interval_without_0_that_the_test_does_not_confirm_says_which_way_it_
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_verdict_fits_the_terminal(line, store, width):
-    console = Console(file=io.StringIO(), width=width, force_terminal=True, markup=False, emoji=False, highlight=False, color_system=None)
+    printed = io.StringIO()
+    console = Console(file=printed, width=width, force_terminal=True, markup=False, emoji=False, highlight=False, color_system=None)
     show_verdict(console, read_finding(store, "latest"))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = printed.getvalue().splitlines()
     assert max(len(text) for text in lines if str(line.path) not in text) <= width
 
 

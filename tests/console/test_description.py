@@ -27,6 +27,7 @@ def operations(tmp_path_factory: pytest.TempPathFactory):
         yield [found.ok() for found in ours.get_all_operations()]
 
 
+@pytest.mark.long
 def test_no_request_breaks_the_server(operations):
     assert len(operations) >= 20
     for operation in operations:

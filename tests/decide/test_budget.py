@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.decide.planning import LARGE, SMALL, make_facts, with_documents
-from tunesmith.decide.budget import RESERVE, changes, least, make_plan, plan_words, revise
+from tunesmith.decide.budget import RESERVE, changes, fewer_probes, least, make_plan, plan_words, revise
 from tunesmith.decide.cost import counted, learn, seconds
-from tunesmith.decide.steps import proof
-from tunesmith.spec.plan import Base, Decide, Facts, Plan, PlannedStep, Speeds
+from tunesmith.decide.steps import PROBE_SHARES, probed_models, proof
+from tunesmith.spec.plan import Base, Decide, Facts, Plan, PlannedStep, Speeds, Stored
 from tunesmith.spec.recipe import Budget, Recipe
 
 FREE = Decide()
@@ -200,12 +200,109 @@ def test_the_shortest_budget_is_just_enough() -> None:
 def test_the_proof_has_a_price_for_what_is_examined() -> None:
     facts = make_facts()
     steps = make_plan(facts, FREE, Speeds()).steps
-    assert [work.rows for work in steps[-1].parts][:3] == [600, 900, 1_000]
+    assert [work.rows for work in steps[-1].parts][:4] == [600, 900, 500, 500]
     fewer = make_facts(probe_share=0.25)
-    assert [work.rows for work in make_plan(fewer, FREE, Speeds()).steps[-1].parts][:3] == [600, 900, 250]
+    assert [work.rows for work in make_plan(fewer, FREE, Speeds()).steps[-1].parts][:4] == [600, 900, 125, 125]
     untrained = proof(facts, facts.bases[0], steps[:3])
     assert [work.rows for work in untrained.parts][:2] == [600, 900]
-    assert 1_000 not in [work.rows for work in untrained.parts]  # what was never tuned has forgotten nothing
+    assert all(work.purpose != "probes" for work in untrained.parts)  # what was never tuned has forgotten nothing
+
+
+def test_what_was_proven_is_proven_again_for_nothing_as_long_as_nobody_new_may_lead() -> None:
+    facts = make_facts()
+    steps = make_plan(facts, FREE, Speeds()).steps
+    held = tuple((step.name, step.trials, step.epochs) for step in steps[:-1])
+    stored = Stored(steps=held, proven=("few-shot", "few-shot-retrieved", "prompts", "controls", "tuned-seed-1"), examined=True, probed=0.5)
+
+    def purposes(stored: Stored, share: float) -> list[str]:
+        return [work.purpose for work in proof(facts, facts.bases[0], steps[:-1], share, stored).parts if work.purpose != "rows"]
+
+    assert purposes(stored, 0.5) == []
+    assert [work.activity for work in proof(facts, facts.bases[0], steps[:-1], 0.5, stored).parts] == ["process"]
+    assert purposes(stored, 1.0) == ["probes", "probes"]  # half of them were asked
+    without = stored.model_copy(update={"steps": tuple(one for one in held if one[0] != "few-shot")})
+    assert purposes(without, 0.5) == ["suites"]  # it may be ahead, but nothing was tuned anew
+    untrained = stored.model_copy(update={"steps": tuple(one for one in held if one[0] != "tuned")})
+    assert purposes(untrained, 0.5) == ["suites", "probes", "probes"]
+
+
+def test_nothing_new_comes_in_front_of_what_is_in_the_store_and_rests_on_it() -> None:
+    facts = make_facts()
+    whole = make_plan(facts, FREE, Speeds())
+    stored = Stored(steps=(("prompts", 1, None), ("few-shot", 1, None), ("pilot-50", 1, None), ("tuned", 1, None)))
+    plan = make_plan(facts, Decide(budget=whole.will_have_spent() * 2), Speeds(), stored=stored)
+    assert names(plan) == [
+        "controls",
+        "prompts",
+        "few-shot",
+        "few-shot-retrieved",
+        "pilot-10",
+        "pilot-25",
+        "pilot-50",
+        "tuned",
+        "tuned-seed-1",
+        "test",
+    ]
+    assert next(step for step in plan.steps if step.name == "prompts").trials == 1  # of two, and the examples stand behind it
+    assert {name for name, reason in left(plan).items() if "was chosen without it" in reason} == {"prompt-search", "ladder"}
+    assert [step.name for step in plan.steps if not step.seconds] == ["prompts", "few-shot", "pilot-50", "tuned"]
+    later = revise(plan, facts, learn(Speeds(), plan.steps[4].parts, 1.0), spent=1.0, passed=5)
+    assert not {"ladder", "prompt-search"} & set(names(later))
+
+
+def test_fewer_probes_are_asked_before_a_full_training_is_left_out() -> None:
+    once = Recipe(budget=Budget(epochs=1, rows_per_step=32))
+    facts, wishes = make_facts(train_rows=200, shots=(), retrieved=None, recipe=once), Decide(pilots=(), search=0, prompt_search=0, seeds=1)
+    whole = make_plan(facts, wishes, Speeds()).will_have_spent()
+    probes = seconds(probed_models(facts, facts.bases[0], 1.0, 2), Speeds())
+    shares = []
+    for missing in (-1.0, 0.4 * probes, 0.6 * probes):
+        plan = make_plan(facts, wishes.model_copy(update={"budget": (whole - missing) / (1 - RESERVE)}), Speeds())
+        assert "tuned" in names(plan)
+        assert plan.will_have_spent() <= (plan.decide.budget or 0.0)
+        shares.append(plan.probes)
+    assert shares == list(PROBE_SHARES)
+    assert "25% of the probes of general ability" in plan_words(plan)[-2]
+
+
+def test_what_the_time_does_not_reach_for_is_cut_when_all_else_is_done() -> None:
+    facts = make_facts()
+    plan = make_plan(facts, Decide(budget=3_000.0), Speeds())
+    assert fewer_probes(plan, facts, Speeds(), 1_000.0, 2) is plan
+    late = fewer_probes(plan, facts, Speeds(), 2_950.0, 2)
+    assert (late.probes, late.revision, late.passed) == (0.25, plan.revision + 1, len(plan.steps) - 1)
+    assert changes(plan, late) == ["25% of the probes of general ability are asked, not 100%: the time does not reach for more"]
+    assert fewer_probes(late, facts, Speeds(), 0.0, 2) is late  # what was given up stays so: the plan is replayed
+    assert late.will_have_spent() < plan.will_have_spent() + 2_950
+    assert late.steps[-1].parts == tuple(probed_models(facts, facts.bases[0], 0.25, 2))
+    some = 3_000.0 - 8.0 - 0.7 * seconds(probed_models(facts, facts.bases[0], 1.0, 2), Speeds())
+    assert fewer_probes(plan, facts, Speeds(), some, 2).probes == 0.5
+
+
+def test_what_is_in_the_store_costs_nothing() -> None:
+    facts = make_facts()
+    whole = make_plan(facts, FREE, Speeds())
+    stored = Stored(
+        steps=tuple((step.name, step.trials, step.epochs) for step in whole.steps[:-1]), proven=("few-shot", "few-shot-retrieved"), probed=1.0
+    )
+    poor = Decide(budget=0.3 * whole.will_have_spent())
+    fresh, rich = make_plan(facts, poor, Speeds()), make_plan(facts, poor, Speeds(), stored=stored)
+    assert set(names(fresh)) < set(names(rich))
+    assert names(rich) == FULL
+    assert all(step.seconds == 0 for step in rich.steps[:-1])
+    assert rich.steps[-1].seconds < whole.steps[-1].seconds
+    assert all(" in the store " in line for line in plan_words(rich)[:-2])
+    shorter = Stored(steps=(("prompt-search", 8, None), ("tuned", 1, 2.0)))
+    held = {(step.name, step.trials, step.epochs): shorter.holds(step) for step in (*whole.steps, final_of(whole).model_copy(update={"epochs": 2.0}))}
+    assert [name for name, is_there in held.items() if is_there] == [("tuned", 1, 2.0)]  # twelve prompts were not tried, and no third epoch was made
+    later = revise(rich, facts, learn(Speeds(), whole.steps[5].parts, 9 * whole.steps[5].seconds), 1.0, 6)
+    assert all(step.seconds == 0 for step in later.steps[:-1])
+
+
+def test_a_step_that_is_left_out_says_what_it_would_take() -> None:
+    facts = make_facts()
+    plan = make_plan(facts, Decide(budget=0.4 * make_plan(facts, FREE, Speeds()).will_have_spent()), Speeds())
+    assert any(re.search(r"a budget longer by .+ would do$", reason) for reason in left(plan).values())
 
 
 def test_free_answers_that_are_drawn_are_asked_for_again() -> None:

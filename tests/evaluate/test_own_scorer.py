@@ -27,6 +27,10 @@ def loaded(tmp_path: Path, text: str, function: str = "score") -> OwnScorer:
     return OwnScorer.load(f"score.py:{function}", tmp_path)
 
 
+def scored(one: OwnScorer, answer: str) -> float:
+    return one.scores([row(answer)], **QUIET)[0]["own_score"]
+
+
 def test_a_function_scores_rows(tmp_path):
     one = loaded(tmp_path, "def score(answer, reference, question):\n    return len(set(answer) & set(reference)) / len(set(reference))\n")
     assert [s["own_score"] for s in one.scores([row("right"), row("x"), row("ri")], **QUIET)] == [1.0, 0.0, 0.4]
@@ -45,7 +49,7 @@ def test_a_function_scores_rows(tmp_path):
     ],
 )
 def test_it_takes_what_it_wants_by_name(tmp_path, text, expected):
-    assert loaded(tmp_path, text).score(row("a")) == expected
+    assert scored(loaded(tmp_path, text), "a") == expected
 
 
 @pytest.mark.parametrize(
@@ -67,13 +71,13 @@ def test_what_is_no_share_is_refused_with_the_row(tmp_path, value):
 
 
 def test_numbers_of_other_libraries_are_numbers(tmp_path):
-    assert loaded(tmp_path, "import numpy\ndef score(answer): return numpy.float64(0.5)").score(row("a")) == 0.5
+    assert scored(loaded(tmp_path, "import numpy\ndef score(answer): return numpy.float64(0.5)"), "a") == 0.5
 
 
 def test_an_exception_is_shown_with_the_users_line(tmp_path):
     one = loaded(tmp_path, "import json\n\ndef score(answer):\n    return json.loads(answer)['a']\n")
     with pytest.raises(BadProject, match="raises an error") as error:
-        one.score(row("no json"))
+        scored(one, "no json")
     assert "JSONDecodeError" in str(error.value)
     assert "(line 4)" in str(error.value)
 
@@ -95,6 +99,19 @@ def test_what_is_not_there(tmp_path):
     assert "def score(answer, reference, question)" in str(error.value)
     with pytest.raises(BadProject, match="has no such function"):
         loaded(tmp_path, "score = 1")
+
+
+def test_it_is_tried_on_right_wrong_and_empty_answers_before_anything_is_measured(tmp_path):
+    rows = [(Origin(file="rows.csv", line=line), "q", text) for line, text in ((2, "12"), (3, "7"))]
+    heard = "heard = []\ndef score(answer, reference):\n    heard.append((answer, reference))\n    return 1\n"
+    one = loaded(tmp_path, heard)
+    one.rehearse(rows)
+    assert one.function.__globals__["heard"] == [("12", "12"), ("7", "12"), ("", "12"), ("7", "7"), ("12", "7"), ("", "7")]
+    with pytest.raises(BadProject, match="raises an error") as error:
+        loaded(tmp_path, "def score(answer):\n    return 1 / int(answer)").rehearse(rows)
+    assert "rows.csv line 2" in str(error.value)
+    assert "invalid literal for int" in str(error.value)
+    loaded(tmp_path, "def score(answer): return 1").rehearse([])
 
 
 def test_its_bytes_are_its_identity(tmp_path):

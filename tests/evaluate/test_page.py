@@ -731,6 +731,16 @@ def test_what_a_label_was_taken_for_names_a_pattern_only_where_there_is_one():
     assert page_tables.taken_for({"a": 5}, "a") == "–"
 
 
+@pytest.mark.parametrize(
+    ("spent", "said"), [(1_150.0, "19 min 10 s of work of a budget of 20 min 00 s."), (1_290.0, "overrun by 1 min 30 s."), (None, "")]
+)
+def test_a_budget_stands_beside_what_was_spent_of_it(spent, said):
+    report, measured, answers = router()
+    words = " ".join(words_of(page(report, measured.model_copy(update={"spent": spent, "budget": 1_200.0 if spent else None}), answers)).split())
+    assert said in words
+    assert ("of a budget" in words, "overrun" in words) == (spent is not None, spent == 1_290.0)
+
+
 def test_two_runs_differ_only_where_the_clock_is():
     report, measured, answers = router()
     slower = {step: Cost(seconds=cost.seconds * 3.7, rows_per_s=cost.rows_per_s / 3.7, peak_memory_bytes=9) for step, cost in measured.costs.items()}

@@ -127,6 +127,7 @@ def test_preferences(place):
     assert first.values["train_loss"] == pytest.approx(0.6931, abs=1e-3)
 
 
+@pytest.mark.long
 def test_a_tuned_model_is_continued_with_its_adapter_and_its_prompt(place):
     place.enqueue(TRAINING, hyperparameters=QUICK)
     place.work()
@@ -142,6 +143,7 @@ def test_a_tuned_model_is_continued_with_its_adapter_and_its_prompt(place):
     assert start < end, "it goes on from what was learnt"
 
 
+@pytest.mark.long
 def test_paused_between_steps_and_resumed_gives_the_same_weights(place):
     place.enqueue(TRAINING, VALIDATION, name="ftjob-whole", hyperparameters=QUICK | {"n_epochs": 8})
     place.work()
@@ -165,6 +167,7 @@ def is_paused_half_way(place, name):
 
 
 @pytest.mark.invariant
+@pytest.mark.long
 def test_killed_at_random_it_ends_with_undisturbed_weights_and_every_event_once(place):
     asked = {"hyperparameters": QUICK | {"n_epochs": 10}}
     place.enqueue(TRAINING, VALIDATION, name="ftjob-whole", **asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sqlite3
 import time
@@ -105,7 +106,7 @@ def stopped_while(home: Home, words: tuple[str, ...], happens: Callable[[Home], 
     for number in range(5):
         mine = Home(home.path.with_name(f"{home.path.name}-{number}"), home.folder)
         command = mine.start(*words)
-        wait_until(command, lambda mine=mine: happens(mine))  # type: ignore[misc]
+        wait_until(command, functools.partial(happens, mine))
         command.process.send_signal(signal.SIGINT)
         ended = command.end()
         if happens(mine):

@@ -20,6 +20,7 @@ def ids(artifact: Artifact) -> dict[str, set[str]]:
     return {split: {row.id for row in read_rows(artifact.path, split)} for split in SPLITS}
 
 
+@pytest.mark.long
 def test_another_seed_moves_no_trained_row_into_dev_or_test(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", make(tmp_path / "project"))
     home.run("train", home.project(), "--set", QUICK)

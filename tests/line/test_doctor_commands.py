@@ -27,6 +27,7 @@ def place(folder, tmp_path, monkeypatch):
     return Home(tmp_path / "home", folder)
 
 
+@pytest.mark.long
 def test_check_decide_mend_and_undo(place, tmp_path):
     damaged(tmp_path)
     options = ("a.csv", "--meaning", "off")

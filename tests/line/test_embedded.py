@@ -12,7 +12,7 @@ from tests.line.tiny_project import ROOT, Home
 from tunesmith.settings import settings
 from tunesmith.spec.verdict import LineReport
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.long]
 ROUTER = ROOT / "examples" / "router"
 LABELS = ("card_declined", "report_lost_card", "transfer", "balance", "out_of_scope")
 CUT = (

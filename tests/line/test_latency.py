@@ -13,7 +13,7 @@ from tunesmith.spec.certificate import Certificate
 from tunesmith.spec.report import Answering
 from tunesmith.spec.verdict import LineReport, Measured
 
-pytestmark = pytest.mark.line
+pytestmark = [pytest.mark.line, pytest.mark.long]
 NEVER, ALWAYS = ("--set", "decide.at_most_ms=0.001"), ("--set", "decide.at_most_ms=600000")
 OF_MODELS = {"fine-tune", "prompt", "few-shot"}
 

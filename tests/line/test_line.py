@@ -170,6 +170,7 @@ def test_what_is_missing_is_told_at_once_before_any_work(home, folder, tmp_path)
     assert set() == empty.names()
 
 
+@pytest.mark.long
 def test_after_ctrl_c_the_same_command_gives_the_same_result(home, folder, tmp_path):
     other = Home(tmp_path / "home", folder)
     other, stopped = stopped_while(other, ("run", other.project()), lambda mine: any((mine.path / "work").glob("*/.scratch/state-*")))
@@ -182,6 +183,7 @@ def test_after_ctrl_c_the_same_command_gives_the_same_result(home, folder, tmp_p
     assert first_report(home) == other.report()
 
 
+@pytest.mark.long
 def test_killed_runs_end_as_undisturbed_ones(home, folder):
     said: list[str] = []
     assert campaign(folder.parent / "kills", folder, 4, 3, said.append, first_report(home), 25.0), "\n".join(said)
@@ -195,6 +197,7 @@ def first_report(home: Home) -> tuple[str, str, str]:
     return str(report.checkpoint_name), store.get(str(report.checkpoint_name)).digest, report.model_dump_json()
 
 
+@pytest.mark.long
 def test_a_forgotten_row_stays_away(home, folder, tmp_path):
     mine = shutil.copytree(folder, tmp_path / "project", ignore=shutil.ignore_patterns("base"))
     (mine / "base").symlink_to(folder / "base")

@@ -14,6 +14,7 @@ from tunesmith.spec.verdict import LineReport
 pytestmark = pytest.mark.line
 
 
+@pytest.mark.long
 def test_free_text_with_all_weights_trained(folder, tmp_path):
     home = Home(tmp_path / "home", folder)
     ran = home.run("run", home.project("chat"), "--json")

@@ -14,7 +14,7 @@ from tunesmith.spec.certificate import Certificate, Proof
 from tunesmith.spec.plan import Plan
 from tunesmith.spec.verdict import LineReport
 
-pytestmark = pytest.mark.line
+pytestmark = [pytest.mark.line, pytest.mark.long]
 PLANNED = PROJECT.replace("pilots = []\nsearch = 0\nprompt_search = 0\nseeds = 1", "pilots = [0.4, 0.8]\nsearch = 0\nprompt_search = 4\nseeds = 2")
 BUDGET = ("--budget", "2h")
 

@@ -14,7 +14,7 @@ from tests.waiting import until
 from tunesmith.jobs.queue import Queue
 from tunesmith.store.artifacts import Store
 
-pytestmark = pytest.mark.line
+pytestmark = [pytest.mark.line, pytest.mark.long]
 QUESTION = [{"role": "user", "content": "bread 1"}]
 
 

@@ -77,6 +77,7 @@ def test_the_whole_flow(client, method):
         assert client.files.delete(file).deleted
 
 
+@pytest.mark.long
 def test_cancel_pause_and_resume(client):
     training = upload(client)
     long = {"model": "tiny", "training_file": training, "method": block("supervised", n_epochs=25, batch_size=1)}

@@ -39,6 +39,7 @@ def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
     thread.join()
 
 
+@pytest.mark.long
 def test_it_comes_although_the_server_was_killed(tmp_path: Path, model: Path, receiver: Any) -> None:
     url, got = receiver
     for running in serving(tmp_path / "server", model, "--webhook", url, "--allow-private-webhooks"):

@@ -38,22 +38,40 @@ def test_parts_of_a_duration_add_up(hours: int, minutes: int, seconds: int) -> N
         ("at least 0.9 macro_f1", ('goal.metric="macro_f1"', "goal.at_least=0.9", "decide.stop_at_goal=true")),
         ("at most 0.2 s", ("decide.at_most_ms=200", "decide.stop_at_goal=true")),
         ("At least 85 % and at most 200 ms", ("goal.at_least=0.85", "decide.at_most_ms=200", "decide.stop_at_goal=true")),
+        ("20m, at most 200 ms", ("decide.budget=1200", "decide.at_most_ms=200", "decide.stop_at_goal=true")),
+        ("at least 90 % and 1h30m", ("goal.at_least=0.9", "decide.budget=5400", "decide.stop_at_goal=true")),
         ("at most 5 % false refusal rate", ('goal.metric="false_refusal_rate"', "goal.at_least=0.05", "decide.stop_at_goal=true")),
     ],
 )
-def test_a_budget_is_a_time_or_a_target(wish: str, overrides: tuple[str, ...]) -> None:
+def test_a_budget_is_a_time_a_target_or_both(wish: str, overrides: tuple[str, ...]) -> None:
     assert overrides == overrides_of(wish)
     assert overridden({}, overrides)
 
 
 @pytest.mark.parametrize(
-    "wish", ["much", "at least 0.9 beauty", "at most 0.9 macro_f1", "at least 0.1 perplexity", "at least 200 ms", "at most 200 ms exact_match", ""]
+    "wish",
+    [
+        "much",
+        "at least 0.9 beauty",
+        "at most 0.9 macro_f1",
+        "at least 0.1 perplexity",
+        "at least 200 ms",
+        "at most 200 ms exact_match",
+        "",
+        "20m,",
+    ],
 )
 def test_what_is_neither_is_told(wish: str) -> None:
     with pytest.raises(BadProject) as caught:
         overrides_of(wish)
     assert "is neither a time nor a target" in str(caught.value)
     assert "--budget 20m" in str(caught.value)
+
+
+@pytest.mark.parametrize("wish", ["20m, 30m", "at least 80 %, at least 90 %"])
+def test_nothing_is_wished_twice(wish: str) -> None:
+    with pytest.raises(BadProject, match="says one thing twice"):
+        overrides_of(wish)
 
 
 def test_the_table_reads_durations_and_keeps_seconds() -> None:

@@ -148,6 +148,7 @@ def test_forgetting_waits_for_nobody_and_says_who_is_working(store, family):
     store.get(made["dataset"].name).verify()
 
 
+@pytest.mark.long
 def test_killed_at_many_touches_of_the_disk_it_is_all_or_nothing_after_the_next_opening(tmp_path, family, secret, die_at):
     original = Store.open(tmp_path / "original")
     made = family(original)

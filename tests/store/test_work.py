@@ -44,6 +44,7 @@ def test_finished_work_is_one_folder_with_the_payload_only(store):
     assert not os.stat(artifact.path / "curve.jsonl").st_mode & 0o222
 
 
+@pytest.mark.long
 def test_killed_before_each_touch_of_the_disk_it_opens_whole_and_ends_with_the_same_name(tmp_path, die_at):
     expected = fill_and_finish(tmp_path / "undisturbed").name
     Store.open(tmp_path / "fresh").close()

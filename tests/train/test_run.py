@@ -157,6 +157,7 @@ print(deaths)
 
 
 @pytest.mark.invariant
+@pytest.mark.long
 def test_a_process_killed_again_and_again_ends_with_the_same_bits(bench, recipe):
     asked = recipe(budget__checkpoint_seconds=0, budget__epochs=10, budget__evaluations_per_epoch=2)
     child = subprocess.run([sys.executable, "-c", CHILD, str(ROOT), str(bench.model), str(bench.folder)], capture_output=True, text=True, timeout=900)

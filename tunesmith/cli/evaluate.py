@@ -56,7 +56,8 @@ def show_report(console: Console, name: str, report: Report) -> None:
     )
     rows = [(title(metric), interval(value, metric), whole(value.n), value.method) for metric, value in report.metrics.items()]
     console.print(listing(("metric", "value [low, high]", "rows", "interval"), rows, right=(1, 2)))
-    weak = sorted(report.per_label.items(), key=lambda entry: entry[1].value)[:WORST_LABELS]
+    missed = (entry for entry in report.per_label.items() if entry[1].value < 1)
+    weak = sorted(missed, key=lambda entry: entry[1].value)[:WORST_LABELS]
     if weak:
         console.print(Text("\nweakest labels", "dim"))
         console.print(

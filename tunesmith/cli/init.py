@@ -71,7 +71,9 @@ def write(output: Path, text: str, force: bool) -> None:
 
 def show_detection(screen: Screen, found: Detection) -> None:
     """Print what the file is and what every column was taken for."""
-    seen = f" (looked at {whole(found.rows_seen)} rows)" if found.rows_seen else ""
+    of = f" of {whole(found.rows)}" if found.rows is not None else ""
+    every = f"{whole(found.rows_seen)} rows" if found.rows == found.rows_seen else f"the first {whole(found.rows_seen)}{of} rows"
+    seen = f" (looked at {every})" if found.rows_seen else ""
     screen.console.print(Text.assemble(clean(str(found.file), "bold"), clean(f": {found.format}, {found.reason}{seen}")))
     meanings = {guess.column: (use, guess.reason) for use in ("input", "output", "label", "group") if (guess := getattr(found, use)) is not None}
     sample = found.sample[0] if found.sample else {}
@@ -89,5 +91,6 @@ def described(found: Detection) -> dict[str, Any]:
         "reason": found.reason,
         "columns": list(found.columns),
         "rows_seen": found.rows_seen,
+        "rows": found.rows,
         **guesses,
     }

@@ -25,7 +25,11 @@ from tunesmith.spec.task import Goal
 app = typer.Typer(add_completion=False)
 Budget = Annotated[
     str | None,
-    typer.Option("--budget", metavar="WISH", help='Time for everything (20m, 1h30m), or a target ("at least 90 % macro_f1, at most 200 ms").'),
+    typer.Option(
+        "--budget",
+        metavar="WISH",
+        help='Time for everything (20m, 1h30m), a target ("at least 90 % macro_f1, at most 200 ms"), or both with a comma.',
+    ),
 ]
 PlanFile = Annotated[
     Path | None, typer.Option("--plan", metavar="FILE", help="Carry out the plan in this certificate or plan (JSON) as it stands, to replay a run.")

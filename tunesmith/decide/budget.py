@@ -12,14 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tunesmith.decide.cost import seconds, spoken
+from tunesmith.decide.prices import REPORT_S, Prices
 from tunesmith.decide.reach import UNPROVEN
-from tunesmith.decide.steps import Wish, begun, prompts_searched, proof, search, wanted
-from tunesmith.spec.plan import Decide, Facts, LeftOut, Plan, PlannedStep, Speeds, StepKind
+from tunesmith.decide.steps import PROBE_SHARES, RESTS_ON, Wish, begun, largest_base, probed_models, prompts_searched, search, wanted, written_asked
+from tunesmith.spec.plan import Decide, Facts, LeftOut, Plan, PlannedStep, Speeds, StepKind, Stored
 
 RESERVE = 0.1
 """Of the budget: predictions are not exact."""
-REPORT_S = 8.0
-"""To conclude and to write the report."""
 ORDER: tuple[StepKind, ...] = (
     "control", "prompt", "prompt-search", "few-shot", "few-shot-retrieved", "rag", "remote", "pilot", "base", "ladder", "final", "fine-tune-rag", "test"
 )  # fmt: skip
@@ -40,32 +39,67 @@ MOST_OF_REST: Mapping[StepKind, float] = {"prompt": 0.4, "final": 0.5, "prompt-s
 end is its own again."""
 
 
-def make_plan(facts: Facts, decide: Decide, speeds: Speeds, spent: float = 0.0) -> Plan:
-    """The first plan; `spent` is what preparing the data has taken."""
-    wishes, senseless = wanted(facts, decide)
-    steps, short = fit(wishes, rest_of(decide, spent), speeds, facts)
-    return Plan(decide=decide, steps=steps, left_out=(*senseless, *short), speeds=speeds, spent=spent)
+def make_plan(facts: Facts, decide: Decide, speeds: Speeds, spent: float = 0.0, stored: Stored | None = None) -> Plan:
+    """The first plan; `spent` is what preparing the data has taken, and what is `stored` costs nothing."""
+    prices = Prices(speeds, stored or Stored())
+    wishes, senseless = allowed(*wanted(facts, decide), prices, facts, decide)
+    rest = rest_of(decide, spent)
+    every = [(fit(wishes, rest, prices.asking(share), facts), ()) for share in PROBE_SHARES]
+    (steps, short), _ = in_time(every, rest, wishes)
+    return Plan(decide=decide, steps=steps, left_out=(*senseless, *short), speeds=speeds, spent=spent, stored=prices.stored)
+
+
+def allowed(
+    wishes: Sequence[Wish], senseless: Sequence[LeftOut], prices: Prices, facts: Facts, decide: Decide
+) -> tuple[list[Wish], tuple[LeftOut, ...]]:
+    """The wishes that leave what is in the store what it is, and the steps that are left out.
+
+    A search in front of a training that is there, and that was made without it or after a shorter one, would choose other settings.
+    """
+    kinds = {wish[0].kind for wish in wishes if any(prices.stored.holds(step) for step in wish)}
+    fixed = {kind for known in kinds for kind in RESTS_ON.get(known, ())}
+    kept: list[Wish] = []
+    left = list(senseless)
+    for wish in wishes:
+        trials = prices.stored.trials(wish[0].name)
+        if wish[0].kind not in fixed:
+            kept.append(wish)
+        elif trials is None:
+            left.append(
+                LeftOut(name=wish[0].name, seconds=0.0, reason="what is in the store was chosen without it, and there is no time to make it again")
+            )
+        else:
+            kept.append((sized(wish[0], trials, facts, decide, prices),))
+    return kept, tuple(left)
+
+
+Fitted = tuple[tuple[PlannedStep, ...], tuple[LeftOut, ...]]
+"""Steps that fit, and those that do not."""
 
 
 def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, hopeless: Sequence[str] = (), passes: float | None = None) -> Plan:
     """The plan with prices of today; the same plan where other prices change nothing. `passes`: epochs of the settings that the search has chosen.
 
     The first `passed` steps, those that were done, begun or passed over, stay as they are. A step that was left out comes back if it now fits and its turn is
-    still to come. What was done is proven on test in any case, for a late verdict is worth more than none; only of the `hopeless` steps, whose finalists are
-    behind on dev beyond doubt, the proof is given up where it would make the verdict late, or takes the time of what matters more.
+    still to come. What was done is proven on test in any case, for a late verdict is worth more than none. Where the proof makes the verdict late, or takes the
+    time of what matters more, first that of the `hopeless` steps is given up, whose finalists are behind on dev beyond doubt, then fewer probes are asked.
     """
     if any(step.kind == "test" for step in plan.steps[:passed]):
         return plan
-    wishes, senseless = wanted(facts, plan.decide, passes)
+    prices = Prices.today(plan, speeds)
+    wishes, senseless = allowed(*wanted(facts, plan.decide, passes), prices, facts, plan.decide)
     done, behind = plan.steps[:passed], max((ORDER.index(step.kind) for step in plan.steps[:passed]), default=-1)
     names = {step.name for step in done}
     ahead = [wish for wish in wishes if wish[0].name not in names and ORDER.index(wish[0].kind) >= behind]
     rest, given_up = rest_of(plan.decide, spent), [plan.unproven]
     for name in (step.name for step in done if step.name in hopeless and step.name not in plan.unproven):
         given_up.append((*given_up[-1], name))
-    every = [(fit(ahead, rest, speeds, facts, [step for step in done if step.name not in who]), who) for who in given_up]
-    in_time = (one for one in every if not is_pressed(*one[0], rest, ahead))
-    (steps, short), unproven = next(in_time, None) or min(every, key=lambda one: max(0.0, sum(step.seconds for step in one[0][0]) - rest))
+    every = [
+        (fit(ahead, rest, prices.asking(share), facts, [step for step in done if step.name not in who]), who)
+        for share in PROBE_SHARES
+        for who in given_up
+    ]
+    (steps, short), unproven = in_time(every, rest, ahead)
     if [shape(step) for step in steps] == [shape(step) for step in plan.steps[passed:]] and unproven == plan.unproven:
         return plan
     again = {wish[0].name for wish in ahead} | {left.name for left in senseless}
@@ -83,6 +117,25 @@ def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, 
     )
 
 
+def in_time(every: Sequence[tuple[Fitted, tuple[str, ...]]], rest: float, ahead: Sequence[Wish]) -> tuple[Fitted, tuple[str, ...]]:
+    """The first that leaves room for all that matters, else the one that ends least late."""
+    found = next((one for one in every if not is_pressed(*one[0], rest, ahead)), None)
+    return found or min(every, key=lambda one: (max(0.0, sum(step.seconds for step in one[0][0]) - rest), -bool(one[0][0])))
+
+
+def fewer_probes(plan: Plan, facts: Facts, speeds: Speeds, spent: float, models: int) -> Plan:
+    """The plan in whose proof fewer probes are asked of so many models, now that everything else is done; the same plan where the time reaches for all."""
+    step, base = plan.steps[-1], largest_base(facts)
+    left = rest_of(plan.decide, spent, reserve=0.0) - REPORT_S
+    priced = [(share, probed_models(facts, base, share, models)) for share in PROBE_SHARES if share <= step.share]
+    found, parts = next((one for one in priced if seconds(one[1], speeds) <= left), priced[-1])
+    if step.kind != "test" or found == step.share:
+        return plan
+    rest = {"share": found, "parts": tuple(parts), "seconds": seconds(parts, speeds) + REPORT_S}  # all else is done
+    steps = (*plan.steps[:-1], step.model_copy(update=rest))
+    return plan.model_copy(update={"steps": steps, "speeds": speeds, "revision": plan.revision + 1, "passed": len(steps) - 1, "spent": spent})
+
+
 def is_pressed(steps: Sequence[PlannedStep], short: Sequence[LeftOut], rest: float, ahead: Sequence[Wish]) -> bool:
     """True if these steps end too late, or a full training that was wished for does not fit."""
     wished = {wish[0].name for wish in ahead if wish[0].kind in ("final", "fine-tune-rag") and not wish[0].seed}
@@ -97,10 +150,11 @@ def shorten(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int,
     """
     step, (made, tried) = plan.steps[passed - 1], so_far
     ahead = [one for one in plan.steps[passed:] if one.kind != "test" and matters((one,)) < matters((step,))]
-    proven = priced_proof(facts, [*(one for one in plan.steps[:passed] if one.name not in plan.unproven), *ahead], speeds).seconds
-    rest = rest_of(plan.decide, spent) - proven - sum(price(one, speeds) for one in ahead)
+    prices = Prices.today(plan, speeds).asking(plan.probes)
+    proven = prices.proof(facts, [*(one for one in plan.steps[:passed] if one.name not in plan.unproven), *ahead]).seconds
+    rest = rest_of(plan.decide, spent) - proven - sum(prices.of(one) for one in ahead)
     before = seconds(begun(step, made, facts), speeds)
-    versions = [sized(step, count, facts, plan.decide, speeds) for count in range(step.trials, min(tried, step.trials) - 1, -1)]
+    versions = [sized(step, count, facts, plan.decide, prices) for count in range(step.trials, min(tried, step.trials) - 1, -1)]
     found = next((one for one in versions if one.seconds - before <= rest), versions[-1])
     if found.trials == step.trials:
         return plan
@@ -115,11 +169,18 @@ def shorten(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int,
     )
 
 
-def sized(step: PlannedStep, trials: int, facts: Facts, decide: Decide, speeds: Speeds) -> PlannedStep:
-    """A search with so many settings or prompts on its first rung, and its price."""
+def sized(step: PlannedStep, trials: int, facts: Facts, decide: Decide, prices: Prices) -> PlannedStep:
+    """A search with so many settings or prompts on its first rung, or so many of the written prompts, and its price; another step as it is."""
     base = facts.base(step.base)
-    found = prompts_searched(facts, base, trials) if step.kind == "prompt-search" else search(facts, decide, base, trials)
-    return priced(found, speeds)
+    match step.kind:
+        case "prompt-search":
+            return prices.on(prompts_searched(facts, base, trials))
+        case "ladder":
+            return prices.on(search(facts, decide, base, trials))
+        case "prompt":
+            return prices.on(written_asked(facts, base, trials))
+        case _:
+            return prices.on(step)
 
 
 def covers(earlier: Plan, fresh: Plan, facts: Facts) -> bool:
@@ -129,7 +190,12 @@ def covers(earlier: Plan, fresh: Plan, facts: Facts) -> bool:
     bases = {base.id for base in facts.bases}
     is_wished = all(step.trials <= most.get(name, 0) and step.base in bases for name, step in kept.items())
     needed = [step for step in fresh.steps if step.kind != "test"]
-    return bool(kept) and is_wished and all(reaches(kept.get(step.name), step) and step.name not in earlier.unproven for step in needed)
+    return (
+        bool(kept)
+        and is_wished
+        and earlier.probes >= fresh.probes
+        and all(reaches(kept.get(step.name), step) and step.name not in earlier.unproven for step in needed)
+    )
 
 
 def reaches(step: PlannedStep | None, other: PlannedStep) -> bool:
@@ -137,9 +203,9 @@ def reaches(step: PlannedStep | None, other: PlannedStep) -> bool:
     return step is not None and step.trials >= other.trials and (step.epochs or math.inf) >= (other.epochs or math.inf)
 
 
-def shape(step: PlannedStep) -> tuple[str, int, float | None, int]:
+def shape(step: PlannedStep) -> tuple[str, int, float | None, float, int]:
     """What tells one version of a step from another: how much of it is done, whatever that costs."""
-    return step.name, step.trials, step.epochs, rows_of(step)
+    return step.name, step.trials, step.epochs, step.share, rows_of(step)
 
 
 def rows_of(step: PlannedStep) -> int:
@@ -147,36 +213,36 @@ def rows_of(step: PlannedStep) -> int:
     return sum(work.rows for work in step.parts if work.activity != "process")
 
 
-def rest_of(decide: Decide, spent: float) -> float:
+def rest_of(decide: Decide, spent: float, reserve: float = RESERVE) -> float:
     """Seconds that may still be planned."""
-    return max(0.0, decide.budget * (1 - RESERVE) - spent) if decide.budget is not None else math.inf
+    return max(0.0, decide.budget * (1 - reserve) - spent) if decide.budget is not None else math.inf
 
 
-def fit(
-    wishes: Sequence[Wish], rest: float, speeds: Speeds, facts: Facts, done: Sequence[PlannedStep] = ()
-) -> tuple[tuple[PlannedStep, ...], tuple[LeftOut, ...]]:
+def fit(wishes: Sequence[Wish], rest: float, prices: Prices, facts: Facts, done: Sequence[PlannedStep] = ()) -> Fitted:
     """The steps that fit into `rest` seconds, in the order of doing, and those that do not. Each brings its own part of the proof on test."""
     chosen: list[PlannedStep] = []
     left: list[LeftOut] = []
     for wish in sorted(wishes, key=matters):
-        versions = [priced(step, speeds) for step in alike(wish, [*done, *chosen])]
-        proven, with_this = (priced_proof(facts, steps, speeds).seconds for steps in ([*done, *chosen], [*done, *chosen, wish[0]]))
+        versions = [prices.on(step) for step in alike(wish, [*done, *chosen])]
+        proven, with_this = (prices.proof(facts, steps).seconds for steps in ([*done, *chosen], [*done, *chosen, wish[0]]))
         room = rest - sum(step.seconds for step in chosen) - proven
         found, least = largest(versions, room - (with_this - proven)), versions[-1].seconds
         missing = cannot_do_without(wish[0], [*done, *chosen])
         if missing is None and found is not None:
             chosen.append(found)
         else:
-            short = f"takes about {spoken(least + with_this - proven)} with its proof; {spoken(max(0.0, room))} are left after what matters more"
+            needed = least + with_this - proven
+            longer = f"a budget longer by {spoken((needed - room) / (1 - RESERVE))} would do"
+            short = f"takes about {spoken(needed)} with its proof; {spoken(max(0.0, room))} are left after what matters more: {longer}"
             left.append(LeftOut(name=wish[0].name, seconds=least, reason=missing or short))
     if not chosen and not done:
         return (), tuple(left)
-    chosen = grown(chosen, wishes, rest - priced_proof(facts, [*done, *chosen], speeds).seconds, speeds)
+    chosen = grown(chosen, wishes, rest - prices.proof(facts, [*done, *chosen]).seconds, prices)
     steps = sorted(chosen, key=lambda step: (ORDER.index(step.kind), step.seed, step.share, step.name))
-    return (*steps, priced_proof(facts, [*done, *chosen], speeds)), tuple(left)
+    return (*steps, prices.proof(facts, [*done, *chosen])), tuple(left)
 
 
-def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, speeds: Speeds) -> list[PlannedStep]:
+def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, prices: Prices) -> list[PlannedStep]:
     """The chosen steps, those that came in a smaller version in the largest one that still fits into `rest` seconds beside all others; full trainings first.
 
     What has no second version, or is not larger than what is chosen, stays. Trainings with other seeds grow with the first of their kind.
@@ -190,23 +256,12 @@ def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, sp
         for size, version in enumerate(wish):
             if shape(version) == shape(step):
                 break
-            group = [priced(versions[size], speeds) for versions in (wish, *seeds)]
+            group = [prices.on(versions[size]) for versions in (wish, *seeds)]
             others = sum(one.seconds for name, one in found.items() if all(name != mine.name for mine in group))
             if others + sum(one.seconds for one in group) <= rest:
                 found |= {one.name: one for one in group}
                 break
     return list(found.values())
-
-
-def priced(step: PlannedStep, speeds: Speeds) -> PlannedStep:
-    """The step with its price."""
-    return step.model_copy(update={"seconds": price(step, speeds)})
-
-
-def priced_proof(facts: Facts, steps: Sequence[PlannedStep], speeds: Speeds) -> PlannedStep:
-    """The proof of these steps on the test split, with its price."""
-    largest_base = max(facts.bases, key=lambda base: base.parameters)
-    return priced(proof(facts, largest_base, steps), speeds)
 
 
 def alike(wish: Wish, others: Sequence[PlannedStep]) -> Wish:
@@ -215,11 +270,6 @@ def alike(wish: Wish, others: Sequence[PlannedStep]) -> Wish:
     if not wish[0].seed or first is None:
         return wish
     return tuple(step for step in wish if step.epochs == first.epochs) or wish
-
-
-def price(step: PlannedStep, speeds: Speeds) -> float:
-    """The step's predicted seconds."""
-    return seconds(step.parts, speeds) + (REPORT_S if step.kind == "test" else 0.0)
 
 
 def matters(wish: Wish) -> tuple[int, int, float, str]:
@@ -247,16 +297,19 @@ def cannot_do_without(step: PlannedStep, others: Sequence[PlannedStep]) -> str |
 
 def least(facts: Facts, decide: Decide, speeds: Speeds) -> float | None:
     """The shortest budget in which anything can be tried and proven; None where there is nothing to try."""
-    wishes, _ = wanted(facts, decide)
-    smallest = [priced(wish[-1], speeds) for wish in wishes if cannot_do_without(wish[-1], ()) is None]
-    found = [step.seconds + priced_proof(facts, [step], speeds).seconds for step in smallest]
+    wishes, prices = wanted(facts, decide)[0], Prices(speeds, probes=PROBE_SHARES[-1])
+    smallest = [prices.on(wish[-1]) for wish in wishes if cannot_do_without(wish[-1], ()) is None]
+    found = [step.seconds + prices.proof(facts, [step]).seconds for step in smallest]
     return min(found) / (1 - RESERVE) if found else None
 
 
 def plan_words(plan: Plan) -> list[str]:
     """The plan as lines for people: each step with its price, then what is left out and why, then the sum."""
     width = max((len(name) for name in [*(step.name for step in plan.steps), *(left.name for left in plan.left_out)]), default=0)
-    lines = [f"{step.name:<{width}}  {'about ' + spoken(step.seconds):<16}  {step.can_change}{price_words(step)}" for step in plan.steps]
+    lines = [
+        f"{step.name:<{width}}  {'in the store' if plan.stored.holds(step) else 'about ' + spoken(step.seconds):<16}  {step.can_change}{price_words(step)}"
+        for step in plan.steps
+    ]
     lines += [f"{left.name:<{width}}  {'left out':<16}  {left.reason}" for left in plan.left_out]
     budget = f" of {spoken(plan.decide.budget)}" if plan.decide.budget is not None else ""
     known = "" if plan.speeds.timed else "; this machine was not measured yet, so the times are counted"
@@ -268,6 +321,7 @@ def price_words(step: PlannedStep) -> str:
     """What a step's price rests on: rows and their speed, and passes where there are fewer than asked for."""
     rows = rows_of(step)
     said = [f"{step.epochs:g} epoch{'' if step.epochs == 1 else 's'}"] if step.epochs is not None else []
+    said += [f"{step.share:.0%} of the probes of general ability"] if step.kind == "test" and step.share < 1 else []
     said += [f"{rows:,} rows at {rows / step.seconds:.1f}/s"] if rows and step.seconds else []
     return f" ({', '.join(said)})" if said else ""
 
@@ -275,11 +329,16 @@ def price_words(step: PlannedStep) -> str:
 def changes(before: Plan, after: Plan) -> list[str]:
     """What a revision has changed, as lines for people; empty where only prices are other ones."""
     old, new = ({step.name: step for step in plan.steps if step.kind != "test"} for plan in (before, after))
+    probes = before.probes, after.probes
     why = {left.name: left.reason for left in after.left_out}
     lines = [f"{name} is left out now: {why.get(name, 'there is no time for it')}" for name in old if name not in new]
     lines += [f"{name} is not taken to the locked rows: {UNPROVEN}" for name in after.unproven if name not in before.unproven]
     lines += [f"{name} fits after all: about {spoken(step.seconds)}, {step.can_change}" for name, step in new.items() if name not in old]
     other = [(old[name], step) for name, step in new.items() if name in old and shape(old[name]) != shape(step)]
+    if probes[0] != probes[1]:
+        lines.append(
+            f"{probes[1]:.0%} of the probes of general ability are asked, not {probes[0]:.0%}: {'there is time again' if probes[1] > probes[0] else 'the time does not reach for more'}"
+        )
     return lines + [f"{step.name} is made {'shorter' if rows_of(step) < rows_of(was) else 'longer'}: {extent(step)}" for was, step in other]
 
 

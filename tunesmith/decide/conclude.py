@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from tunesmith.decide.economy import bills
 from tunesmith.decide.evidence import BLIND, PROMPTING, TRAINED, Evidence, beats, weigh
@@ -73,7 +74,7 @@ def conclude(
         comparisons=tuple(evidence.found.values()),
         looks=looks,
         recommended=recommended(evidence, outcome),
-        settle=settling(evidence, outcome),
+        settle=settling(evidence, outcome, dataset),
         bills=bills(finalists, known, evidence),
         known=known,
     )
@@ -101,7 +102,12 @@ def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
     if wanted is not None:
         labels = known.outlook.labels if known.outlook else ()
         labels = labels or rarest(dataset)
-        return found.but(decision="get more rows", beneath=found.decision, more=wanted, rows=dataset.rows["train"], labels=labels)
+        rests_on: Literal["curve", "flat curve", "rule"] = (
+            "rule" if known.outlook is None else "curve" if known.outlook.more == wanted else "flat curve"
+        )
+        return found.but(
+            decision="get more rows", beneath=found.decision, more=wanted, rows=dataset.rows["train"], labels=labels, more_rests_on=rests_on
+        )
     if found.decision == "cannot tell" and found.goal_met is None and evidence.goal.at_least is not None and is_blind_to_goal(evidence, found.chosen):
         more = rows_to_judge(evidence.metrics[found.chosen], evidence.goal.at_least)
         return found.but(decision="the goal cannot be judged", beneath="cannot tell", more=more)
@@ -208,6 +214,8 @@ def rows_wanted(evidence: Evidence, found: Outcome, dataset: Dataset, known: Kno
     if found.goal_met is None and evidence.metric not in UNBOUNDED and is_at_ceiling(evidence.metric, best):
         return None
     undecided = found.decision in ("cannot tell", "nothing helps")
+    if dataset.kind == "answer" and any(arm.remedy == "rag" for arm in evidence.arms.values()) and not evidence.named({"fine-tune-rag"}):
+        return None  # the answers stand in documents, and nothing that learns to read them was tried: rows of the others say nothing of it
     if (undecided or evidence.arms[found.chosen] in learns) and is_scarce(dataset):
         labels = [label for label in dataset.labels if label != dataset.out_of_scope]
         return outlook.more if outlook and outlook.more else max(ENOUGH, ENOUGH_PER_LABEL * len(labels)) - dataset.rows["train"]

@@ -31,6 +31,8 @@ MARGIN = 0.02
 """An arm that loses at most so much (of 1; of the value for a metric without bounds) is as good: evidence.md's non-inferiority margin."""
 BLIND = 0.15
 """Where only a gain above this could be seen over doing nothing, "nothing helps" would claim too much; and so would a tie."""
+FEWEST_OUTSIDE = 10
+"""On fewer rows out of scope nothing short of half of them all is more than chance: to compare there would only weaken the other comparisons."""
 
 CONTROL: Remedy = "majority"
 PROMPTING: frozenset[Remedy] = frozenset({"prompt", "few-shot", "few-shot-retrieved"})
@@ -291,11 +293,11 @@ def challenger(arms: Sequence[Arm], metric: MetricName) -> str:
 
 
 def second_metric(metric: MetricName, rows: Sequence[Scored], dataset: Dataset) -> MetricName | None:
-    """Out-of-scope recall, if the task has it, the rows show it, and it does not decide anyway."""
+    """Out-of-scope recall, if the task has it, enough rows show it, and it does not decide anyway."""
     if dataset.out_of_scope is None or metric == "out_of_scope_recall":
         return None
     _, outside = rows_of("out_of_scope_recall", rows)
-    return "out_of_scope_recall" if measurable("out_of_scope_recall", outside) else None
+    return "out_of_scope_recall" if len(outside) >= FEWEST_OUTSIDE and measurable("out_of_scope_recall", outside) else None
 
 
 def with_leader(evidence: Evidence) -> Evidence:

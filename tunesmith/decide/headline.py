@@ -17,6 +17,12 @@ PROVEN: Mapping[Decision, str] = {
     "use the remote model": "Use the remote model",
 }
 """Decisions for something that has to be ahead of everything cheaper."""
+RESTS_ON: Mapping[str, str] = {
+    "curve": "",
+    "flat curve": " (a rule of thumb: the small trainings name no number)",
+    "rule": " (a rule of thumb: there are no small trainings that would show it)",
+}
+"""Behind a number of training rows: what it rests on."""
 MOST_LABELS = 5
 """Named in a sentence."""
 
@@ -144,7 +150,8 @@ def more_rows(outcome: Outcome) -> str:
     """How many rows to get, and of which classes."""
     assert outcome.more is not None
     rows = f"{outcome.rows:,} {'is' if outcome.rows == 1 else 'are'}"
-    return f"Get about {outcome.more:,} more training rows{most_needed(outcome)}: {rows} too few for what can be learnt."
+    rule = RESTS_ON[outcome.more_rests_on]
+    return f"Get about {outcome.more:,} more training rows{most_needed(outcome)}: {rows} too few for what can be learnt{rule}."
 
 
 def most_needed(outcome: Outcome) -> str:

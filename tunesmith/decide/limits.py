@@ -16,7 +16,7 @@ from tunesmith.measure.seeds import compared
 from tunesmith.spec.report import Comparison, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
 from tunesmith.spec.trial import Remedy
-from tunesmith.spec.verdict import Finalist, Known, Side
+from tunesmith.spec.verdict import Finalist, Known, Side, SideStanding
 
 UNTUNED: tuple[frozenset[Remedy], ...] = (PROMPTING, frozenset({"rag"}))
 """What a limit is held against: the first of these that shows the metric."""
@@ -27,11 +27,17 @@ def limited(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]
 
     Raises: BadData if the candidates answered different rows.
     """
-    return tuple(side for metric, limit in goal.must_not_worsen.of_rows().items() for side in held(finalists, scored, goal, metric, limit))
+    every = [(metric, *one) for metric, limit in goal.must_not_worsen.of_rows().items() for one in held(finalists, scored, goal, metric, limit)]
+    return tuple(
+        Side(candidate=arm.name, topic=NOUNS[metric], sentence=sentence, standing=standing, is_limited=True)
+        for metric, arm, sentence, standing in every
+    )
 
 
-def held(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, metric: MetricName, limit: float) -> Iterator[Side]:
-    """How every other arm stands to the best untuned one on one metric."""
+def held(
+    finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, metric: MetricName, limit: float
+) -> Iterator[tuple[Arm, str, SideStanding]]:
+    """How every other arm stands to the best untuned one on one metric, in a sentence and in a word."""
     arms = [arm for arm in arms_of(finalists, scored, metric, Known()) if arm.remedy != CONTROL]
     shown = {arm.name for arm in arms if all(measurable(metric, rows_of(metric, run)[1]) for run in arm.runs)}
     untuned = next((some for kind in UNTUNED if (some := [arm for arm in arms if arm.remedy in kind and arm.name in shown])), [])
@@ -39,37 +45,30 @@ def held(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], 
         is_there = any(arm.remedy in kind for kind in UNTUNED for arm in arms)
         why = "No test answer of the untuned model shows it" if is_there else "The untuned model was not measured"
         told = f"{why}, so nothing can be said about the limit of {gap(metric, limit).removeprefix('+')}."
-        others = (arm for arm in arms if arm.remedy not in PROMPTING)
-        yield from (Side(candidate=arm.name, topic=NOUNS[metric], sentence=told, standing="cannot tell", is_limited=True) for arm in others)
+        yield from ((arm, told, "cannot tell") for arm in arms if arm.remedy not in PROMPTING)
         return
     before = max(untuned, key=lambda arm: -1.0 if arm.on_dev is None else arm.on_dev * (-1 if goal.metric in LOWER_IS_BETTER else 1))
     for arm in arms:
         if arm.remedy in PROMPTING or arm.remedy == before.remedy:
             continue
-        if arm.name not in shown:
+        if arm.name in shown:
+            yield arm, *against(compared(arm.name, arm.runs, before.name, before.runs, metric, confidence=goal.confidence), limit, before)
+        else:
             told = f"None of its test answers shows it, so nothing can be said about its limit against {SUBJECTS[before.remedy]}."
-            yield Side(candidate=arm.name, topic=NOUNS[metric], sentence=told, standing="cannot tell", is_limited=True)
-            continue
-        yield side(arm, compared(arm.name, arm.runs, before.name, before.runs, metric, confidence=goal.confidence), limit, before)
+            yield arm, told, "cannot tell"
 
 
-def side(arm: Arm, found: Comparison, limit: float, before: Arm) -> Side:
-    """What a paired comparison with the best prompt says of a limit."""
+def against(found: Comparison, limit: float, before: Arm) -> tuple[str, SideStanding]:
+    """What a paired comparison with the best untuned arm says of a limit."""
     lost, most = loss(found), worst_loss(found)
     least = found.difference.low if found.metric in LOWER_IS_BETTER else -found.difference.high
-    allowed, noun = gap(found.metric, limit).removeprefix("+"), NOUNS[found.metric]
+    allowed = gap(found.metric, limit).removeprefix("+")
     low, high = gap(found.metric, found.difference.low).removesuffix(" points"), gap(found.metric, found.difference.high)
     numbers = f"{gap(found.metric, found.difference.value)} ({low} to {high}, {counted(found.difference)}) against {SUBJECTS[before.remedy]}"
     if least > limit:
-        return Side(
-            candidate=arm.name,
-            topic=noun,
-            sentence=f"{numbers}: that is worse by more than the {allowed} that are allowed, beyond doubt.",
-            standing="blocks",
-            is_limited=True,
-        )
+        return f"{numbers}: that is worse by more than the {allowed} that are allowed, beyond doubt.", "blocks"
     if most > limit:
         told = f"{numbers}: whether it is worse by more than the {allowed} that are allowed, these rows cannot tell."
-        return Side(candidate=arm.name, topic=noun, sentence=told, standing="worse" if least > 0 else "cannot tell", is_limited=True)
+        return told, "worse" if least > 0 else "cannot tell"
     said = f"{numbers}: {'worse, and ' if lost > 0 and least > 0 else ''}within the {allowed} that are allowed."
-    return Side(candidate=arm.name, topic=noun, sentence=said, standing="worse" if least > 0 else "fine", is_limited=True)
+    return said, "worse" if least > 0 else "fine"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from tunesmith.spec.verdict import Decision
 
@@ -26,6 +26,8 @@ class Outcome:
     """Rows more that would change it; None: no realistic number."""
     rows: int = 0
     """Training rows now, where more of them are advised."""
+    more_rests_on: Literal["curve", "flat curve", "rule"] = "curve"
+    """What that number of training rows rests on: the learning curve, or a rule of thumb, with a curve that names no number or without any."""
     labels: tuple[str, ...] = ()
     """The classes that need them most; empty: all alike, or the task has none."""
 

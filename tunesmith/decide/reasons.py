@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from tunesmith.decide.wording import capital, cluster_words, comparison_words, g
 from tunesmith.measure.quantities import clusters_of, rows_of
 from tunesmith.measure.rates import roughness
 from tunesmith.measure.seeds import metric_over
+from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.report import Comparison
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Known
@@ -158,7 +160,11 @@ def missing_words(evidence: Evidence) -> list[str]:
     return found
 
 
-def settling(evidence: Evidence, outcome: Outcome) -> str:
+MOST_HELD_OUT = 0.4
+"""Nobody is advised to hold back more of the rows for the test."""
+
+
+def settling(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
     """What would settle what is open; empty where nothing is."""
     match outcome.decision:
         case "get more rows":
@@ -166,14 +172,14 @@ def settling(evidence: Evidence, outcome: Outcome) -> str:
         case "the goal cannot be judged":
             if outcome.more is None:
                 return "The value lies on the goal: no realistic number of test rows would settle it."
-            return f"About {outcome.more:,} more test rows, if the value stays what it is."
+            return f"About {outcome.more:,} more test rows, if the value stays what it is.{held_out(outcome.more, dataset)}"
         case "cannot tell":
-            return settles_pair(evidence, outcome)
+            return settles_pair(evidence, outcome, dataset)
         case _:
             return ""
 
 
-def settles_pair(evidence: Evidence, outcome: Outcome) -> str:
+def settles_pair(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
     """What would settle the pair that is open."""
     if outcome.pair is None:
         return "Another candidate to compare with, or more test rows."
@@ -182,4 +188,14 @@ def settles_pair(evidence: Evidence, outcome: Outcome) -> str:
     what = f"whether {subject(evidence, first)} is better than {subject(evidence, second)}"
     if found is None or found.rows_to_settle is None:
         return f"No realistic number of test rows would show {what}: where they cost differently, take the cheaper one."
-    return f"{capital(rows_words(found.rows_to_settle))}: {what}."
+    return f"{capital(rows_words(found.rows_to_settle))}: {what}.{held_out(found.rows_to_settle, dataset)}"
+
+
+def held_out(more: int, dataset: Dataset) -> str:
+    """Where so many more test rows come from: more rows in the files, or a larger part of those that are there."""
+    test, every = dataset.rows["test"], sum(dataset.rows.values())
+    if not test:
+        return ""
+    share = math.ceil(100 * (test + more) / every) / 100
+    larger = f", or with `split.test = {share:g}` out of those that are there, which leaves fewer to learn from" if share <= MOST_HELD_OUT else ""
+    return f" As the rows are split now, that takes about {math.ceil(more * every / test):,} more rows in the files{larger}."

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.decide.budget import changes, covers, least, make_plan, plan_words, revise, shorten
+from tunesmith.decide.budget import changes, covers, fewer_probes, least, make_plan, plan_words, revise, shorten
 from tunesmith.decide.conclude import conclude, spoken_for
-from tunesmith.decide.cost import BEGINNING_S, learn, spoken
+from tunesmith.decide.cost import learn, spoken
 from tunesmith.decide.curve import outlook
 from tunesmith.decide.economy import paces
 from tunesmith.decide.facts import Given, facts_of
@@ -25,10 +25,22 @@ from tunesmith.decide.next import curve_of, next_trial, passes_of, points_of
 from tunesmith.decide.progress import hopeless, progress, under_way
 from tunesmith.decide.prompt_search import dev_sample, sampled_questions
 from tunesmith.decide.provisional import is_telling, provisional
-from tunesmith.decide.reach import best_of, going_on
+from tunesmith.decide.reach import best_of, going_on, owner
 from tunesmith.decide.shares import share_of
 from tunesmith.decide.showing import RESTS_ON_PASSAGES, is_carried, is_hidden
-from tunesmith.decide.steps import alone, answering, asked, leaves_a_choice, starting, trained, training, wanted
+from tunesmith.decide.steps import (
+    alone,
+    answering,
+    asked,
+    examination,
+    largest_base,
+    leaves_a_choice,
+    probed_models,
+    starting,
+    trained,
+    training,
+    wanted,
+)
 from tunesmith.decide.waits import ASKED_ALONE, LONGEST_S
 from tunesmith.measure.curve import falling, needs
 from tunesmith.spec.dataset import Dataset
@@ -39,7 +51,6 @@ from tunesmith.spec.verdict import Outlook
 
 __all__ = [
     "ASKED_ALONE",
-    "BEGINNING_S",
     "LONGEST_S",
     "RESTS_ON_PASSAGES",
     "VERSION",
@@ -52,13 +63,16 @@ __all__ = [
     "conclude",
     "covers",
     "dev_sample",
+    "examination",
     "facts_of",
     "failed_words",
+    "fewer_probes",
     "going_on",
     "hopeless",
     "is_carried",
     "is_hidden",
     "is_telling",
+    "largest_base",
     "learn",
     "least",
     "leaves_a_choice",
@@ -66,9 +80,11 @@ __all__ = [
     "make_plan",
     "next_trial",
     "outlook_of",
+    "owner",
     "paces",
     "passes_of",
     "plan_words",
+    "probed_models",
     "progress",
     "provisional",
     "revise",
@@ -84,7 +100,7 @@ __all__ = [
     "wanted",
 ]
 
-VERSION = 6
+VERSION = 7
 """Part of every key this stage's results stand under; raised when the same history would lead to another step or verdict."""
 
 

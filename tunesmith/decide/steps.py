@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tunesmith.decide import ladder, prompt_search
 from tunesmith.decide.waits import ASKED_ALONE
 from tunesmith.spec.candidate import Classifier, Constant, Remote, Retrieval
-from tunesmith.spec.plan import Base, Decide, Facts, LeftOut, PlannedStep, PlannedTrial, StepKind, Work
+from tunesmith.spec.plan import Base, Decide, Facts, LeftOut, PlannedStep, PlannedTrial, StepKind, Stored, Work
 
 PASSAGE_TOKENS = 150.0
 """Of one passage, on average."""
@@ -17,13 +17,24 @@ EXAMINED = {"choose": 900, "write": 250}
 """Questions that the first finalist is asked beside the test rows: the suites of evidence."""
 EXAMINED_AGAIN = 30
 """Of them those that are asked again, as often as the facts say, where answers are drawn at a temperature."""
-PROBES = (1_000, 28.0)
-"""(Rows, tokens) that take as long to choose among as all probes of what a tuned model has forgotten, its base's part included."""
+PROBES = (500, 28.0)
+"""(Rows, tokens) that take one model as long to choose among as all probes of general ability: two ordinary cores, 40 s for 135M parameters."""
+PROBE_SHARES = (1.0, 0.5, 0.25)
+"""Of the probes that the project asks for: where the time does not reach for all, fewer are asked."""
 FEWEST_PILOT_ROWS = 16
 """A pilot on fewer rows says nothing."""
 
 TRAINED: frozenset[StepKind] = frozenset({"pilot", "base", "ladder", "final", "fine-tune-rag"})
 """Steps after which there is a tuned model."""
+RESTS_ON: Mapping[StepKind, frozenset[StepKind]] = {
+    "few-shot": frozenset({"prompt", "prompt-search"}),
+    "few-shot-retrieved": frozenset({"prompt", "prompt-search"}),
+    "base": frozenset({"prompt", "prompt-search", "pilot"}),
+    "ladder": frozenset({"pilot", "base"}),
+    "final": frozenset({"base", "ladder"}),
+    "fine-tune-rag": frozenset({"base", "ladder"}),
+}
+"""Steps whose candidates are others where steps of these kinds were done, or not: the best prompt, the base and the settings that were chosen."""
 RUN_PARTS = 3
 """Of a run of the search over training settings: it is trained, measured, and has processes of its own."""
 
@@ -36,14 +47,19 @@ def wanted(facts: Facts, decide: Decide, passes: float | None = None) -> tuple[l
 
     `passes`: epochs of the settings that full trainings will have; None: those of the recipe, as long as no search has chosen others.
     """
-    own, largest_base = facts.bases[0], max(facts.bases, key=lambda base: base.parameters)
+    own, largest = facts.bases[0], largest_base(facts)
     wishes: list[Wish] = [*without_training(facts, decide, own)]
     most = facts.recipe.budget.passes if passes is None else passes
     tuned, senseless = on_the_rows(facts, decide, most) if facts.fine_tune else ([], [])
     wishes += tuned
     if facts.rag_tuned is not None:
-        wishes += [tuple(reading_final(facts, largest_base, seed, epochs, most) for epochs in shortened(most)) for seed in range(decide.seeds)]
+        wishes += [tuple(reading_final(facts, largest, seed, epochs, most) for epochs in shortened(most)) for seed in range(decide.seeds)]
     return wishes, tuple(senseless)
+
+
+def largest_base(facts: Facts) -> Base:
+    """The base with the most weights: prices rest on it where it is open which one will work."""
+    return max(facts.bases, key=lambda base: base.parameters)
 
 
 def leaves_a_choice(facts: Facts) -> bool:
@@ -54,7 +70,7 @@ def leaves_a_choice(facts: Facts) -> bool:
 
 def on_the_rows(facts: Facts, decide: Decide, passes: float) -> tuple[list[Wish], list[LeftOut]]:
     """The steps of fine-tuning on the training rows, and those of them that would say nothing."""
-    own, largest_base = facts.bases[0], max(facts.bases, key=lambda base: base.parameters)
+    own, largest = facts.bases[0], largest_base(facts)
     wishes: list[Wish] = []
     senseless: list[LeftOut] = []
     for share in decide.pilots:
@@ -69,8 +85,8 @@ def on_the_rows(facts: Facts, decide: Decide, passes: float) -> tuple[list[Wish]
         else:
             senseless.append(LeftOut(name=f"base-{base.id}", seconds=0.0, reason="without pilots there is nothing to compare bases by"))
     if decide.search > 1 and decide.search_over:
-        wishes.append(tuple(search(facts, decide, largest_base, trials) for trials in halved(decide.search, 3)))
-    wishes += [tuple(final(facts, largest_base, seed, epochs, passes) for epochs in shortened(passes)) for seed in range(decide.seeds)]
+        wishes.append(tuple(search(facts, decide, largest, trials) for trials in halved(decide.search, 3)))
+    wishes += [tuple(final(facts, largest, seed, epochs, passes) for epochs in shortened(passes)) for seed in range(decide.seeds)]
     return wishes, senseless
 
 
@@ -106,7 +122,7 @@ def without_training(facts: Facts, decide: Decide, own: Base) -> list[Wish]:
 
 def written_asked(facts: Facts, own: Base, count: int) -> PlannedStep:
     """So many of the written prompts, the user's own first."""
-    parts = (asked(facts, own, facts.dev_rows * count),)
+    parts = (asked(facts, own, facts.dev_rows),) * count
     return PlannedStep(name="prompts", kind="prompt", base=own.id, can_change="whether prompting is enough", parts=parts, trials=count)
 
 
@@ -114,7 +130,7 @@ def prompts_searched(facts: Facts, own: Base, trials: int) -> PlannedStep:
     """The search over prompts with so many of them on its first rung."""
     rungs = prompt_search.rungs(facts.dev_rows)
     counts = prompt_search.sizes(trials, len(rungs))
-    parts = tuple(asked(facts, own, rows * count) for rows, count in zip(rungs, counts, strict=True))
+    parts = tuple(one_of_many(facts, own, rows) for rows, count in zip(rungs, counts, strict=True) for _ in range(count))
     shares = tuple(rows / facts.dev_rows for rows in rungs)
     change = "whether a better prompt is enough"
     return PlannedStep(name="prompt-search", kind="prompt-search", base=own.id, can_change=change, parts=parts, trials=trials, rungs=shares)
@@ -174,18 +190,40 @@ def reading_final(facts: Facts, base: Base, seed: int, epochs: float, most: floa
     return PlannedStep(name=name, kind="fine-tune-rag", base=base.id, can_change=change, parts=parts, epochs=shorter, seed=seed)
 
 
-def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep]) -> PlannedStep:
-    """The finalists of these steps on the locked test split, what the first of them is examined for, and the report.
+def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep], share: float = 1.0, stored: Stored | None = None) -> PlannedStep:
+    """The finalists of these steps on the locked test split, what the first of them is examined for, and the report; `share` of the probes are asked.
 
-    A tuned model, full or pilot, is always among them.
+    A tuned model, full or pilot, is always among them. What is `stored` is not done again, as long as there is nobody new who may be ahead.
     """
-    examined = [asked(facts, base, EXAMINED[facts.answering] + EXAMINED_AGAIN * facts.asked_again)]
-    if any(step.kind in TRAINED for step in steps):
-        examined.append(Work(activity="choose", parameters=base.parameters, rows=round(PROBES[0] * facts.probe_share), tokens=PROBES[1]))
-    first, others = asked(facts, base, facts.test_rows), [work for step in steps for work in proofs(step, facts)]
-    single = [alone(work, ASKED_ALONE["test"]) for work in (first, *others) if work.activity in ("choose", "write")]
-    parts = (first, *examined, *others, *single, starting(1))
-    return PlannedStep(name="test", kind="test", base=base.id, can_change="everything: only the locked rows prove it", parts=parts)
+    stored = stored or Stored()
+    fresh = [step for step in steps if not stored.holds(step)]
+    examined = [] if stored.examined and not fresh else [examination(facts, base)]
+    is_probed = stored.probed == share and not any(step.kind in TRAINED for step in fresh)
+    if any(step.kind in TRAINED for step in steps) and not is_probed:
+        examined += probed_models(facts, base, share, 2)  # the base, and what was tuned from it
+    first = [] if stored.examined and not fresh else [asked(facts, base, facts.test_rows)]
+    others = [work for step in steps if step.name not in stored.proven for work in proofs(step, facts)]
+    single = [alone(work, ASKED_ALONE["test"]) for work in (*first, *others) if work.activity in ("choose", "write")]
+    parts = (*first, *examined, *others, *single, starting(1))
+    return PlannedStep(name="test", kind="test", base=base.id, can_change="everything: only the locked rows prove it", parts=parts, share=share)
+
+
+def examination(facts: Facts, base: Base) -> Work:
+    """The questions of the suites of evidence, with passages before each where there are any: the first finalist may be one that reads them."""
+    extra = max((reader.count for reader in (*facts.rag, *([facts.rag_tuned] if facts.rag_tuned else []))), default=0) * PASSAGE_TOKENS
+    rows = EXAMINED[facts.answering] + EXAMINED_AGAIN * facts.asked_again
+    return asked(facts, base, rows, extra).model_copy(update={"purpose": "suites"})
+
+
+def probed_models(facts: Facts, base: Base, share: float, models: int) -> list[Work]:
+    """So many models on so large a share of the probes, one after the other."""
+    return [probed(facts, base, share)] * models
+
+
+def probed(facts: Facts, base: Base, share: float = 1.0) -> Work:
+    """One model on so large a share of the probes that the project asks for."""
+    rows = round(PROBES[0] * facts.probe_share * share)
+    return Work(activity="choose", parameters=base.parameters, rows=max(1, rows), tokens=PROBES[1], purpose="probes")
 
 
 def proofs(step: PlannedStep, facts: Facts) -> tuple[Work, ...]:
@@ -212,7 +250,7 @@ def proofs(step: PlannedStep, facts: Facts) -> tuple[Work, ...]:
 
 def alone(work: Work, rows: int) -> Work:
     """So many of a candidate's rows, asked one after another."""
-    return work.model_copy(update={"activity": "single", "rows": rows})
+    return work.model_copy(update={"activity": "single", "rows": rows, "purpose": "rows"})
 
 
 def answering(step: PlannedTrial, facts: Facts) -> Work | None:
@@ -229,6 +267,8 @@ def answering(step: PlannedTrial, facts: Facts) -> Work | None:
             return asked(facts, base, step.dev_rows, shown_tokens(facts, candidate))
         case Retrieval() as candidate:
             return asked(facts, base, step.dev_rows, candidate.count * PASSAGE_TOKENS)
+        case _ if step.step == "prompt-search":
+            return one_of_many(facts, base, step.dev_rows)
         case _:
             return asked(facts, base, step.dev_rows)
 
@@ -241,9 +281,7 @@ def training(step: PlannedTrial, facts: Facts, rows: int) -> Work:
 
 def begun(step: PlannedStep, done: int, facts: Facts) -> tuple[Work, ...]:
     """What the first `done` trials of a search have asked of the machine, all of them on its first rung."""
-    if step.kind == "prompt-search":
-        return (asked(facts, facts.base(step.base), prompt_search.rungs(facts.dev_rows)[0] * done),)
-    return step.parts[: RUN_PARTS * done]
+    return step.parts[: (1 if step.kind == "prompt-search" else RUN_PARTS) * done]
 
 
 def starting(processes: int) -> Work:
@@ -271,6 +309,11 @@ def asked(facts: Facts, base: Base, rows: int, extra: float = 0.0) -> Work:
     if facts.answering == "choose":
         return Work(activity="choose", parameters=base.parameters, rows=rows, tokens=facts.question_tokens + FRAME_TOKENS + extra)
     return Work(activity="write", parameters=base.parameters, rows=rows, tokens=facts.answer_tokens + (facts.question_tokens + extra) / 5)
+
+
+def one_of_many(facts: Facts, base: Base, rows: int) -> Work:
+    """Rows that are asked with one of the prompts of a search."""
+    return asked(facts, base, rows).model_copy(update={"purpose": "search"})
 
 
 def trained(facts: Facts, base: Base, epochs: float, extra: float = 0.0) -> Work:

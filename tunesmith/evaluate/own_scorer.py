@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from tunesmith.errors import BadProject, NotFound
+from tunesmith.spec.dataset import Origin
 from tunesmith.spec.report import Scored
 
 WHERE = "goal.scorer"
@@ -79,14 +80,23 @@ class OwnScorer:
         for row in rows:
             if stop():
                 break
-            found.append({"own_score": self.score(row)})
+            found.append({"own_score": self.score(row.origin, row.question, row.reference, row.answer)})
             done(len(found))
         return found
 
-    def score(self, row: Scored) -> float:
-        """The score of one row. Raises: BadProject."""
-        at = f"{WHERE} {self.name}, row {row.origin.file} line {row.origin.line}"
-        given = {"answer": row.answer, "reference": row.reference, "question": row.question}
+    def rehearse(self, rows: Sequence[tuple[Origin, str, str]]) -> None:
+        """Nothing, if the function can score right, wrong and empty answers to these rows (origin, question, reference): before hours are spent on it.
+
+        Raises: as `scores`.
+        """
+        for k, (origin, question, reference) in enumerate(rows):
+            for answer in dict.fromkeys((reference, rows[k - 1][2], "")):
+                self.score(origin, question, reference, answer)
+
+    def score(self, origin: Origin, question: str, reference: str, answer: str) -> float:
+        """The score of one answer. Raises: BadProject."""
+        at = f"{WHERE} {self.name}, row {origin.file} line {origin.line}"
+        given = {"answer": answer, "reference": reference, "question": question}
         try:
             value = self.function(**{name: given[name] for name in self.takes})
         except Exception as error:  # the boundary to the user's code

@@ -43,6 +43,15 @@ class ProbeLimits(Noun):
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the sampled continuations and of resampling."""
 
+    def scaled(self, share: float, shipped: Probes) -> ProbeLimits:
+        """So large a share of what these limits let through, at least one of each kind."""
+        if share >= 1:
+            return self
+        every = {"questions": len(shipped.choices), "instructions": len(shipped.instructions), "passages": len(shipped.prose)}
+        fewer = {name: max(1, round(share * min(getattr(self, name) or count, count))) for name, count in every.items()}
+        prompts = {name: round(share * getattr(self, name)) for name in ("task_prompts", "general_prompts")}
+        return self.model_copy(update=fewer | prompts)
+
     def share(self, shipped: Probes) -> float:
         """How much of what is shipped is asked, all questions counting as much as all instructions."""
         asked = ((self.questions, len(shipped.choices)), (self.instructions, len(shipped.instructions)))

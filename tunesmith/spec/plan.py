@@ -25,6 +25,8 @@ TARGET = re.compile(r"(at least|at most)\s+(\d+(?:\.\d+)?)\s*(%|ms\b|s\b)?\s*([A
 Tunable = Literal["lr", "rank", "epochs", "dropout", "weight_decay"]
 Activity = Literal["encode", "choose", "write", "train", "single", "remote", "process"]
 """Vectors of texts · one of a closed set of answers · free text · rows of training steps · one question asked alone · a model elsewhere · starting a process."""
+Purpose = Literal["rows", "search", "suites", "probes"]
+"""What is answered: rows of dev or test · the same under one of many prompts · the suites of evidence · probes of general ability. Each has a pace of its own."""
 StepKind = Literal[
     "control", "prompt", "prompt-search", "few-shot", "few-shot-retrieved", "rag", "remote", "pilot", "base", "ladder", "final", "fine-tune-rag", "test"
 ]  # fmt: skip
@@ -57,26 +59,31 @@ def _ascending(shares: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def overrides_of(wish: str) -> tuple[str, ...]:
-    """What `--budget` asks for, a time or a target, as overrides of the project file.
+    """What `--budget` asks for, a time, a target or both, as overrides of the project file.
 
     >>> overrides_of("20m")
     ('decide.budget=1200',)
     >>> overrides_of("at least 90 % macro-F1, at most 200 ms")
     ('goal.metric="macro_f1"', 'goal.at_least=0.9', 'decide.at_most_ms=200', 'decide.stop_at_goal=true')
 
-    Raises: BadProject if it is neither.
+    >>> overrides_of("20m, at least 0.9 accuracy")
+    ('decide.budget=1200', 'goal.metric="accuracy"', 'goal.at_least=0.9', 'decide.stop_at_goal=true')
+
+    Raises: BadProject if it is neither, or says one of them twice.
     """
-    parts = [TARGET.fullmatch(part.strip()) for part in re.split(r",|\band\b", wish)]
-    if not all(parts):
+    found: list[str] = []
+    for text in re.split(r",|\band\b", wish):
+        target = TARGET.fullmatch(text.strip())
+        if target is not None:
+            found += _target(target, wish)
+            continue
         try:
-            return (f"decide.budget={seconds_of(wish):g}",)
+            found.append(f"decide.budget={seconds_of(text):g}")
         except ValueError:
             raise _no_budget(wish) from None
-    found: list[str] = []
-    for part in parts:
-        assert part is not None
-        found += _target(part, wish)
-    return (*found, "decide.stop_at_goal=true")
+    if len({override.split("=", 1)[0] for override in found}) < len(found):
+        raise _no_budget(wish, "says one thing twice")
+    return (*found, *(["decide.stop_at_goal=true"] if any(not override.startswith("decide.budget") for override in found) else []))
 
 
 def _target(part: re.Match[str], wish: str) -> list[str]:
@@ -92,13 +99,13 @@ def _target(part: re.Match[str], wish: str) -> list[str]:
     return ([f'goal.metric="{metric}"'] if metric else []) + [f"goal.at_least={number / (100 if unit == '%' else 1):g}"]
 
 
-def _no_budget(wish: str) -> BadProject:
+def _no_budget(wish: str, problem: str = "is neither a time nor a target") -> BadProject:
     return BadProject(
-        "is neither a time nor a target",
+        problem,
         where="--budget",
         got=wish[:80],
-        expected="a time (20m, 1h30m), or a target (at least 90 % macro_f1, at most 200 ms)",
-        fix='write for example --budget 20m, or --budget "at least 0.9 exact_match, at most 200 ms"',
+        expected="a time (20m, 1h30m), a target (at least 90 % macro_f1, at most 200 ms), or both",
+        fix='write for example --budget 20m, or --budget "20m, at least 0.9 exact_match, at most 200 ms"',
     )
 
 
@@ -136,6 +143,9 @@ class Work(Noun):
     """Passes over rows: a training of 3 epochs passes 3 times over each."""
     tokens: float
     """Of a row, without what all rows share."""
+    purpose: Purpose = "rows"
+    begun: bool = False
+    """The process, the model and the shared beginning are there already: only rows are left."""
 
 
 class Timed(Noun):
@@ -236,13 +246,34 @@ class PlannedStep(Noun):
     seconds: float = 0.0
     """As predicted: the parts at this machine's speeds."""
     share: float = 1.0
-    """Of the training rows."""
+    """Of the training rows; of the proof: of the probes of general ability."""
     trials: int = 1
     rungs: tuple[float, ...] = ()
     """Of a search by halving: shares of the training rows, or of the dev rows for prompts."""
     epochs: float | None = None
     """Fewer than those of its settings, where the time does not reach for all; None: as its settings say."""
     seed: int = 0
+
+
+class Stored(Noun):
+    """What an earlier plan for the same rows has left in the store: it costs nothing more, as long as nothing new comes in front of it that it rests on."""
+
+    steps: tuple[tuple[str, int, float | None], ...] = ()
+    """(Name, trials, epochs) of every step that is there, on dev."""
+    proven: tuple[str, ...] = ()
+    """Steps whose finalists have answered the locked rows."""
+    examined: bool = False
+    """One of those finalists was examined by the suites."""
+    probed: float = 0.0
+    """By so large a share of the probes that the project asks for a tuned model was held against its base."""
+
+    def trials(self, name: str) -> int | None:
+        """How many trials of a step are there; None: nothing of it is."""
+        return next((trials for known, trials, _ in self.steps if known == name), None)
+
+    def holds(self, step: PlannedStep) -> bool:
+        """True if nothing of this step is left to do; a search that was longer holds a shorter one."""
+        return any((name, epochs) == (step.name, step.epochs) and trials >= step.trials for name, trials, epochs in self.steps)
 
 
 class LeftOut(Noun):
@@ -268,8 +299,15 @@ class Plan(Noun):
     """Seconds that were gone when this revision was made."""
     waits: dict[str, Wait] = {}
     """`SPLIT CANDIDATE` → how long one question took, where the project limits that: choices rest on these readings, and a replay takes them from here."""
+    stored: Stored = Stored()
+    """What was there before this plan was made."""
     unproven: tuple[str, ...] = ()
     """Steps whose finalists are not taken to the locked rows: behind on dev beyond doubt, and too dear to prove it."""
+
+    @property
+    def probes(self) -> float:
+        """So large a share of the probes of general ability that the project asks for is put to what was tuned."""
+        return next((step.share for step in self.steps if step.kind == "test"), 1.0)
 
     def will_have_spent(self) -> float:
         """Seconds at the end, if every prediction holds."""

@@ -68,6 +68,9 @@ class Outlook(Noun):
     """The classes that need rows most, the neediest first; empty: all alike, or the task has none."""
 
 
+SideStanding = Literal["fine", "measured", "cannot tell", "worse", "blocks"]
+
+
 class Side(Noun):
     """What else was found out about a candidate: forgetting, refusals, hallucination, slices …"""
 
@@ -76,7 +79,7 @@ class Side(Noun):
     """One or two words: `forgetting`, `worst slice`."""
     sentence: str
     """For people, with its numbers."""
-    standing: Literal["fine", "measured", "cannot tell", "worse", "blocks"] = "fine"
+    standing: SideStanding = "fine"
     """`measured`: there is nothing that it could be better or worse than. `cannot tell`: no loss is shown, and one that matters is not ruled out. `worse`: it
     has lost something, and that is said beside every recommendation. `blocks`: it has lost so much that it is not recommended."""
     is_limited: bool = False
@@ -233,3 +236,11 @@ class Measured(Noun):
     finished: str
     paces: tuple[Pace, ...] = ()
     """Of every finalist, as they stand."""
+    spent: float | None = None
+    """Seconds of work up to the report, where a budget limits them."""
+    budget: float | None = None
+
+    @property
+    def over(self) -> float:
+        """Seconds beyond the budget; 0: it was kept, or there is none."""
+        return max(0.0, self.spent - self.budget) if self.spent is not None and self.budget is not None else 0.0

@@ -132,6 +132,41 @@ def test_a_written_project_is_read_back(tmp_path):
     assert (project.goal.at_least, with_goal.goal.metric, with_goal.goal.at_least) == (None, "accuracy", 0.8)
 
 
+@pytest.mark.parametrize(
+    ("label", "is_outside"),
+    [("none_of_ours", True), ("Out of scope", True), ("not our business", True), ("off-topic", True), ("no_intent", True), ("other", True), ("OOS", True),
+     ("notification", False), ("nonstop_flight", False), ("other_card", False), ("unknown_charge", False), ("outage", False)],
+)  # fmt: skip
+def test_labels_that_mean_none_of_these_are_known_wherever_they_stand(tmp_path, label, is_outside):
+    path = tmp_path / "a.csv"
+    every = [f"intent {k % 7}" for k in range(60)] + [label] * 6
+    path.write_text("text,label\n" + "".join(f"question {k},{name}\n" for k, name in enumerate(every)))
+    assert (parse_project(write_project(detect(path)), "p").task.out_of_scope == label) is is_outside
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted", "dev", "test"),
+    [(120, 120, 0.15, 0.25), (400, 400, 0.15, 0.25), (600, 600, 0.1, 0.2), (1000, 1000, 0.1, 0.1), (1001, None, 0.1, 0.1)],
+)
+def test_of_few_rows_more_are_held_out(tmp_path, rows, counted, dev, test):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"question {k},{'ab'[k % 2]}\n" for k in range(rows)))
+    found = detect(path)
+    assert (found.rows, found.rows_seen) == (counted, min(rows, 500))
+    text = write_project(found)
+    split = parse_project(text, "p").split
+    assert (split.dev, split.test) == (dev, test)
+    assert (f"a tenth of {rows} rows would show little" in text) is (test > 0.1)
+
+
+def test_a_fault_behind_the_rows_that_are_looked_at_hides_nothing_of_what_was_seen(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"".join(b'{"question": "q %d", "answer": "a"}\n' % k for k in range(600)) + b'{"question": "\xff"}\n')
+    found = detect(path)
+    assert (found.problems, found.rows_seen, found.rows) == ((), 500, None)
+    assert "test = 0.1 " in write_project(found)
+
+
 def test_other_formats_are_written_too(tmp_path):
     (tmp_path / "c.jsonl").write_text(json.dumps(CHAT))
     (tmp_path / "d.md").write_text("# a\n")

@@ -19,6 +19,7 @@ from tunesmith.evaluate.suites.run import examine, keep
 from tunesmith.spec.candidate import Answer, Constant, Decoding
 from tunesmith.spec.job import Progress, Silent
 from tunesmith.spec.suite import SuiteLimits, Suites
+from tunesmith.spec.task import MetricName, TaskKind
 
 DATASET = data()
 TRAIN = [row(1000 + k, f"please {verb} my card", "card") for k, verb in enumerate(("block", "find", "send", "stop"))]
@@ -105,7 +106,7 @@ def test_a_stop_in_the_middle_ends_it() -> None:
 
 
 @pytest.mark.parametrize("task", ["route", "chat"])
-def test_a_real_tiny_model(tmp_path, task: str) -> None:
+def test_a_real_tiny_model(tmp_path, task: TaskKind) -> None:
     answerer = ModelAnswerer(Engine(tiny.load(tiny.save(tmp_path / "m"))), TUNED.prompt)
     labels = DATASET.labels if task == "route" else ()
     dataset = data(task, labels, OUTSIDE)
@@ -113,8 +114,8 @@ def test_a_real_tiny_model(tmp_path, task: str) -> None:
     answers = answerer.answer([one.conversation.question() for one in DEV if one.conversation], decoding, done=lambda n: None, stop=lambda: False)
     rows = [answered(one, answer.text, dataset, answer.confidence) for one, answer in zip(DEV, answers, strict=True)]
     limits = SuiteLimits(temperature=0.7, repeated_rows=3, repeats=3, reprompted_rows=3, train_rows=3, unknown_questions=4)
-    metric = "exact_match" if task == "route" else "token_f1"
-    made = Material(dataset, "d", metric, TRAIN, DEV, rows, paraphrases={DEV[0].id: ("lock it",)}, limits=limits)  # type: ignore[arg-type]
+    metric: MetricName = "exact_match" if task == "route" else "token_f1"
+    made = Material(dataset, "d", metric, TRAIN, DEV, rows, paraphrases={DEV[0].id: ("lock it",)}, limits=limits)
     found = examine(Asker(TUNED, lambda: answerer, decoding, Silent()), made)
     assert isinstance(found, Suites)
     assert found == examine(Asker(TUNED, lambda: answerer, decoding, Silent()), made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from tunesmith.spec.dataset import FormatName
 
 Layout = Literal["jsonl", "json", "csv", "parquet", "plain"]
 SAMPLE_ROWS = 500
+COUNTED_ROWS = 1_000
+"""So far rows are counted: where there are more, the usual shares hold enough of them out."""
 SAMPLE_LINES = 50
 TABLE_SUFFIXES = {".csv", ".tsv", ".tab"}
 MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdown"}
@@ -50,6 +52,10 @@ class Detection:
     group: Guess | None = None
     rows_seen: int = 0
     """Rows that were looked at: the start of the file."""
+    rows: int | None = None
+    """In the whole file; None: more than a thousand, or it cannot be read to its end."""
+    labels: tuple[str, ...] = ()
+    """Under the label's column, among the rows that were looked at."""
     sample: tuple[dict[str, Any], ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -72,14 +78,15 @@ def detect(
         if found.layout == "plain":
             format_: FormatName = "markdown" if path.suffix.lower() in MARKDOWN_SUFFIXES or "headings" in found.reason else "text"
             return Detection(path, found, format_, found.reason)
-        sample = list(itertools.islice((row for _, row in raw_rows(path, found, name) if isinstance(row, dict)), SAMPLE_ROWS))
+        every = (row for _, row in raw_rows(path, found, name) if isinstance(row, dict))
+        sample = list(itertools.islice(every, SAMPLE_ROWS))
         if not sample:
             fault = next((row for _, row in raw_rows(path, found, name)), None)
             message = (
                 f"no row can be read; the first one {fault}" if fault else "has a header but no rows" if found.layout == "csv" else "has no rows"
             )
             raise BadData(message, where=name, expected="at least one row", fix="check how the file was exported")
-        return interpret(path, found, sample, name)
+        return replace(interpret(path, found, sample, name), rows=counted(every, len(sample)))
     except BadData as error:
         return Detection(path, None, None, error.message, problems=error.problems)
 
@@ -140,6 +147,15 @@ def raw_rows(path: Path, shape: Shape, where: str, position: Position | None = N
             raise AssertionError("plain text has no rows")
 
 
+def counted(rest: Iterator[dict[str, Any]], before: int) -> int | None:
+    """How many rows there are, `before` of which were read; None where there are more than are counted, or something behind them cannot be read."""
+    try:
+        rows = before + sum(1 for _ in itertools.islice(rest, COUNTED_ROWS + 1 - before))
+    except BadData:
+        return None
+    return rows if rows <= COUNTED_ROWS else None
+
+
 def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str) -> Detection:
     """What the rows mean, from the keys they have and what stands under them."""
     keys = list(dict.fromkeys(key for row in sample for key in row))
@@ -151,6 +167,8 @@ def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str
         text = Guess("text", "what each row holds")
         return Detection(path, shape, "text", reason, tuple(keys), input=text, rows_seen=len(sample), sample=tuple(sample[:20]))
     guesses = guess_columns(keys, sample)
+    label = guesses.get("label")
+    labels = {str(row[label.column]).strip() for row in sample if row.get(label.column) is not None} if label is not None else set()
     problems: tuple[Problem, ...] = ()
     if "input" not in guesses or not ({"output", "label"} & set(guesses)):
         got = ", ".join(excerpt(key, 30) for key in keys[:20])
@@ -169,8 +187,12 @@ def interpret(path: Path, shape: Shape, sample: list[dict[str, Any]], where: str
         "table",
         f"{shape.reason}; columns {', '.join(excerpt(k, 30) for k in keys[:12])}",
         tuple(keys),
-        **guesses,
+        input=guesses.get("input"),
+        output=guesses.get("output"),
+        label=label,
+        group=guesses.get("group"),
         rows_seen=len(sample),
+        labels=tuple(sorted(labels)),
         sample=tuple(sample[:20]),
         problems=problems,
     )

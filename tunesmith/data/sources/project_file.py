@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from tunesmith.data.sources.columns import Guess
 from tunesmith.data.sources.detection import Detection
 from tunesmith.errors import BadData, visible
 
-OUT_OF_SCOPE_NAMES = {"out_of_scope", "oos", "outofscope", "other", "none", "unknown", "out-of-scope", "fallback"}
+OUT_OF_SCOPE = re.compile(
+    r"out(?:side)?_?(?:of_?)?(?:our_)?(?:scope|domain)|oos|ood|other|none|nothing|unknown|irrelevant|unrelated|off_?topic|fallback|no_?intent"
+    r"|(?:none|nothing|not)_(?:of|ours?)(?:_(?:the|these|those|them|ours?|above|us|business|concern))*|not_(?:relevant|related|in_scope|in_domain)"
+)
+"""Labels that usually mean: not our business, with underscores for what stands between words."""
+ENOUGH_TEST, ENOUGH_DEV = 100, 50
+"""Held-out rows that show anything worth deciding on (docs/decide.md); a tenth of few rows is less."""
+MOST_TEST, MOST_DEV = 0.25, 0.15
+STEP = 0.05
 
 
 def write_project(detection: Detection, *, file: str | None = None, name: str | None = None, model: str | None = None) -> str:
@@ -37,8 +46,25 @@ def write_project(detection: Detection, *, file: str | None = None, name: str | 
     lines += ["", "[task]", *task_lines(detection)]
     lines += ["", *goal_lines(detection)]
     lines += method_lines(detection)
-    lines += ["", "[split]", "dev = 0.1  # for choices: prompts, early stopping", "test = 0.1  # locked until the verdict", ""]
+    lines += ["", *split_lines(detection), ""]
     return "\n".join(lines)
+
+
+def split_lines(detection: Detection) -> list[str]:
+    """How many rows are held out: a tenth, and more where that would be too few to tell anything."""
+    dev, test = (share_held(detection.rows, *wanted) for wanted in ((ENOUGH_DEV, MOST_DEV), (ENOUGH_TEST, MOST_TEST)))
+    why = f"; a tenth of {detection.rows} rows would show little" if test > 0.1 else ""
+    return ["[split]", f"dev = {dev:g}  # for choices: prompts, early stopping", f"test = {test:g}  # locked until the verdict{why}"]
+
+
+def share_held(rows: int | None, enough: int, most: float) -> float:
+    """The share that holds `enough` of the rows out, in steps of a twentieth; at least a tenth, at most `most`.
+
+    >>> share_held(120, 100, 0.25), share_held(600, 100, 0.25), share_held(None, 100, 0.25)
+    (0.25, 0.2, 0.1)
+    """
+    wanted = 0.1 if not rows else STEP * math.ceil(enough / rows / STEP - 1e-9)
+    return round(min(most, max(0.1, wanted)), 2)
 
 
 def goal_lines(detection: Detection) -> list[str]:
@@ -76,8 +102,7 @@ def out_of_scope_label(detection: Detection) -> str | None:
     """The label among the sampled rows that is usually meant as `none of these`."""
     if detection.label is None:
         return None
-    labels = {str(row.get(detection.label.column, "")).strip() for row in detection.sample}
-    return next((label for label in sorted(labels) if label.lower().replace(" ", "_") in OUT_OF_SCOPE_NAMES), None)
+    return next((label for label in detection.labels if OUT_OF_SCOPE.fullmatch(re.sub(r"[\W_]+", "_", label.lower()).strip("_"))), None)
 
 
 def project_name(path: Path) -> str:
