@@ -556,6 +556,16 @@ def test_what_a_failed_training_took_counts_as_spent(store: Store, folder: Path,
     assert cost_of(failure).seconds > 0
 
 
+def test_what_earlier_processes_have_proven_counts_as_spent(store: Store, folder: Path) -> None:
+    processes(folder, store, "decide.budget=1000", steps=Many)
+    planning = Planning(open_line(folder, store, "decide.budget=1000", steps=Many), since=time.time() + 1, worked=lambda: 0.0)
+    every = [one for kind in ("evaluation", "suites", "forgetting") for one in store.artifacts(kind)]
+    assert {str(one.sidecar()["title"]).split()[0] for one in every} >= {"dev", "test", "examine", "what"}
+    expected = planning.first[1].spent + sum(cost_of(one).seconds for one in every)
+    assert planning.spent(()) == pytest.approx(expected)
+    assert Planning(planning.line, since=planning.first[0].created_at, worked=lambda: 5.0).spent(()) == 5.0
+
+
 def test_a_training_alone_fails_with_its_alarm(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:
     breaking()
     with pytest.raises(Alarm, match="diverged"):

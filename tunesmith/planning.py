@@ -46,8 +46,8 @@ LONGEST_START_S = 60.0
 TIMED_STEPS = 3
 TIMED_TRAINING_ROWS = 64
 """So many steps, or as many as have these rows, of a training that is made to see how fast this machine is."""
-PROOF = ("suites", "forgetting")
-"""What is made behind the last trial, beside the answers to the locked rows."""
+PROOF = ("evaluation", "suites", "forgetting")
+"""What is made of the finalists, behind the last trial."""
 EARLIER = 12
 """Plans that are looked through for what is in the store already: the latest ones."""
 
@@ -355,8 +355,8 @@ class Planning:
         store = self.line.store
         names = dict.fromkeys(name for trial in history for name in (trial.artifact, *made_of(trial.candidate)) if name)
         made = [store.get(name) for name in names]
-        made += [answers for one in made if one.kind == "evaluation" for answers in asked_before(one, store)]
         made += [one for kind in PROOF for one in store.artifacts(kind) if self.line.dataset[0].name in one.parents and one not in made]
+        made += [answers for one in made if one.kind == "evaluation" for answers in asked_before(one, store)]
         earlier = sum(cost_of(one).seconds for one in made if artifact.created_at <= one.created_at < self.since)
         return plan.spent + earlier + self.worked()
 
