@@ -611,4 +611,6 @@ def test_answers_of_a_killed_process_are_learnt_and_spent_with_their_marks_and_n
     planning.learn(step, trial.model_copy(update={"artifact": marks.name}))
     assert [timed.seconds for timed in planning.speeds.timed[len(known.timed) :]] == ([] if taken is None else [taken])
     planning.since, planning.worked = time.time() + 60, lambda: 7.0
-    assert planning.spent([trial.model_copy(update={"artifact": marks.name})]) == plan[1].spent + 50.0 + 7.0
+    assert planning.spent([trial.model_copy(update={"artifact": marks.name})]) == pytest.approx(
+        plan[1].spent + 50.0 + 7.0, abs=0.5
+    )  # the others took next to nothing
