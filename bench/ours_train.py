@@ -112,11 +112,15 @@ def main() -> None:
     print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
 
 
-def compiled(network: torch.nn.Module, how: str) -> None:
-    """Each layer of the network compiled, or the `network` at once; nothing without a word."""
-    for module in network.modules() if how == "layers" else [network] if how == "network" else []:
-        if how == "network" or type(module).__name__.endswith("DecoderLayer"):
-            module.compile(dynamic=True)
+def compiled(network: Any, how: str) -> None:
+    """Each layer of the network compiled, or all of its layers at once (`network`); nothing without a word. The output layer stays as it is."""
+    if not how:
+        return
+    layers = [module for module in network.modules() if type(module).__name__.endswith("DecoderLayer")]
+    chosen = {"layers": layers, "network": [network.get_decoder()]}[how]  # what training calls
+    assert chosen, "nothing to compile"
+    for module in chosen:
+        module.compile(dynamic=True)
 
 
 @contextlib.contextmanager

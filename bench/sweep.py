@@ -7,7 +7,7 @@ that, so it stands for it. TRL sets `bf16=True` by itself, so "bf16 weights" run
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.facts import SWEEP_FIELDS, SWEEPS, append, conditions, read
@@ -60,11 +60,15 @@ LITGPT = {
     "litgpt micro-batch 1, autocast": Setting("litgpt", {"micro_batch": 1, "precision": "bf16-mixed"}),
 }
 """LitGPT trains whole models only where TRL does."""
-IN_FLOAT32 = {
-    "trl": trl(4, "float32", bf16=False),
-    "litgpt": Setting("litgpt", {"micro_batch": 1, "precision": "32-true"}),
-}
-"""Peer → how it runs without rounding to bf16: for the check of its losses alone."""
+
+
+def in_float32(setting: Setting) -> Setting:
+    """The same setting without rounding to bf16: for the check of its losses alone."""
+    if setting.peer == "litgpt":
+        return replace(setting, options={**setting.options, "precision": "32-true"})
+    return replace(setting, options={**setting.options, "bf16": False}, dtype="float32", adapters_as_weights=False)
+
+
 SETTINGS: dict[str, dict[str, Setting]] = {
     "gsm8k": COMMON | PADDING_FREE | ADAPTERS,
     "banking77": COMMON | PADDING_FREE | ADAPTERS,

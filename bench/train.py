@@ -11,6 +11,7 @@ the steps could not have told, nothing is. Run nothing beside it: spinning threa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -24,7 +25,7 @@ from bench.facts import append, conditions, measured_peak
 from bench.flops import Step
 from bench.outcome import Outcome, Work, figures
 from bench.peers import DoesNotRun, python, told
-from bench.sweep import DEFAULTS, IN_FLOAT32, SETTINGS, Setting, best, sweep, tried
+from bench.sweep import DEFAULTS, SETTINGS, Setting, best, in_float32, sweep, tried
 from bench.trajectory import LEAST_STEPS, Check, TooShort, gap
 from bench.work import ROOT, ROWS_PER_STEP, SEED, base, write_pairs, write_rows
 from tunesmith.model.memory import Shape
@@ -79,6 +80,9 @@ def chosen(work: str, named: list[str] | None, dry: bool) -> list[str]:
 
 class Contest:
     """The sides of one work, and the rows that all of them take."""
+
+    is_stopped = False
+    """Somebody wants no more rounds."""
 
     def __init__(
         self, work: Work, rows: Path, folder: str, lr: float, ours: list[str], environment: dict[str, str] | None, peer: str = "trl"
@@ -152,23 +156,19 @@ class Contest:
         return 2 if not told_apart else int(void or bool(failed))
 
     def in_float32(self, steps: int, ran: dict[str, list[Outcome]], check: Check) -> dict[str, list[float]]:
-        """Side → the losses of its peer in float32, for the sides that are further away than noise allows; each peer runs once."""
-        found: dict[str, Outcome | str] = {}
+        """Side → its losses in float32, for the peers' sides that are further away than noise allows; none after a stop."""
         said: dict[str, list[float]] = {}
-        for name, runs in ran.items():
-            if name == OURS or max(len(one.losses) for one in runs) <= LEAST_STEPS or check.holds(longest(runs).losses):
-                continue
-            peer = self.settings(name).peer
-            if peer not in found:
-                found[peer] = self.attempt(IN_FLOAT32[peer], steps, bounded=False)
-            one = found[peer]
-            if isinstance(one, str):
-                print(f"{peer} in float32 does not run: {one}", flush=True)
-            else:
+        with contextlib.suppress(KeyboardInterrupt):
+            for name, runs in ran.items():
+                losses = longest(runs).losses
+                if name == OURS or self.is_stopped or len(losses) <= LEAST_STEPS or check.holds(losses):
+                    continue
+                one = self.attempt(in_float32(self.settings(name)), steps, bounded=False)
+                if isinstance(one, str):
+                    print(f"{name} in float32 does not run: {one}", flush=True)
+                    continue
                 said[name] = one.losses
-        for peer, one in found.items():
-            if not isinstance(one, str):
-                print(f"{peer} in float32: losses {[round(x, 4) for x in one.losses]}", flush=True)
+                print(f"{name} in float32: losses {[round(x, 4) for x in one.losses]}", flush=True)
         return said
 
     def _rounds(self, rounds: list[int], taken: dict[str, list[Outcome]]) -> set[str]:
@@ -185,6 +185,7 @@ class Contest:
                     losses = [round(x, 4) for x in one.losses]
                     print(f"round {turn + 1}  {name:<56} {one.rows_per_s:6.2f} rows/s  losses {losses}", flush=True)
         except KeyboardInterrupt:
+            self.is_stopped = True
             print("stopped: what follows is of the rounds so far")
         return failed
 

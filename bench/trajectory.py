@@ -5,9 +5,9 @@ in float32 instead of bf16. The largest distance of any two of them at any step 
 fourth run of ours at half the learning rate must be further away than that: else steps so few, or a rate so small, could not tell a wrong training
 from a right one, and nothing may be concluded from them.
 
-A peer that computes in bf16 may lose more by rounding than we do. So where it is further away, it runs once more in float32: if that run is ours within the
-noise, rows, masks, first values, optimiser and rate are the same, and what is left is its rounding, as long as it stays nearer to ours than half of
-what half the learning rate does. The table says how far either is away.
+A peer that computes in bf16 may lose more by rounding than we do. So where a setting is further away, it runs once more in float32, all else as it is: if that run is
+ours within the noise, rows, masks, optimiser and rate are the same, and what is left is its rounding, as long as it stays nearer to ours than half of what
+half the learning rate does. The table says how far either is away.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from tests.ears import Ears
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion
 from tunesmith.errors import Alarm, BadProject, Busy, DoesNotFit, Interrupted, NotEnoughData, Overloaded, TunesmithError
+from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.pipeline import foremost, run, run_job, train_only, walk
 from tunesmith.planning import Planning, stopwatch, tried
@@ -226,12 +227,12 @@ def test_what_is_in_the_store_is_known_step_by_step(store: Store, folder: Path) 
         return Planning(line, since=time.time())._stored()
 
     found = known("decide.budget=80", "goal.at_least=0.9")
-    assert {(step.name, step.trials, step.epochs) for step in plan.steps if step.kind != "test"} <= set(found.steps)
+    assert all(found.holds(step) for step in plan.steps if step.kind != "test")
     assert "tuned" in found.proven
     assert found.probed == 1.0
     fewer = known("decide.budget=80", "rivals.few_shot_retrieved=0", "decide.seeds=1", "train.optimiser.lr=0.01")
-    assert {"few-shot-retrieved", "tuned", "tuned-seed-1", "ladder", "pilot-50"} & {name for name, _, _ in fewer.steps} == set()
-    assert "controls" in {name for name, _, _ in fewer.steps}
+    assert {"few-shot-retrieved", "tuned", "tuned-seed-1", "ladder", "pilot-50"} & {step.name for step in fewer.steps} == set()
+    assert "controls" in {step.name for step in fewer.steps}
     assert known("decide.budget=80", "split.seed=1") == known() == Stored()
 
 
@@ -559,11 +560,14 @@ def test_what_a_failed_training_took_counts_as_spent(store: Store, folder: Path,
 def test_what_earlier_processes_have_proven_counts_as_spent(store: Store, folder: Path) -> None:
     processes(folder, store, "decide.budget=1000", steps=Many)
     planning = Planning(open_line(folder, store, "decide.budget=1000", steps=Many), since=time.time() + 1, worked=lambda: 0.0)
-    every = [one for kind in ("evaluation", "suites", "forgetting") for one in store.artifacts(kind)]
-    assert {str(one.sidecar()["title"]).split()[0] for one in every} >= {"dev", "test", "examine", "what"}
-    expected = planning.first[1].spent + sum(cost_of(one).seconds for one in every)
-    assert planning.spent(()) == pytest.approx(expected)
-    assert Planning(planning.line, since=planning.first[0].created_at, worked=lambda: 5.0).spent(()) == 5.0
+    history, _, _ = walk(planning.line, planning)
+    proof = [one for kind in ("evaluation", "suites", "forgetting") for one in store.artifacts(kind)]
+    assert {str(one.sidecar()["title"]).split()[0] for one in proof} >= {"dev", "test", "examine", "what"}
+    made = [store.get(name) for trial in history for name in made_of(trial.candidate)]
+    expected = planning.first[1].spent + sum(cost_of(one).seconds for one in {one.name: one for one in (*proof, *made)}.values())
+    assert planning.spent(history) == pytest.approx(expected)
+    assert planning.spent(()) == planning.first[1].spent  # what others have made of the same rows is none of it
+    assert Planning(planning.line, since=planning.first[0].created_at, worked=lambda: 5.0).spent(history) == 5.0
 
 
 def test_a_training_alone_fails_with_its_alarm(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from tunesmith.answer import VERSION as ANSWER_VERSION
@@ -22,7 +23,7 @@ from tunesmith.spec.candidate import Candidate, Tuned
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Origin, Record
-from tunesmith.spec.forgetting import Forgetting, Taken
+from tunesmith.spec.forgetting import Forgetting, ProbeLimits, Taken
 from tunesmith.spec.job import Note, Silent
 from tunesmith.spec.making import Made
 from tunesmith.spec.making_teacher import OutsideKind, OutsideWishes, ParaphraseWishes
@@ -92,28 +93,46 @@ class Examiner:
         """
         line = self.line
         checkpoint = line.store.get(candidate.checkpoint, "checkpoint").load(Checkpoint)
-        wished, step = line.project.probes.scaled(share, probes()), self._forgetting_step(candidate, checkpoint, share)
+        step = self._forgetting_step(candidate, checkpoint, share)
 
         def make(work: Work) -> Forgetting:
             from tunesmith.answer.engine import Engine
-            from tunesmith.data.examine.probe_leaks import ProbeIndex, held_by
             from tunesmith.evaluate.suites.forgetting import Pair, Suite
 
-            held = held_by(line.references("train"), ProbeIndex(probes().texts()))
             asked = [candidate.prompt.apply(row.conversation.question()) for row in line.references("dev") if row.conversation is not None]
-            limits = wished.model_copy(update={"excluded": tuple(sorted({*wished.excluded, *held}))})
-            suite = Suite(probes(), line.monitor, limits)
+            suite = Suite(probes(), line.monitor, self._probe_limits(share))
 
             def base() -> Engine:
                 return Engine(line.bench.model(checkpoint.base))
 
-            counted = limits.model_dump(mode="json", include={"questions", "instructions", "passages", "answer_tokens", "excluded"})
-            of_base = {name: step.inputs[name] for name in ("version", "base", "probes", *settings().computing())}
-            taking = Step("measure", f"what {checkpoint.base} makes of the probes", "probed", {**of_base, "limits": counted})
-            before = line.steps.part(taking, lambda work: suite.take(base(), "base"), Taken)[1]
+            before = line.steps.part(self._probed_step(checkpoint, share), lambda work: suite.take(base(), "base"), Taken)[1]
             return suite.run(Pair(base, lambda: Engine(line.bench.model(checkpoint.base, candidate.checkpoint)), asked, before)).forgetting
 
         return line.steps.do(step, make, lambda found: found.sentence, Forgetting)
+
+    @cached_property
+    def _held(self) -> tuple[str, ...]:
+        """Ids of the probes that stand in the training rows."""
+        from tunesmith.data.examine.probe_leaks import ProbeIndex, held_by
+
+        return tuple(sorted(held_by(self.line.references("train"), ProbeIndex(probes().texts()))))
+
+    def _probe_limits(self, share: float) -> ProbeLimits:
+        """Which probes are asked."""
+        wished = self.line.project.probes.scaled(share, probes())
+        return wished.model_copy(update={"excluded": tuple(sorted({*wished.excluded, *self._held}))})
+
+    def _probed_step(self, checkpoint: Checkpoint, share: float) -> Step:
+        """The step that puts the probes to a base."""
+        counted = self._probe_limits(share).model_dump(mode="json", include={"questions", "instructions", "passages", "answer_tokens", "excluded"})
+        inputs = {
+            "version": [FORGETTING_VERSION, ANSWER_VERSION],
+            "base": checkpoint.base_digest,
+            "probes": probes().digest,
+            "limits": counted,
+            **settings().computing(),
+        }
+        return Step("measure", f"what {checkpoint.base} makes of the probes", "probed", inputs)
 
     def _forgetting_step(self, candidate: Tuned, checkpoint: Checkpoint, share: float) -> Step:
         """The step that holds a tuned model against its base."""
@@ -131,10 +150,10 @@ class Examiner:
         return Step("measure", f"what {candidate.name} has forgotten", "forgetting", inputs, (line.dataset[0].name, candidate.checkpoint))
 
     def unasked(self, candidates: Sequence[Tuned], share: float) -> int:
-        """How many models have not been asked so large a share of the probes: of these, and their base with the first of them."""
-        every = [(one, self.line.store.get(one.checkpoint, "checkpoint").load(Checkpoint)) for one in candidates]
-        missing = sum(self.line.store.find(self._forgetting_step(*one, share).key) is None for one in every)
-        return missing + (0 < missing == len(every))
+        """How many models have not been asked so large a share of the probes yet: of these, and their bases."""
+        find, every = self.line.store.find, [(one, self.line.store.get(one.checkpoint, "checkpoint").load(Checkpoint)) for one in candidates]
+        missing = [checkpoint for one, checkpoint in every if find(self._forgetting_step(one, checkpoint, share).key) is None]
+        return len(missing) + len({key for checkpoint in missing if find(key := self._probed_step(checkpoint, share).key) is None})
 
     def material(self, dev: str, test: str | None, texts_of: Callable[[Sequence[str]], tuple[str, ...] | None], share: float = 1.0) -> Any:
         """Rows, answers, what stood before their questions (`texts_of`: ids → passages), and what other stages know of them."""

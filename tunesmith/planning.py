@@ -28,9 +28,12 @@ from tunesmith.probes.load import probes
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
+from tunesmith.spec.forgetting import Forgetting
 from tunesmith.spec.job import Note, Reading, Silent, Spoken
 from tunesmith.spec.noun import digest
 from tunesmith.spec.plan import Activity, Base, Decide, Done, Facts, Plan, PlannedTrial, Speeds, Stored, Timed
+from tunesmith.spec.report import Report
+from tunesmith.spec.suite import Suites
 from tunesmith.spec.trial import Failure, Trial
 from tunesmith.store.artifacts import Artifact
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
@@ -46,8 +49,8 @@ LONGEST_START_S = 60.0
 TIMED_STEPS = 3
 TIMED_TRAINING_ROWS = 64
 """So many steps, or as many as have these rows, of a training that is made to see how fast this machine is."""
-PROOF = ("evaluation", "suites", "forgetting")
-"""What is made of the finalists, behind the last trial."""
+FULL = ("final", "fine-tune-rag")
+"""Kinds of steps that are full trainings."""
 EARLIER = 12
 """Plans that are looked through for what is in the store already: the latest ones."""
 
@@ -217,7 +220,10 @@ class Planning:
     def _is_done(self, plan: Plan) -> bool:
         """True if all that the plan leads to, with these facts, is in the store: on dev, and of the finalists on the locked rows."""
         kept, end = self._kept(plan)
-        return kept == plan and bool(end.trials) and all(self._is_proven(trial) for trial in (*end.trials, *end.replicas))
+        every = (*end.trials, *end.replicas)
+        if kept != plan or not end.trials or not all(self._is_proven(trial) for trial in every):
+            return False
+        return plan.probes in self._probed(every) or not any(isinstance(reader(trial.candidate), Tuned) for trial in every)
 
     @cached_property
     def _look(self) -> Line:
@@ -250,65 +256,70 @@ class Planning:
         return True
 
     def _going_on(self, fresh: Plan, speeds: Speeds, spent: float) -> Plan:
-        """The fresh plan, unless it would lose a step that is in the store: then the plan that goes on from there."""
-        from tunesmith.decide.run import make_plan
+        """The plan that goes on from what is in the store, unless the fresh one does more that is new; but in any case where that would lose what is there."""
+        from tunesmith.decide.run import goes_as_far, make_plan
 
-        stored, names = self._stored(), {step.name for step in fresh.steps}
-        if all(name in names for name, _, _ in stored.steps):
-            return fresh  # with all it takes to make it: what is found costs nothing, and a revision spends what is left
-        return make_plan(self.facts, self.decide, speeds, spent, stored)
+        stored = self._stored()
+        onward = make_plan(self.facts, self.decide, speeds, spent, stored) if stored.steps else fresh
+        return onward if goes_as_far(onward, fresh.steps) or not goes_as_far(fresh, stored.steps) else fresh
 
     def _stored(self) -> Stored:
         """What one of the earlier plans for these rows has left in the store, as far as these facts and wishes lead there: that with the most full trainings,
         then with the most steps; nothing, where no budget asks for prices."""
         if self.decide.budget is None:
             return Stored()
-        found, seen = list[Stored](), set[tuple[tuple[str, int, float | None], ...]]()
+        found = list[Stored]()
+        seen = set[tuple[tuple[str, int, float | None], ...]]()
         for earlier in itertools.islice(self._earlier(), EARLIER):
             shapes = tuple((step.name, step.trials, step.epochs) for step in earlier.steps)
             if shapes not in seen:
                 seen.add(shapes)
                 found.append(self._left_by(earlier))
-        return max(found, key=lambda one: (sum(name.startswith("tuned") for name, _, _ in one.steps), len(one.steps)), default=Stored())
+        return max(found, key=lambda one: (sum(step.kind in FULL for step in one.steps), len(one.steps)), default=Stored())
 
     def _left_by(self, earlier: Plan) -> Stored:
         """What an earlier plan has left."""
-        from tunesmith.decide.run import owner, wanted
+        from tunesmith.decide.run import best_of, owner, wanted
 
         bases = {base.id for base in self.facts.bases}
-        wished = {wish[0].name for wish in wanted(self.facts, self.decide)[0]} | {"test"}
-        known = tuple(step for step in earlier.steps if step.base in bases and step.name in wished)
+        most = {wish[0].name: wish[0].trials for wish in wanted(self.facts, self.decide)[0]} | {"test": 1}
+        known = tuple(step for step in earlier.steps if step.base in bases and step.trials <= most.get(step.name, 0))
         kept, end = self._kept(earlier.model_copy(update={"steps": known, "decide": self.decide}))
         skipped = {left.name for left in end.skipped} | {"test"}
-        proven, finalists = set[str](), set[str]()
-        for trial in (*end.trials, *end.replicas):
-            if self._is_proven(trial):
-                proven.add(owner(trial))
-                finalists |= {trial.candidate.content_digest(), *made_of(trial.candidate)}
-        probed = any(finalists & set(found.parents) for found in self.line.store.artifacts("forgetting"))
+        every = [trial for trial in (*end.trials, *end.replicas) if self._is_proven(trial)]
+        ahead = best_of([trial for trial in end.trials if trial.remedy not in ("majority", "remote")], self.facts.metric)
         return Stored(
-            steps=tuple((step.name, step.trials, step.epochs) for step in kept.steps if step.name not in skipped),
-            proven=tuple(sorted(proven)),
-            examined=bool(proven) and self._examined(finalists),
-            probed=earlier.probes if probed else 0.0,
+            steps=tuple(step.model_copy(update={"parts": (), "seconds": 0.0}) for step in kept.steps if step.name not in skipped),
+            proven=tuple(sorted({owner(trial) for trial in every})),
+            examined=ahead is not None and ahead[0] in every and self._examined(ahead[0].candidate),
+            probed=max(self._probed(every), default=0.0),
         )
 
-    def _examined(self, finalists: set[str]) -> bool:
-        """True if one of these candidates, by its digest, was asked the questions of the suites about these rows."""
+    def _probed(self, finalists: Sequence[Trial]) -> set[float]:
+        """The shares of the probes by which one of these was held against its base."""
+        from tunesmith.decide.run import PROBE_SHARES
+
+        made = {name for trial in finalists for name in made_of(trial.candidate)}
+        asked = self.line.project.probes
+        limits = [found.load(Forgetting).limits for found in self.line.store.artifacts("forgetting") if made & set(found.parents)]
+        return {share for share in PROBE_SHARES if any(asked.scaled(share, probes()).is_like(one) for one in limits)}
+
+    def _examined(self, candidate: Candidate) -> bool:
+        """True if a candidate was asked the questions of the suites about these rows."""
         from tunesmith.evaluate.suites.asking import Calls
 
         for found in self.line.store.artifacts("calls"):
             with suppress(DamagedWeights):
-                if self.line.dataset[0].name in found.parents and found.load(Calls).candidate.content_digest() in finalists:
+                if self.line.dataset[0].name in found.parents and found.load(Calls).candidate == candidate:
                     return True
         return False
 
     def current(self) -> Frozen:
         """The plan as it was last revised, told step by step."""
-        from tunesmith.decide.run import changes, plan_words
+        from tunesmith.decide.run import as_anywhere, changes, plan_words
 
         found = self.first
-        shown = found[1] if self.given is None else found[1].model_copy(update={"stored": Stored()})  # of the store where it was made
+        shown = found[1] if self.given is None else as_anywhere(found[1], self.facts)
         self._tell([f"plan  {line}" for line in plan_words(shown)])
         while self.given is None and (kept := self.line.store.find(self._revision(found).key)) is not None:
             before, found = found, (kept, kept.load(Plan))
@@ -355,10 +366,21 @@ class Planning:
         store = self.line.store
         names = dict.fromkeys(name for trial in history for name in (trial.artifact, *made_of(trial.candidate)) if name)
         made = [store.get(name) for name in names]
-        made += [one for kind in PROOF for one in store.artifacts(kind) if self.line.dataset[0].name in one.parents and one not in made]
+        made += self._proof_of([trial.candidate for trial in history])
         made += [answers for one in made if one.kind == "evaluation" for answers in asked_before(one, store)]
-        earlier = sum(cost_of(one).seconds for one in made if artifact.created_at <= one.created_at < self.since)
+        each = {one.name: one for one in made if artifact.created_at <= one.created_at < self.since}
+        earlier = sum(cost_of(one).seconds for one in each.values())
         return plan.spent + earlier + self.worked()
+
+    def _proof_of(self, candidates: Sequence[Candidate]) -> list[Artifact]:
+        """What was made of these as finalists: their answers to the locked rows, their examinations, and what their tuning has cost."""
+        store, dataset = self.line.store, self.line.dataset[0].name
+        made = {name for candidate in candidates for name in made_of(candidate)}
+        found = [one for one in store.artifacts("forgetting") if dataset in one.parents and made & set(one.parents)]
+        nouns: dict[str, type[Report | Suites]] = {"evaluation": Report, "suites": Suites}
+        for kind, noun in nouns.items():
+            found += [one for one in store.artifacts(kind) if dataset in one.parents and one.load(noun).candidate in candidates]
+        return found
 
     def learn(self, step: PlannedTrial, trial: Trial) -> None:
         """Keep what a trial took, so that the next price is nearer."""
@@ -401,12 +423,11 @@ class Planning:
         keep_speeds(store.home, self.machine, speeds)
 
     def _base_of(self, candidate: Candidate) -> Base | None:
-        """The base whose weights answer; None where no model of ours does."""
-        answers = reader(candidate)
-        if isinstance(answers, Prompted):
-            return self._known(answers.model)
-        if isinstance(answers, Tuned):
-            return self._known(self.line.store.get(answers.checkpoint, "checkpoint").load(Checkpoint).base)
+        """The base whose weights answer by themselves; None where none of ours do, or where they read what is looked up, which takes as long as that is."""
+        if isinstance(candidate, Prompted):
+            return self._known(candidate.model)
+        if isinstance(candidate, Tuned):
+            return self._known(self.line.store.get(candidate.checkpoint, "checkpoint").load(Checkpoint).base)
         return None
 
     def _known(self, name: str) -> Base | None:

@@ -175,7 +175,7 @@ class Played(train.Contest):
     def attempt(self, setting, steps=2, bounded=True):
         self.turns += 1
         name = self.name_of(setting)
-        losses = self.exact if setting is sweep.IN_FLOAT32["trl"] else self.peers[name]
+        losses = self.exact if name is None else self.peers[name]
         return "out of memory" if losses is None or (name == "failing" and self.turns > 2) else replace(said([4.0] * steps), losses=losses[:steps])
 
 
@@ -196,6 +196,31 @@ def test_only_sides_that_train_the_same_are_recorded(appended) -> None:
     assert appended[1]["trajectory_gap"] == pytest.approx(0.005)
 
 
+def test_a_setting_without_rounding_is_the_same_setting_in_all_else() -> None:
+    free = sweep.in_float32(sweep.SETTINGS["gsm8k"]["trl batch 8, bf16 weights, padding-free"])
+    assert (free.dtype, free.options["bf16"], free.options["padding_free"], free.options["per_device_train_batch_size"]) == (
+        "float32",
+        False,
+        True,
+        8,
+    )
+    assert not sweep.in_float32(sweep.ADAPTERS["trl batch 1, bf16 weights and adapters, no autocast"]).adapters_as_weights
+    assert sweep.in_float32(sweep.LITGPT["litgpt micro-batch 2, bf16"]).options == {"micro_batch": 2, "precision": "32-true"}
+
+
+def test_after_a_stop_nothing_more_is_run_and_what_was_taken_is_recorded(appended) -> None:
+    contest = Played(in_float32=LOSSES[1.0], good=LOSSES[1.0], rounding=[4.0, 2.2, 1.6, 0.6])
+
+    def stopped(setting: sweep.Setting, steps: int = 2, bounded: bool = True) -> object:
+        if contest.turns == 2:
+            raise KeyboardInterrupt
+        return Played.attempt(contest, setting, steps, bounded)
+
+    contest.attempt = stopped
+    assert contest.held([4, 2], ["good", "rounding"], dry=False) == 1
+    assert ([line["side"] for line in appended], contest.turns) == (["tunesmith", "good"], 2)
+
+
 def test_a_peer_that_rounds_more_is_recorded_where_its_float32_run_is_ours(appended, capsys) -> None:
     rounding = {"rounding": [4.0, 2.2, 1.6, 0.6], "more": [4.0, 2.25, 1.6, 0.6], "wrong": [4.0, 3.0, 2.9, 2.4]}
     exact = Played(in_float32=[4.0, 2.005, 1.5, 0.5], good=LOSSES[1.0], **rounding)
@@ -203,7 +228,7 @@ def test_a_peer_that_rounds_more_is_recorded_where_its_float32_run_is_ours(appen
     assert [(line["side"], line.get("float32_gap")) for line in appended] == [
         ("tunesmith", None), ("good", None), ("rounding", pytest.approx(0.0025)), ("more", pytest.approx(0.0025))
     ]  # fmt: skip
-    assert exact.turns == 2 * 4 + 1  # once for all of them
+    assert exact.turns == 2 * 4 + 3  # each of those that are further away, once
     assert "by rounding: in float32 0.25%" in capsys.readouterr().out
     appended.clear()
     assert Played(in_float32=[4.0, 2.2, 1.6, 0.6], **rounding).held([4, 2], list(rounding), dry=False) == 1

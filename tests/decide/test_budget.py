@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.decide.planning import LARGE, SMALL, make_facts, with_documents
-from tunesmith.decide.budget import RESERVE, changes, fewer_probes, least, make_plan, plan_words, revise
+from tunesmith.decide.budget import RESERVE, as_anywhere, changes, fewer_probes, goes_as_far, least, make_plan, plan_words, revise
 from tunesmith.decide.cost import counted, learn, seconds
 from tunesmith.decide.steps import PROBE_SHARES, probed_models, proof
 from tunesmith.spec.plan import Base, Decide, Facts, Plan, PlannedStep, Speeds, Stored
@@ -18,6 +18,13 @@ FREE = Decide()
 FULL = [
     "controls", "prompts", "prompt-search", "few-shot", "few-shot-retrieved", "pilot-10", "pilot-25", "pilot-50", "ladder", "tuned", "tuned-seed-1", "test"
 ]  # fmt: skip
+
+
+def held(plan: Plan, *wanted: str) -> tuple[PlannedStep, ...]:
+    """Steps of a plan as they stand in the store: all but the proof, or those of these names."""
+    return tuple(
+        step.model_copy(update={"parts": (), "seconds": 0.0}) for step in plan.steps if (step.name in wanted if wanted else step.kind != "test")
+    )
 
 
 def names(plan: Plan) -> list[str]:
@@ -211,8 +218,8 @@ def test_the_proof_has_a_price_for_what_is_examined() -> None:
 def test_what_was_proven_is_proven_again_for_nothing_as_long_as_nobody_new_may_lead() -> None:
     facts = make_facts()
     steps = make_plan(facts, FREE, Speeds()).steps
-    held = tuple((step.name, step.trials, step.epochs) for step in steps[:-1])
-    stored = Stored(steps=held, proven=("few-shot", "few-shot-retrieved", "prompts", "controls", "tuned-seed-1"), examined=True, probed=0.5)
+    there = held(make_plan(facts, FREE, Speeds()))
+    stored = Stored(steps=there, proven=("few-shot", "few-shot-retrieved", "prompts", "controls", "tuned-seed-1"), examined=True, probed=0.5)
 
     def purposes(stored: Stored, share: float) -> list[str]:
         return [work.purpose for work in proof(facts, facts.bases[0], steps[:-1], share, stored).parts if work.purpose != "rows"]
@@ -220,16 +227,19 @@ def test_what_was_proven_is_proven_again_for_nothing_as_long_as_nobody_new_may_l
     assert purposes(stored, 0.5) == []
     assert [work.activity for work in proof(facts, facts.bases[0], steps[:-1], 0.5, stored).parts] == ["process"]
     assert purposes(stored, 1.0) == ["probes", "probes"]  # half of them were asked
-    without = stored.model_copy(update={"steps": tuple(one for one in held if one[0] != "few-shot")})
+    without = stored.model_copy(update={"steps": tuple(one for one in there if one.name != "few-shot")})
     assert purposes(without, 0.5) == ["suites"]  # it may be ahead, but nothing was tuned anew
-    untrained = stored.model_copy(update={"steps": tuple(one for one in held if one[0] != "tuned")})
+    untrained = stored.model_copy(update={"steps": tuple(one for one in there if one.name != "tuned")})
     assert purposes(untrained, 0.5) == ["suites", "probes", "probes"]
 
 
 def test_nothing_new_comes_in_front_of_what_is_in_the_store_and_rests_on_it() -> None:
     facts = make_facts()
     whole = make_plan(facts, FREE, Speeds())
-    stored = Stored(steps=(("prompts", 1, None), ("few-shot", 1, None), ("pilot-50", 1, None), ("tuned", 1, None)))
+    fewer = [
+        step.model_copy(update={"trials": 1}) if step.name == "prompts" else step for step in held(whole, "prompts", "few-shot", "pilot-50", "tuned")
+    ]
+    stored = Stored(steps=tuple(fewer))
     plan = make_plan(facts, Decide(budget=whole.will_have_spent() * 2), Speeds(), stored=stored)
     assert names(plan) == [
         "controls",
@@ -244,7 +254,7 @@ def test_nothing_new_comes_in_front_of_what_is_in_the_store_and_rests_on_it() ->
         "test",
     ]
     assert next(step for step in plan.steps if step.name == "prompts").trials == 1  # of two, and the examples stand behind it
-    assert {name for name, reason in left(plan).items() if "was chosen without it" in reason} == {"prompt-search", "ladder"}
+    assert {name for name, reason in left(plan).items() if "was made without it" in reason} == {"prompt-search", "ladder"}
     assert [step.name for step in plan.steps if not step.seconds] == ["prompts", "few-shot", "pilot-50", "tuned"]
     later = revise(plan, facts, learn(Speeds(), plan.steps[4].parts, 1.0), spent=1.0, passed=5)
     assert not {"ladder", "prompt-search"} & set(names(later))
@@ -282,9 +292,7 @@ def test_what_the_time_does_not_reach_for_is_cut_when_all_else_is_done() -> None
 def test_what_is_in_the_store_costs_nothing() -> None:
     facts = make_facts()
     whole = make_plan(facts, FREE, Speeds())
-    stored = Stored(
-        steps=tuple((step.name, step.trials, step.epochs) for step in whole.steps[:-1]), proven=("few-shot", "few-shot-retrieved"), probed=1.0
-    )
+    stored = Stored(steps=held(whole), proven=("few-shot", "few-shot-retrieved"), probed=1.0)
     poor = Decide(budget=0.3 * whole.will_have_spent())
     fresh, rich = make_plan(facts, poor, Speeds()), make_plan(facts, poor, Speeds(), stored=stored)
     assert set(names(fresh)) < set(names(rich))
@@ -292,9 +300,12 @@ def test_what_is_in_the_store_costs_nothing() -> None:
     assert all(step.seconds == 0 for step in rich.steps[:-1])
     assert rich.steps[-1].seconds < whole.steps[-1].seconds
     assert all(" in the store " in line for line in plan_words(rich)[:-2])
-    shorter = Stored(steps=(("prompt-search", 8, None), ("tuned", 1, 2.0)))
-    held = {(step.name, step.trials, step.epochs): shorter.holds(step) for step in (*whole.steps, final_of(whole).model_copy(update={"epochs": 2.0}))}
-    assert [name for name, is_there in held.items() if is_there] == [("tuned", 1, 2.0)]  # twelve prompts were not tried, and no third epoch was made
+    search, tuned, ladder = (final_of(whole, name) for name in ("prompt-search", "tuned", "ladder"))
+    shorter = Stored(steps=(search.model_copy(update={"trials": 8}), tuned.model_copy(update={"epochs": 2.0})))
+    assert not shorter.holds(search)  # twelve prompts were not tried
+    assert not shorter.holds(tuned)  # and no third epoch was made
+    assert shorter.holds(search.model_copy(update={"trials": 6}))
+    assert not Stored(steps=(ladder,)).holds(ladder.model_copy(update={"rungs": (0.2, 0.5)}))  # with other pilots it is another search
     later = revise(rich, facts, learn(Speeds(), whole.steps[5].parts, 9 * whole.steps[5].seconds), 1.0, 6)
     assert all(step.seconds == 0 for step in later.steps[:-1])
 
@@ -400,3 +411,18 @@ def test_without_fine_tuning_nothing_is_trained() -> None:
     assert names(plan) == ["controls", "prompts", "prompt-search", "few-shot", "few-shot-retrieved", "test"]
     assert plan.left_out == ()
     assert names(make_plan(with_documents(fine_tune=False), Decide(seeds=1), Speeds()))[-2:] == ["tuned-rag", "test"]
+
+
+def test_a_plan_that_goes_on_from_the_store_leaves_what_is_there_as_it_is() -> None:
+    facts = make_facts()
+    whole = make_plan(facts, FREE, Speeds())
+    short = tuple(step.model_copy(update={"epochs": 1.0}) if step.name == "tuned" else step for step in held(whole, "controls", "tuned"))
+    plan = make_plan(facts, Decide(budget=10 * whole.will_have_spent()), Speeds(), stored=Stored(steps=short))
+    assert (final_of(plan).epochs, final_of(plan).seconds) == (1.0, 0.0)
+    assert goes_as_far(plan, short)
+    assert not goes_as_far(plan, whole.steps)
+    assert goes_as_far(whole, plan.steps)
+    elsewhere = as_anywhere(plan, facts)
+    assert [step.name for step in elsewhere.steps] == names(plan)
+    assert all(step.seconds > 0 for step in elsewhere.steps)
+    assert elsewhere.stored == Stored()

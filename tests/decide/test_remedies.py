@@ -165,7 +165,7 @@ def test_too_few_training_rows_ask_for_more_and_say_what_holds_until_then() -> N
     found = judge(rows, train=40)
     assert (found.decision, found.recommended) == ("get more rows", "classifier")
     assert found.headline.startswith(
-        "Get about 160 more training rows: 40 are too few for what can be learnt (a rule of thumb: there are no small trainings that would show it). "
+        "Get about 160 more training rows: 40 are too few for what can be learnt (a rule of thumb: too few small trainings were made to show it). "
         "For now: A classifier does it: it gets 70.0 %"
     )
     assert found.settle == "About 160 more training rows; then run the project again."

@@ -5,6 +5,7 @@ pytest -m gpu tests/model/test_cuda.py
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,16 @@ from tunesmith.train.examples import TokenRow
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")]
 DEVICE = torch.device("cuda", 0)
 CLOSE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}
+
+
+@pytest.fixture(autouse=True)
+def _kernels_anew() -> Iterator[None]:
+    """What one case has compiled, or found out that a kernel refuses, says nothing of the next."""
+    accelerated._compiled.cache_clear()
+    torch._dynamo.reset()
+    accelerated.REFUSED.clear()
+    yield
+    assert accelerated.REFUSED == {}, "a slower way was taken"
 
 
 @pytest.mark.parametrize("rows", FORESTS.values(), ids=FORESTS)

@@ -54,22 +54,20 @@ def allowed(
 ) -> tuple[list[Wish], tuple[LeftOut, ...]]:
     """The wishes that leave what is in the store what it is, and the steps that are left out.
 
-    A search in front of a training that is there, and that was made without it or after a shorter one, would choose other settings.
+    What is there stays as it is. A search in front of a training that was made without it, or after a shorter one, would choose other settings.
     """
-    kinds = {wish[0].kind for wish in wishes if any(prices.stored.holds(step) for step in wish)}
-    fixed = {kind for known in kinds for kind in RESTS_ON.get(known, ())}
+    fixed = {kind for step in prices.stored.steps for kind in RESTS_ON.get(step.kind, ())}
     kept: list[Wish] = []
     left = list(senseless)
     for wish in wishes:
-        trials = prices.stored.trials(wish[0].name)
-        if wish[0].kind not in fixed:
-            kept.append(wish)
-        elif trials is None:
-            left.append(
-                LeftOut(name=wish[0].name, seconds=0.0, reason="what is in the store was chosen without it, and there is no time to make it again")
-            )
+        there = prices.stored.named(wish[0].name)
+        if there is not None:
+            same = sized(wish[0], there.trials, facts, decide, prices)
+            kept.append((next((step for step in (same, *wish) if prices.stored.holds(step) and step.trials == there.trials), same),))
+        elif wish[0].kind in fixed:
+            left.append(LeftOut(name=wish[0].name, seconds=0.0, reason="what is in the store was made without it"))
         else:
-            kept.append((sized(wish[0], trials, facts, decide, prices),))
+            kept.append(wish)
     return kept, tuple(left)
 
 
@@ -196,6 +194,20 @@ def covers(earlier: Plan, fresh: Plan, facts: Facts) -> bool:
         and earlier.probes >= fresh.probes
         and all(reaches(kept.get(step.name), step) and step.name not in earlier.unproven for step in needed)
     )
+
+
+def goes_as_far(plan: Plan, steps: Sequence[PlannedStep]) -> bool:
+    """True if a plan does all of these steps, each in no smaller a version."""
+    mine = {step.name: step for step in plan.steps}
+    return all(reaches(mine.get(step.name), step) for step in steps if step.kind != "test")
+
+
+def as_anywhere(plan: Plan, facts: Facts) -> Plan:
+    """The plan with the prices of a place whose store is empty: for a plan that was made elsewhere."""
+    prices = Prices(plan.speeds, probes=plan.probes)
+    steps = [prices.on(step) for step in plan.steps if step.kind != "test"]
+    proof = [prices.proof(facts, [step for step in steps if step.name not in plan.unproven])] if len(steps) < len(plan.steps) else []
+    return plan.model_copy(update={"steps": (*steps, *proof), "stored": Stored()})
 
 
 def reaches(step: PlannedStep | None, other: PlannedStep) -> bool:

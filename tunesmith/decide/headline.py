@@ -20,7 +20,7 @@ PROVEN: Mapping[Decision, str] = {
 RESTS_ON: Mapping[str, str] = {
     "curve": "",
     "flat curve": " (a rule of thumb: the small trainings name no number)",
-    "rule": " (a rule of thumb: there are no small trainings that would show it)",
+    "rule": " (a rule of thumb: too few small trainings were made to show it)",
 }
 """Behind a number of training rows: what it rests on."""
 MOST_LABELS = 5

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.decide.budget import changes, covers, fewer_probes, least, make_plan, plan_words, revise, shorten
+from tunesmith.decide.budget import as_anywhere, changes, covers, fewer_probes, goes_as_far, least, make_plan, plan_words, revise, shorten
 from tunesmith.decide.conclude import conclude, spoken_for
 from tunesmith.decide.cost import learn, spoken
 from tunesmith.decide.curve import outlook
@@ -29,6 +29,7 @@ from tunesmith.decide.reach import best_of, going_on, owner
 from tunesmith.decide.shares import share_of
 from tunesmith.decide.showing import RESTS_ON_PASSAGES, is_carried, is_hidden
 from tunesmith.decide.steps import (
+    PROBE_SHARES,
     alone,
     answering,
     asked,
@@ -52,11 +53,13 @@ from tunesmith.spec.verdict import Outlook
 __all__ = [
     "ASKED_ALONE",
     "LONGEST_S",
+    "PROBE_SHARES",
     "RESTS_ON_PASSAGES",
     "VERSION",
     "Given",
     "alone",
     "answering",
+    "as_anywhere",
     "asked",
     "best_of",
     "changes",
@@ -67,6 +70,7 @@ __all__ = [
     "facts_of",
     "failed_words",
     "fewer_probes",
+    "goes_as_far",
     "going_on",
     "hopeless",
     "is_carried",

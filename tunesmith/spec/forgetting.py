@@ -52,6 +52,10 @@ class ProbeLimits(Noun):
         prompts = {name: round(share * getattr(self, name)) for name in ("task_prompts", "general_prompts")}
         return self.model_copy(update=fewer | prompts)
 
+    def is_like(self, other: ProbeLimits) -> bool:
+        """True if the same is asked, whatever is left out because it stands in the training rows."""
+        return self.model_dump(exclude={"excluded"}) == other.model_dump(exclude={"excluded"})
+
     def share(self, shipped: Probes) -> float:
         """How much of what is shipped is asked, all questions counting as much as all instructions."""
         asked = ((self.questions, len(shipped.choices)), (self.instructions, len(shipped.instructions)))

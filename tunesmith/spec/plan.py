@@ -258,8 +258,8 @@ class PlannedStep(Noun):
 class Stored(Noun):
     """What an earlier plan for the same rows has left in the store: it costs nothing more, as long as nothing new comes in front of it that it rests on."""
 
-    steps: tuple[tuple[str, int, float | None], ...] = ()
-    """(Name, trials, epochs) of every step that is there, on dev."""
+    steps: tuple[PlannedStep, ...] = ()
+    """Every step that is there whole, on dev; without its parts and its price."""
     proven: tuple[str, ...] = ()
     """Steps whose finalists have answered the locked rows."""
     examined: bool = False
@@ -267,13 +267,15 @@ class Stored(Noun):
     probed: float = 0.0
     """By so large a share of the probes that the project asks for a tuned model was held against its base."""
 
-    def trials(self, name: str) -> int | None:
-        """How many trials of a step are there; None: nothing of it is."""
-        return next((trials for known, trials, _ in self.steps if known == name), None)
+    def named(self, name: str) -> PlannedStep | None:
+        """The step of this name that is there."""
+        return next((step for step in self.steps if step.name == name), None)
 
     def holds(self, step: PlannedStep) -> bool:
         """True if nothing of this step is left to do; a search that was longer holds a shorter one."""
-        return any((name, epochs) == (step.name, step.epochs) and trials >= step.trials for name, trials, epochs in self.steps)
+        mine = self.named(step.name)
+        same = ("base", "epochs", "share", "rungs", "seed")
+        return mine is not None and mine.trials >= step.trials and all(getattr(mine, name) == getattr(step, name) for name in same)
 
 
 class LeftOut(Noun):
