@@ -17,7 +17,7 @@ from bench.outcome import Outcome
 from bench.peers import DoesNotRun
 from bench.train import Contest
 from bench.trajectory import gap
-from bench.work import ROWS_PER_STEP
+from bench.work import recorded
 
 PLAIN = "ours"
 WAYS = {PLAIN: "", "ours, each layer compiled": "layers", "ours, the network compiled": "network"}
@@ -30,12 +30,7 @@ def main() -> None:
     """Print a table of medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", choices=("gsm8k", "banking77"))
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--dry", action="store_true", help="append nothing")
-    parser.add_argument("--rows-per-step", type=int, default=ROWS_PER_STEP, help="with --dry: fewer rows, to see whether it runs")
-    asked = parser.parse_args()
-    if not asked.dry and asked.rows_per_step != ROWS_PER_STEP:
-        parser.error("what is recorded takes 32 rows a step: try others with --dry")
+    asked = recorded(parser, rounds=2)
     conditions()  # read before anything is measured
     contest = Contest.on(asked.work, STEPS, asked.rows_per_step)
     before, plain = measured_peak(), contest.environment or dict(os.environ)

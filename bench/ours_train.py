@@ -113,9 +113,15 @@ def main() -> None:
 
 
 def compiled(network: Any, how: str) -> None:
-    """Each layer of the network compiled, or all of its layers at once (`network`); nothing without a word. The output layer stays as it is."""
+    """Each layer of the network compiled, or all of its layers at once (`network`); nothing without a word. The output layer stays as it is.
+
+    Modules of ours, whose backward passes are written by hand over shared buffers, stay whole: the compiler would assume other strides.
+    """
     if not how:
         return
+    for module in network.modules():
+        if type(module).__module__.startswith("tunesmith."):
+            module.forward = torch.compiler.disable(module.forward)
     layers = [module for module in network.modules() if type(module).__name__.endswith("DecoderLayer")]
     chosen = {"layers": layers, "network": [network.get_decoder()]}[how]  # what training calls
     assert chosen, "nothing to compile"

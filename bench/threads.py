@@ -16,7 +16,7 @@ import sys
 from bench.facts import append, conditions, measured_peak
 from bench.outcome import Outcome
 from bench.train import Contest
-from bench.work import ROWS_PER_STEP
+from bench.work import recorded
 from tunesmith.settings import SPINS
 
 SLEEPY = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS}
@@ -40,12 +40,7 @@ STEPS = 3
 def main() -> None:
     """Print a table of medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dry", action="store_true", help="append nothing")
-    parser.add_argument("--rows-per-step", type=int, default=ROWS_PER_STEP, help="with --dry: fewer rows, to see whether it runs")
-    asked = parser.parse_args()
-    if not asked.dry and asked.rows_per_step != ROWS_PER_STEP:
-        parser.error("what is recorded takes 32 rows a step: try others with --dry")
+    asked = recorded(parser, rounds=3)
     conditions()  # read before anything is measured
     plain = {name: value for name, value in os.environ.items() if name not in OURS_TO_SET}
     contest = Contest.on("banking77", STEPS, asked.rows_per_step)

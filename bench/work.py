@@ -6,6 +6,7 @@ BANKING77 (CC BY 4.0, see data/banking77.LICENSE): messages to a bank with the 7
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -111,3 +112,14 @@ def write_pairs(steps: int, rows_per_step: int = ROWS_PER_STEP) -> Path:
 def _chat(system: str | None, question: str, answer: str) -> Conversation:
     said = [Message(role="user", content=question), Message(role="assistant", content=answer)]
     return Conversation(messages=tuple(([Message(role="system", content=system)] if system else []) + said))
+
+
+def recorded(parser: argparse.ArgumentParser, rounds: int) -> argparse.Namespace:
+    """The command line of a benchmark of training steps: so many rounds of 32 rows a step, or a dry run of fewer."""
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--dry", action="store_true", help="append nothing")
+    parser.add_argument("--rows-per-step", type=int, default=ROWS_PER_STEP, help="with --dry: fewer rows, to see whether it runs")
+    asked = parser.parse_args()
+    if not asked.dry and asked.rows_per_step != ROWS_PER_STEP:
+        parser.error(f"what is recorded takes {ROWS_PER_STEP} rows a step: try others with --dry")
+    return asked
