@@ -1,13 +1,14 @@
 """Tasks with known winners, made up by dials → how often the verdict is right, and where it is not.
 
     python -m bench.verdicts [TASKS]
+    python -m bench.verdicts equal [TASKS]      # everything is equally good: how often is something called better?
 
 A task is drawn by label noise, prompt sensitivity, document dependence, number of training rows and number of test rows; some have no labels (and so no
 majority answer), some a goal, some a model elsewhere that may be used. From these follow the true accuracies of all candidates, and from those their
 answers: rows are easy or hard for all alike, some stand in clusters, and trainings differ by their seed. The verdict sees the answers only. Right is the
 cheapest remedy that loses no more than the margin against the best; "cannot tell" is right only where the truth is within the minimum detectable
-difference of what these rows can show, and nothing surely reaches the goal; where there is one, the cheapest remedy that reaches it is right too if the best is
-within that difference of it. What is recommended has to be what is decided for: nobody where nothing helps, and nothing elsewhere while it is open.
+difference of what these rows and seeds can show, and nothing surely reaches the goal; where there is one, the cheapest remedy that reaches it is right too if the best is
+within that difference of it. More rows may be advised where they truly bring more than anything does now. What is recommended has to be what is decided for: nobody where nothing helps, and nothing elsewhere while it is open.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from tunesmith.decide.conclude import TIER_SAYS, conclude
+from tunesmith.decide.curve import outlook
 from tunesmith.decide.evidence import MARGIN, TIERS
+from tunesmith.measure.curve import Point, fit
+from tunesmith.measure.seeds import usual
+from tunesmith.measure.statistics import wilson
 from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.dataset import Dataset, LeakProof, Origin, Profile, Source, Spread
@@ -38,12 +43,17 @@ from tunesmith.spec.verdict import Decision, Finalist, Known, Outlook, Verdict
 TASKS = 1000
 LABELS = 10
 FEW_ROWS = 50
+FAINT = 0.9
+"""So much noise leaves a small gain over the majority answer: some points, which few rows do not show."""
+PILOTS = (0.1, 0.25, 0.5)
+"""Shares of the training rows that the learning curve is fitted on."""
+DEV_ROWS = 200
 SEEDS = ("fine-tune-0", "fine-tune-1")
 POWER_AND_LEVEL = 1.959964 + 0.841621
 """Of the minimum detectable difference: two-sided 5 %, power 80 %."""
 CLEARLY = 0.08
 """Who is truly so far above the goal surely reaches it on 300 rows."""
-Grade = Literal["right", "right: within what can be detected", "right: reaches the goal", "wrong"]
+Grade = Literal["right", "right: within what can be detected", "right: reaches the goal", "right: more rows are worth it", "wrong"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,9 @@ class Dials:
     goal: float | None = None
 
 
+PLAIN = Dials(noise=0.0, skill=0.3, sensitivity=0.0, documents=0.0, train=5_000, ease=0.6, test=600, clustered=False)
+
+
 @dataclass(frozen=True)
 class Task:
     """A made-up task: what is true of it, and what the verdict sees."""
@@ -90,7 +103,7 @@ def drawn(generator: np.random.Generator) -> Dials:
     """Dials, by chance: one task in ten cannot be learnt, a good third has documents, one in ten next to no training rows, one in five no labels."""
     train = int(generator.choice([30, 300, 1_000, 5_000], p=[0.1, 0.2, 0.3, 0.4]))
     made = Dials(
-        noise=1.0 if generator.random() < 0.1 else float(generator.choice([0.0, 0.05, 0.2])),
+        noise=1.0 if generator.random() < 0.1 else float(generator.choice([0.0, 0.05, 0.2, FAINT], p=[0.3, 0.3, 0.3, 0.1])),
         skill=float(generator.choice([0.1, 0.3, 0.6, 0.95])),
         sensitivity=float(generator.choice([0.0, 0.3, 0.8])),
         documents=float(generator.choice([0.0, 0.0, 0.0, 0.0, 0.03, 0.3, 0.8])),
@@ -165,17 +178,38 @@ def task(seed: int) -> Task:
     dials = drawn(generator)
     truth = true_accuracies(dials)
     names = {remedy: share for remedy, share in truth.items() if remedy != "fine-tune"}
-    seeds = {name: truth["fine-tune"] + generator.normal(0, 0.004) for name in SEEDS}
+    seeds = {name: truth["fine-tune"] + generator.normal(0, moves(truth["fine-tune"])) for name in SEEDS}
     hits = answers(dials, names | seeds, generator)
     on_dev = {name: share + generator.normal(0, 0.03) for name, share in (names | seeds).items()}
     scored = {name: rows_of(found, dials) for name, found in hits.items()}
     finalists = tuple(finalist(name, scored[name], on_dev[name]) for name in scored)
-    later = future(dials)
-    outlook = Outlook(
-        sentence="With ten times the rows …", rows=dials.train, more=9 * dials.train, expected=later, low=later - 0.04, high=later + 0.04
-    )
-    known = Known(outlook=outlook if dials.train < FEW_ROWS and dials.noise < 1 else None, may_leave=dials.remote)
+    known = Known(outlook=foretold(dials, generator), may_leave=dials.remote)
     return Task(dials, truth, right_decision(dials, truth), finalists, scored, dataset(dials), known)
+
+
+def moves(share: float) -> float:
+    """By how much a training's accuracy moves from seed to seed: some 1 point at 80 %."""
+    return usual("accuracy", share) / 2
+
+
+def foretold(dials: Dials, generator: np.random.Generator) -> Outlook | None:
+    """What small trainings say about more rows: they are drawn from the true curve, measured on dev, and the curve is fitted as a run fits it."""
+    points = []
+    for share in PILOTS:
+        rows = round(share * dials.train)
+        truth = true_accuracies(dials, rows)["fine-tune"]
+        hits = generator.binomial(DEV_ROWS, min(max(truth + generator.normal(0, moves(truth)), 0.0), 1.0))
+        points.append(Point(rows, hits / DEV_ROWS, *wilson(hits, DEV_ROWS)))
+    found = fit(points, dials.train)
+    return None if found is None else outlook(found, (), dials.goal)
+
+
+def is_worth_it(made: Task) -> bool:
+    """True if the rows that are advised truly bring a tuned model further than anything is now: as many as the curve names, else ten times those there are."""
+    foreseen = made.known.outlook
+    more = foreseen.more if foreseen is not None and foreseen.more else 9 * made.dials.train
+    later = true_accuracies(made.dials, made.dials.train + more)
+    return max(later["fine-tune"], later.get("fine-tune-rag", 0.0)) > max(made.truth.values()) + MARGIN
 
 
 def rows_of(hits: NDArray[np.bool_], dials: Dials) -> list[Scored]:
@@ -250,6 +284,8 @@ def grade(made: Task, found: Verdict) -> Grade:
         return "wrong"
     if found.decision == made.right:
         return "right"
+    if found.decision == "get more rows" and is_worth_it(made):
+        return "right: more rows are worth it"
     if found.decision in TIER_SAYS and remedy is not None and reaches_goal(made, remedy):
         return "right: reaches the goal"
     if found.decision == "cannot tell" and within_reach(made) and not surely_reached(made):
@@ -295,13 +331,15 @@ def within_reach(made: Task) -> bool:
 
 
 def detectable(made: Task, first: Remedy, second: Remedy) -> float:
-    """The smallest true difference of two remedies that the test rows of a task show with 80 % power."""
+    """The smallest true difference of two remedies that the test rows and the seeds of a task show with 80 % power."""
     one, other = (right_by_row(made, remedy) for remedy in (first, second))
     gap = one - other
     gap = gap - gap.mean()
     if made.dials.clustered:
         gap = np.bincount(clusters(made.dials), gap)
-    return POWER_AND_LEVEL * math.sqrt(float((gap**2).sum())) / made.dials.test
+    trained = [made.truth[remedy] for remedy in (first, second) if remedy == "fine-tune"]
+    between = sum(moves(share) ** 2 / len(SEEDS) for share in trained)
+    return POWER_AND_LEVEL * math.sqrt(float((gap**2).sum()) / made.dials.test**2 + between)
 
 
 def right_by_row(made: Task, remedy: Remedy) -> NDArray[np.float64]:
@@ -309,6 +347,43 @@ def right_by_row(made: Task, remedy: Remedy) -> NDArray[np.float64]:
     runs = [name for name in made.scored if name == remedy or (remedy == "fine-tune" and name in SEEDS)]
     found: NDArray[np.float64] = np.mean([[row.scores["exact_match"] for row in made.scored[name]] for name in runs], axis=0)
     return found
+
+
+def equals(seed: int) -> Task:
+    """A task on which everything but the majority answer is equally good, whatever it costs; two trainings of it move as they usually do."""
+    generator = np.random.default_rng(10_000 + seed)
+    made = replace(PLAIN, test=int(generator.choice([150, 300, 600, 1_500])), clustered=bool(generator.random() < 0.25))
+    skill = float(generator.choice([0.5, 0.8, 0.95]))
+    every: tuple[Remedy, ...] = ("classifier", "prompt", "few-shot", "rag", "fine-tune", "fine-tune-rag")
+    names = dict.fromkeys((one for one in every if one != "fine-tune"), skill)
+    seeds = {name: skill + generator.normal(0, usual("accuracy", skill)) for name in SEEDS}
+    hits = answers(made, names | seeds | {"majority": 0.1}, generator)
+    scored = {name: rows_of(found, made) for name, found in hits.items()}
+    finalists = tuple(finalist(name, rows, skill + generator.normal(0, 0.03)) for name, rows in scored.items())
+    truth: dict[Remedy, float] = {"majority": 0.1} | dict.fromkeys(every, skill)
+    return Task(made, truth, right_decision(made, truth), finalists, scored, dataset(made), Known())
+
+
+def triumphs(found: Verdict) -> bool:
+    """True if a verdict over equals says that anything is better than anything else that is tried, the majority answer aside."""
+    dear = TIER_SAYS[TIER_SAYS.index("prompting is enough") + 1 :]
+    told = any(one.outcome != "cannot tell" for one in found.comparisons if "majority" not in (one.better, one.rival))
+    return told or found.winner is not None or found.decision in dear
+
+
+def among_equals(count: int) -> int:
+    """Judge `count` tasks without a winner; 0 if at most 5 % of the verdicts name one."""
+    started, said, wrong = time.monotonic(), Counter[str](), 0
+    for seed in range(count):
+        found = judged(equals(seed))
+        said[found.decision] += 1
+        wrong += triumphs(found)
+    print(
+        f"{count} tasks of equals in {time.monotonic() - started:.0f} s: in {100 * wrong / count:.1f} % something is called better or worse (at most 5)"
+    )
+    for decision, number in said.most_common():
+        print(f"  {decision:40} {number:5}")
+    return 0 if wrong <= count / 20 else 1
 
 
 def main(count: int = TASKS) -> int:
@@ -322,8 +397,8 @@ def main(count: int = TASKS) -> int:
     seconds = time.monotonic() - started
     share = 1 - grades["wrong"] / count
     print(
-        f"{count} tasks in {seconds:.0f} s: {100 * share:.1f} % right verdicts, of them {100 * grades['right: within what can be detected'] / count:.1f} “cannot tell” "
-        f"and {100 * grades['right: reaches the goal'] / count:.1f} by the goal"
+        f"{count} tasks in {seconds:.0f} s: {100 * share:.1f} % right verdicts, of them {100 * grades['right: within what can be detected'] / count:.1f} “cannot tell”, "
+        f"{100 * grades['right: reaches the goal'] / count:.1f} by the goal and {100 * grades['right: more rows are worth it'] / count:.1f} more rows"
     )
     for (right, said), number in sorted(table.items()):
         print(f"  {right:24} → {said:40} {number:5}")
@@ -331,4 +406,6 @@ def main(count: int = TASKS) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else TASKS))
+    words = sys.argv[1:]
+    wanted = [int(word) for word in words if word != "equal"]
+    sys.exit((among_equals if "equal" in words else main)(*(wanted or [TASKS])))

@@ -10,6 +10,7 @@ from typing import Any
 from tests import tiny
 from tests.cli.conftest import checkpoint, dataset, line_report, share
 from tests.decide.conftest import make_answers
+from tests.ears import Ears
 from tunesmith.conclusion import Leader
 from tunesmith.evaluate.answers import ANSWERS
 from tunesmith.line import Line
@@ -18,7 +19,7 @@ from tunesmith.spec.candidate import Answer, Decoding
 from tunesmith.spec.elected import Elected
 from tunesmith.spec.forgetting import Forgetting, ProbeLimits, Tolerance
 from tunesmith.spec.index import Grounding, Index, Passages
-from tunesmith.spec.job import Silent
+from tunesmith.spec.job import Note, Silent
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import Plan, Speeds, Timed, Work
 from tunesmith.spec.recipe import Recipe
@@ -48,6 +49,9 @@ search = 0
 prompt_search = 0
 seeds = 1
 """
+
+SEARCHING = PROJECT.replace("pilots = []\nsearch = 0\nprompt_search = 0\nseeds = 1", "pilots = [0.25, 0.5]\nsearch = 3\nprompt_search = 4\nseeds = 2")
+SEARCHING += "[train.budget]\nepochs = 3\nrows_per_step = 32\n"
 
 
 class Doubles(Steps):
@@ -129,6 +133,12 @@ def open_line(folder: Path, store: Store, *overrides: str, steps: type[Doubles] 
     return line
 
 
+class Many(Doubles):
+    """Rows enough for small trainings."""
+
+    rows = 80
+
+
 def processes(
     folder: Path, store: Store, *overrides: str, steps: type[Doubles] = Doubles, most: int = 80, given: Plan | None = None, since: float | None = None
 ) -> list[list[Artifact]]:
@@ -151,3 +161,13 @@ def processes(
 def titles(made: list[Artifact]) -> list[str]:
     """What the steps were called that made these."""
     return [str(artifact.sidecar()["title"]) for artifact in made]
+
+
+def heard(ears: Ears) -> list[str]:
+    return [event.text for event in ears.heard if isinstance(event, Note)]
+
+
+def slowed(clock: Callable[[], float]) -> Callable[[], float]:
+    """A clock that goes fifty times as slowly from now on."""
+    began = clock()
+    return lambda: began + (clock() - began) / 50

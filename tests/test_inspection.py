@@ -186,6 +186,16 @@ def test_a_file_that_marks_but_is_not_pinned_is_found(place: Path, store: Store,
     assert "scorer score.py" in differing(verified(tmp_path / "c.json", store, place / "project"))
 
 
+def test_whoever_fell_silent_on_the_locked_rows_was_part_of_the_look(place: Path, store: Store, tmp_path: Path) -> None:
+    raw = Certificate.model_validate_json((place / "elsewhere.json").read_text()).proof.model_dump(mode="json")
+    (remote,) = (Remote.model_validate(one["candidate"]) for one in raw["entrants"] if one["candidate"]["kind"] == "remote")
+    raw["entrants"] = [one for one in raw["entrants"] if one["candidate"]["kind"] != "remote"]
+    for also, differs in (([], True), ([remote.content_digest()], False)):
+        raw["locked"]["also_asked"] = also
+        (tmp_path / "c.json").write_text(Certificate.of(Proof.model_validate(raw), None).to_text())
+        assert ("looks at the locked rows" in differing(verified(tmp_path / "c.json", store, place / "project"))) == differs
+
+
 def test_the_two_metrics_were_two_looks(place: Path, store: Store) -> None:
     proofs = [Certificate.model_validate_json((place / name).read_text()).proof for name in ("marked.json", "elsewhere.json")]
     assert [proof.locked.looks for proof in proofs] == [1, 2]

@@ -6,14 +6,12 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests import tiny
 from tests.doubles import PROJECT, Doubles, open_line, processes
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion, Examined, leading, so_far
@@ -27,8 +25,10 @@ from tunesmith.spec.job import Event, Job, Note, Silent
 from tunesmith.spec.project import parse_project
 from tunesmith.spec.report import Report
 from tunesmith.spec.task import MetricName, MustNotWorsen
+from tunesmith.spec.verdict import Side
 from tunesmith.store.artifacts import Store
 from tunesmith.store.ledger import Ledger, Look
+from tunesmith.store.steps import Step, Steps
 
 READING = PROJECT.replace("few_shot_retrieved = 0", "few_shot_retrieved = 2") + '[[documents]]\nfile = "docs"\n'
 DATA = {"prepare the data"}
@@ -47,41 +47,6 @@ LOOKED_UP = {"index the training rows", "dev few-shot-retrieved", "test few-shot
 PASSAGES = {"cut the documents", "index the passages"}
 READERS = {"dev rag-passages", "dev rag-careful", "test rag-careful"}
 TUNED_READER = {"find passages for the rows", "fine-tune-rag", "dev tuned-rag", "test tuned-rag"}
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("models") / "base")
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save_encoder(tmp_path_factory.mktemp("models") / "encoder")
-
-
-@pytest.fixture
-def folder(base: Path, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "base").symlink_to(base)
-    (tmp_path / "encoder").symlink_to(encoder)
-    (tmp_path / "project.toml").write_text(PROJECT)
-    (tmp_path / "rows.csv").write_text("text,label\nmy card,card\nmy money,money\n")
-    for name in ("DTYPE", "DEVICE", "THREADS"):
-        monkeypatch.delenv(f"TUNESMITH_{name}", raising=False)
-    settings_module.settings.cache_clear()
-    yield tmp_path
-    settings_module.settings.cache_clear()
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
-    found = Store.open(folder / "home")
-    yield found
-    found.close()
-
-
-@pytest.fixture(autouse=True)
-def _without_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tunesmith.conclusion.issue", lambda *_: None)  # it rests on hashes of weights, and here there are none
 
 
 def done(store: Store, folder: Path, *overrides: str, file: str = "project.toml", **payload: Any) -> set[str]:
@@ -199,6 +164,38 @@ def test_what_was_forgotten_is_measured_of_the_reader_that_leads(store: Store, r
     assert [one.candidate for one in found.forgotten] == ["tuned-rag", "tuned"]  # and of the tuned one that is best on dev
     sides = [side for side in found.sides(MustNotWorsen(), "classify") if side.topic == "forgetting"]
     assert [(side.candidate, side.standing) for side in sides] == [("tuned-rag", "fine"), ("tuned", "fine")]
+
+
+def test_where_losses_bar_the_one_that_leads_whoever_is_left_is_looked_into(store: Store, reading: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Examined] = []
+    monkeypatch.setattr("tunesmith.pipeline.leading", lambda line, finalists, lost: "prompt-careful" if lost else "tuned-rag")
+    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self.examined))
+    assert {"examine tuned-rag", "examine prompt-careful"} <= done(store, reading)
+    assert [one.candidate for one in kept[0].forgotten] == ["tuned-rag", "tuned"]
+    assert kept[0].suites[1].candidate.name == "prompt-careful"
+
+
+def test_what_is_barred_leads_no_more(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    class Looking(Doubles):
+        """Who leads is really looked at."""
+
+        def do(self, step: Step, make: Any, summary: Any, noun: Any, beside: Any = dict) -> Any:
+            return Steps.do(self, step, make, summary, noun) if step.kind == "leader" else super().do(step, make, summary, noun, beside)
+
+    def spoken_for(finalists: Any, scored: Any, goal: Any, dataset: Any, given: Any, known: Any) -> str | None:
+        asked.append(tuple(side.candidate for side in known.sides if side.standing == "blocks"))
+        return "prompt-careful" if asked[-1] else "tuned"
+
+    blocking = Side(candidate="tuned", topic="forgetting", sentence="Too much.", standing="blocks", is_limited=True)
+    monkeypatch.setattr("tunesmith.decide.run.spoken_for", spoken_for)
+    monkeypatch.setattr("tunesmith.conclusion.Forgotten.side", lambda self, limits, form: blocking)
+    kept: list[Examined] = []
+    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self.examined))
+    run(open_line(folder, store, steps=Looking))
+    assert asked == [(), ("tuned",)]
+    assert kept[0].suites[1].candidate.name == "prompt-careful"
 
 
 def test_where_a_prompt_leads_the_best_tuned_one_is_looked_at(store: Store, reading: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,89 +4,44 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import doubles, tiny
 from tests.cli.conftest import share
-from tests.doubles import PROJECT, Doubles, open_line, processes, titles
+from tests.doubles import SEARCHING, Many, heard, open_line, processes, titles
 from tests.ears import Ears
 from tunesmith import settings as settings_module
 from tunesmith.conclusion import Conclusion
-from tunesmith.errors import Alarm, BadProject, Busy, DoesNotFit, Interrupted, NotEnoughData, Overloaded, TunesmithError
+from tunesmith.errors import BadProject, NotEnoughData
 from tunesmith.library import made_of
 from tunesmith.line import Line
-from tunesmith.pipeline import foremost, run, run_job, train_only, walk
-from tunesmith.planning import Planning, stopwatch, tried
+from tunesmith.pipeline import foremost, run, run_job, walk
+from tunesmith.planning import Planning, stopwatch
 from tunesmith.spec.candidate import Tuned
-from tunesmith.spec.job import Job, Note, Silent
-from tunesmith.spec.noun import Noun
+from tunesmith.spec.job import Job, Silent
 from tunesmith.spec.plan import Activity, Plan, PlannedTrial, Speeds, Stored, Timed, Work
 from tunesmith.spec.report import Report
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
-from tunesmith.store.steps import StageDone, Step, cost_of
-from tunesmith.store.work import Work as Folder
+from tunesmith.store.steps import StageDone, cost_of
+from tunesmith.trials import tried
 
-SEARCHING = PROJECT.replace("pilots = []\nsearch = 0\nprompt_search = 0\nseeds = 1", "pilots = [0.25, 0.5]\nsearch = 3\nprompt_search = 4\nseeds = 2")
-SEARCHING += "[train.budget]\nepochs = 3\nrows_per_step = 32\n"
 TRAINED = ["fine-tune pilot-25", "fine-tune pilot-50", "fine-tune ladder-0-100", "fine-tune ladder-1-100", "fine-tune ladder-2-100"]
 
 
-class Many(Doubles):
-    """Rows enough for small trainings."""
-
-    rows = 80
-
-
-@pytest.fixture(autouse=True)
-def _slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long this machine stands still, doubles take hardly any time."""
-    for name in ("time", "monotonic"):
-        monkeypatch.setattr(time, name, slowed(getattr(time, name)))
-
-
-def slowed(clock: Callable[[], float]) -> Callable[[], float]:
-    """A clock that goes fifty times as slowly from now on."""
-    began = clock()
-    return lambda: began + (clock() - began) / 50
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.save(tmp_path_factory.mktemp("models") / "base")
-
-
 @pytest.fixture
-def folder(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "base").symlink_to(base)
-    (tmp_path / "project.toml").write_text(SEARCHING)
-    (tmp_path / "rows.csv").write_text("text,label\nmy card,card\nmy money,money\n")
-    monkeypatch.setattr("tunesmith.conclusion.issue", lambda *_: None)  # it rests on hashes of weights, and here there are none
-    settings_module.settings.cache_clear()
-    yield tmp_path
-    settings_module.settings.cache_clear()
-
-
-@pytest.fixture
-def store(folder: Path) -> Iterator[Store]:
-    found = Store.open(folder / "home")
-    yield found
-    found.close()
+def folder(slowly: None, folder: Path) -> Path:
+    (folder / "project.toml").write_text(SEARCHING)
+    return folder
 
 
 def last(store: Store) -> tuple[Artifact, Plan]:
     """The plan as it was last revised."""
     plans = [(artifact, artifact.load(Plan)) for artifact in store.artifacts("plan")]
     return max(plans, key=lambda pair: pair[1].revision)
-
-
-def heard(ears: Ears) -> list[str]:
-    return [event.text for event in ears.heard if isinstance(event, Note)]
 
 
 def test_every_training_has_a_process_of_its_own(store: Store, folder: Path) -> None:
@@ -423,140 +378,6 @@ def line_report(trial: Trial, value: float) -> Report:
     return trial.report.model_copy(update={"metrics": {"accuracy": share(value)}})
 
 
-DIVERGED = Alarm("diverged: the training loss rose from 1.00 to 9.00", where="step 30", fix="train.optimiser.lr = 0.001")
-
-
-@pytest.fixture
-def breaking(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Lets the trainings with these titles raise an error, all of them where none is named; gives the titles of those that began."""
-
-    def break_(*broken: str, error: TunesmithError = DIVERGED) -> list[str]:
-        real, begun = doubles.made_up, list[str]()
-
-        def made_up(step: Step, work: Folder, count: int) -> Noun:
-            if step.kind == "checkpoint":
-                begun.append(step.title)
-                if not broken or step.title in broken:
-                    raise error
-            return real(step, work, count)
-
-        monkeypatch.setattr(doubles, "made_up", made_up)
-        return begun
-
-    return break_
-
-
-def test_settings_that_diverge_are_stored_and_told_and_the_run_goes_on(
-    store: Store, folder: Path, breaking: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept: list[Conclusion] = []
-    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self) or {})
-    begun = breaking("fine-tune pilot-25", "fine-tune ladder-1-100")
-    processes(folder, store, steps=Many)
-    assert {"fine-tune pilot-25", "fine-tune ladder-1-100", "fine-tune ladder-2-100", "fine-tune tuned-seed-1"} <= set(begun)
-    assert len(begun) == len(set(begun))  # each of them once, in however many processes
-    assert len(store.artifacts("failure")) == 2
-    failed = [trial.candidate.name for trial in kept[-1].history if trial.failure is not None]
-    assert failed == ["pilot-25", "ladder-1-100"]
-    assert kept[-1].finding_tokens() > 0
-    assert not {one.candidate.name for one in kept[-1].finalists} & set(failed)
-    line, ears = open_line(folder, store, steps=Many), Ears()
-    line.monitor = ears
-    walk(line, Planning(line, since=time.time()))
-    assert f"pilot-25 failed and is left out: {DIVERGED.message}. Fix: train.optimiser.lr = 0.001" in heard(ears)
-
-
-def test_what_does_not_fit_into_memory_is_tried_again_with_more_of_it(
-    store: Store, folder: Path, breaking: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun = breaking("fine-tune pilot-25", error=DoesNotFit("needs 9 GB", where="base"))
-    processes(folder, store, steps=Many)
-    assert begun.count("fine-tune pilot-25") == 1
-    monkeypatch.setenv("TUNESMITH_MEMORY_BYTES", "900000000000")
-    settings_module.settings.cache_clear()
-    processes(folder, store, steps=Many)
-    assert begun.count("fine-tune pilot-25") == 2
-
-
-def test_where_nothing_can_be_trained_the_verdict_is_among_the_others_and_says_why(
-    store: Store, folder: Path, breaking: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept: list[Conclusion] = []
-    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self) or {})
-    monkeypatch.setattr("tunesmith.decide.run.limited", lambda *_: ())
-    breaking()
-    processes(folder, store, steps=Many)
-    assert kept[-1].finalists
-    assert {one.remedy for one in kept[-1].finalists} <= {"majority", "prompt", "few-shot"}
-    (said,) = kept[-1].known({}).failed
-    assert said == f"The full training for fine-tuning failed ({DIVERGED.message}), so nothing is said about what it would reach."
-
-
-def test_a_yardstick_that_does_not_answer_is_a_failed_trial_and_is_asked_again_by_the_next_run(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept, asked, real = list[Conclusion](), list[str](), doubles.made_up
-    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self) or {})
-    monkeypatch.setattr("tunesmith.decide.run.limited", lambda *_: ())
-
-    def made_up(step: Step, work: Folder, count: int) -> Noun:
-        if step.title == "dev remote":
-            asked.append(step.title)
-            raise Overloaded("the endpoint does not answer", where="remote")
-        return real(step, work, count)
-
-    monkeypatch.setattr(doubles, "made_up", made_up)
-    there = ("rivals.remote.url='http://127.0.0.1:9/v1'", "rivals.remote.model=large", "rivals.remote.allow_private=true")
-    for runs in (1, 2):
-        processes(folder, store, *there, steps=Many, since=time.time())
-        assert len(asked) == runs  # once in however many processes of a job
-        assert "remote" not in {one.remedy for one in kept[-1].finalists}
-        assert kept[-1].known({}).failed == ("The model elsewhere was not measured: the endpoint does not answer.",)
-
-
-def test_without_a_rival_a_training_that_fails_fails_the_run(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:
-    breaking()
-    bare = ("rivals.prompts=false", "rivals.few_shot=0", "rivals.majority=false", "decide.pilots=[]", "decide.search=0", "decide.seeds=1")
-    with pytest.raises(Alarm, match="diverged"):
-        processes(folder, store, *bare, steps=Many)
-
-
-@pytest.mark.parametrize("error", [Interrupted("stopped after step 3"), BadProject("no such prompt"), Busy("held")])
-def test_a_stop_and_mistakes_of_the_users_are_no_failed_trials(
-    store: Store, folder: Path, breaking: Callable[..., list[str]], error: TunesmithError
-) -> None:
-    breaking(error=error)
-    with pytest.raises(type(error)):
-        processes(folder, store, steps=Many)
-    assert store.artifacts("failure") == []
-
-
-def test_a_trained_model_that_has_no_room_to_answer_is_no_failed_trial(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = doubles.made_up
-
-    def made_up(step: Step, work: Folder, count: int) -> Noun:
-        if step.title == "dev pilot-25":
-            raise DoesNotFit("no room", where="base")
-        return real(step, work, count)
-
-    monkeypatch.setattr(doubles, "made_up", made_up)
-    with pytest.raises(DoesNotFit):
-        processes(folder, store, steps=Many)
-    assert store.artifacts("failure") == []
-
-
-def test_what_a_failed_training_took_counts_as_spent(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:
-    breaking("fine-tune pilot-25")
-    processes(folder, store, "decide.budget=1000", steps=Many)
-    (failure,) = store.artifacts("failure")
-    line = open_line(folder, store, "decide.budget=1000", steps=Many)
-    planning = Planning(line, since=time.time() + 1, worked=lambda: 0.0)
-    history, _, _ = walk(line, planning)
-    without = [trial for trial in history if trial.failure is None]
-    assert planning.spent(history) - planning.spent(without) == pytest.approx(cost_of(failure).seconds)
-    assert cost_of(failure).seconds > 0
-
-
 def test_what_earlier_processes_have_proven_counts_as_spent(store: Store, folder: Path) -> None:
     processes(folder, store, "decide.budget=1000", steps=Many)
     planning = Planning(open_line(folder, store, "decide.budget=1000", steps=Many), since=time.time() + 1, worked=lambda: 0.0)
@@ -568,13 +389,6 @@ def test_what_earlier_processes_have_proven_counts_as_spent(store: Store, folder
     assert planning.spent(history) == pytest.approx(expected)
     assert planning.spent(()) == planning.first[1].spent  # what others have made of the same rows is none of it
     assert Planning(planning.line, since=planning.first[0].created_at, worked=lambda: 5.0).spent(history) == 5.0
-
-
-def test_a_training_alone_fails_with_its_alarm(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:
-    breaking()
-    with pytest.raises(Alarm, match="diverged"):
-        train_only(open_line(folder, store, steps=Many))
-    assert store.artifacts("failure") == []
 
 
 @pytest.mark.parametrize("metric", ["out_of_scope_recall", "out_of_scope_precision"])

@@ -36,7 +36,7 @@ from tunesmith.store.steps import Step, cost_of
 from tunesmith.store.work import Work
 from tunesmith.verify import issue
 
-VERSION = 6
+VERSION = 7
 """Part of every report's key; raised when the same measurements would give another report or page."""
 TRAININGS = {"fine-tune": "train", "fine-tune-rag": "train-rag"}
 """Remedy → what the cost of its training is called."""
@@ -86,27 +86,6 @@ class Leader(Noun):
     """Of the finalist that they speak for."""
 
 
-def leading(line: Line, finalists: Sequence[Finalist]) -> str | None:
-    """The name of the finalist that the answers on the locked split speak for, as long as nothing else is known: it is worth a closer look."""
-    from tunesmith.decide.run import VERSION as DECIDE_VERSION
-    from tunesmith.decide.run import spoken_for
-
-    goal, (artifact, dataset) = line.project.goal, line.dataset
-    inputs = {
-        "version": DECIDE_VERSION,
-        "metric": line.metric,
-        "goal": goal.model_dump(mode="json"),
-        "finalists": [[one.remedy, one.candidate.name, one.seed, one.arm, one.on_dev, one.artifact] for one in finalists],
-        "waits": [one.wait.model_dump(mode="json") for one in finalists if one.wait is not None],
-    }
-    step = Step("measure", "see who leads", "leader", inputs, (artifact.name, *(one.artifact for one in finalists)))
-
-    def make(work: Work) -> Leader:
-        return Leader(name=spoken_for(finalists, answers_of(line, finalists), goal, dataset, line.project.given()))
-
-    return line.steps.do(step, make, lambda found: found.name or "nobody is ahead", Leader)[1].name
-
-
 @dataclass(frozen=True)
 class Forgotten:
     """What the tuning of a finalist has cost: of the model itself, or of the reader of one that looks things up."""
@@ -125,6 +104,38 @@ class Forgotten:
         is_limited = any(limit is not None for limit in limits.of_tuning(form))
         sentence = f"What {self.candidate} has forgotten of general ability could not be measured: {self.found}."
         return Side(candidate=self.candidate, topic=UNMEASURED, sentence=sentence, standing="cannot tell", is_limited=is_limited)
+
+
+def leading(line: Line, finalists: Sequence[Finalist], forgotten: Sequence[Forgotten] = ()) -> str | None:
+    """The name of the finalist that the answers on the locked split speak for, without those whose losses bar them: it is worth a closer look."""
+    from tunesmith.decide.run import VERSION as DECIDE_VERSION
+    from tunesmith.decide.run import limited, spoken_for
+
+    goal, (artifact, dataset) = line.project.goal, line.dataset
+    sides = (one.side(goal.must_not_worsen, dataset.task) for one in forgotten)
+    barred = tuple(side for side in sides if side.standing == "blocks")
+    inputs = {
+        "version": DECIDE_VERSION,
+        "metric": line.metric,
+        "goal": goal.model_dump(mode="json"),
+        "finalists": [[one.remedy, one.candidate.name, one.seed, one.arm, one.on_dev, one.artifact] for one in finalists],
+        "barred": [one.candidate for one in barred],
+        "may_leave": may_leave(line),
+        "waits": [one.wait.model_dump(mode="json") for one in finalists if one.wait is not None],
+    }
+    step = Step("measure", "see who leads", "leader", inputs, (artifact.name, *(one.artifact for one in finalists)))
+
+    def make(work: Work) -> Leader:
+        answers = answers_of(line, finalists)
+        known = Known(sides=(*barred, *limited(finalists, answers, goal)), may_leave=may_leave(line))
+        return Leader(name=spoken_for(finalists, answers, goal, dataset, line.project.given(), known))
+
+    return line.steps.do(step, make, lambda found: found.name or "nobody is ahead", Leader)[1].name
+
+
+def may_leave(line: Line) -> bool:
+    """The user allows that a model elsewhere is recommended."""
+    return line.project.rivals.remote is not None and line.project.rivals.remote.may_leave
 
 
 @dataclass(frozen=True)
@@ -250,7 +261,7 @@ class Conclusion:
             judge=self.line.marking.trust,
             training_tokens={name: checkpoint.logical_tokens for name, (_, checkpoint) in self.trained.items()},
             finding_tokens=self.finding_tokens(),
-            may_leave=project.rivals.remote is not None and project.rivals.remote.may_leave,
+            may_leave=may_leave(self.line),
             failed=failed_words(self.history, self.end),
         )
 

@@ -254,7 +254,7 @@ class Inspection:
         except TunesmithError as error:
             return Check(topic=topic, outcome="not checked", detail=error.message)
         rows = [row.id for row in self.rows]
-        finalists = [entrant.candidate.content_digest() for entrant in self.proof.entrants]
+        finalists = [*(entrant.candidate.content_digest() for entrant in self.proof.entrants), *locked.also_asked]
         judged = judged_by(self.project, self.proof.metric, self.proof.pins)
         opened = Ledger(self.store).open_test(Look(artifact.name, rows, finalists, judged), by="verify")
         if not opened.others:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from tunesmith.finetune.run import finetune
 from tunesmith.line import Line, new_bench
 from tunesmith.maker import make
 from tunesmith.pins import file_pins, judged_by
-from tunesmith.planning import Frozen, Planning, stopwatch, tried
+from tunesmith.planning import Frozen, Planning, stopwatch
 from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
@@ -39,11 +39,12 @@ from tunesmith.spec.elected import Elected
 from tunesmith.spec.job import Job, Monitor, Note
 from tunesmith.spec.plan import Done, Facts, Plan, PlannedTrial
 from tunesmith.spec.project import parse_project
-from tunesmith.spec.trial import Trial
+from tunesmith.spec.trial import Failure, Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Store
 from tunesmith.store.ledger import Ledger, Look
 from tunesmith.store.steps import StageDone
+from tunesmith.trials import proven, tried
 from tunesmith.verify import verify
 
 STAGES = ("tunesmith.data.run", "tunesmith.decide.run", "tunesmith.train.run", "tunesmith.answer.candidate", "tunesmith.evaluate.run")
@@ -178,16 +179,8 @@ def run(line: Line, since: float | None = None, given: Plan | None = None, worke
         line.readings = given.waits
     planning = Planning(line, started, given, worked or stopwatch())
     history, plan, end = walk(line, planning)
-    finalists, looks = tested(line, end)
-    first, examiner = foremost(end, planning.facts, leading(line, finalists)), Examiner(line)
-    on_test = next(one.artifact for one in finalists if one.candidate == first.candidate)
-    assert first.artifact is not None
-    suites = examiner.suites(first.candidate, dev=first.artifact, test=on_test, share=first.pilot.share if first.pilot else 1.0)
-    tuned = tuned_ones(first, end, planning.facts)
-    readers = [answers for one in tuned if isinstance(answers := reader(one.candidate), Tuned)]
-    plan = planning.pressed(plan, history, examiner.unasked(readers, plan[1].probes))
-    forgotten = tuple(forgotten_by(examiner, one.candidate, plan[1].probes) for one in tuned)
-    planning.learn_proof(first.candidate, suites[0], [one.found[0] for one in forgotten if not isinstance(one.found, str)], plan[1].probes)
+    finalists, looks, end, history = tested(line, end, history)
+    first, plan, examined = looked_into(line, planning, history, end, plan, finalists)
     from tunesmith.decide.run import outlook_of
 
     return Conclusion(
@@ -198,11 +191,37 @@ def run(line: Line, since: float | None = None, given: Plan | None = None, worke
         finalists,
         looks,
         line.ask(first.candidate),
-        Examined(suites, forgotten),
+        examined,
         outlook_of(history, end, line.dataset[1], planning.facts),
         started,
         None if given is not None else lambda: planning.spent(history),
     ).keep()
+
+
+def looked_into(
+    line: Line, planning: Planning, history: Sequence[Trial], end: Done, plan: Frozen, finalists: Sequence[Finalist]
+) -> tuple[Trial, Frozen, Examined]:
+    """(The finalist that was looked into, the plan with the probes that were asked, what was found).
+
+    Where what it has lost bars it, whoever the answers speak for instead is looked into as well: nobody is recommended unseen.
+    """
+    examiner, forgotten = Examiner(line), dict[str, Forgotten]()
+    while True:
+        first = foremost(end, planning.facts, leading(line, finalists, tuple(forgotten.values())))
+        on_test = next(one.artifact for one in finalists if one.candidate == first.candidate)
+        assert first.artifact is not None
+        suites = examiner.suites(first.candidate, dev=first.artifact, test=on_test, share=first.pilot.share if first.pilot else 1.0)
+        unasked = [one for one in tuned_ones(first, end, planning.facts) if one.candidate.name not in forgotten]
+        if not unasked and forgotten:
+            return first, plan, Examined(suites, tuple(forgotten.values()))
+        readers = [answers for one in unasked if isinstance(answers := reader(one.candidate), Tuned)]
+        plan = planning.pressed(plan, history, examiner.unasked(readers, plan[1].probes))
+        forgotten |= {one.candidate.name: forgotten_by(examiner, one.candidate, plan[1].probes) for one in unasked}
+        planning.learn_proof(
+            first.candidate, suites[0], [one.found[0] for one in forgotten.values() if not isinstance(one.found, str)], plan[1].probes
+        )
+        if not unasked:
+            return first, plan, Examined(suites, ())
 
 
 def walk(line: Line, planning: Planning) -> tuple[list[Trial], Frozen, Done]:
@@ -255,17 +274,27 @@ def unmeasured(facts: Facts) -> NotEnoughData:
     )  # fmt: skip
 
 
-def tested(line: Line, end: Done) -> tuple[list[Finalist], int]:
-    """The finalists on the locked test split, the tuned one first, and how many looks there were at any of its rows by now."""
+def tested(line: Line, end: Done, history: Sequence[Trial]) -> tuple[list[Finalist], int, Done, list[Trial]]:
+    """(Finalists on the locked test split, the tuned one first; how many looks there were at any of its rows by now; who went on, and what was tried).
+
+    A model elsewhere that answers no more goes on no further, and stands among what was tried with its failure.
+    Raises: its error, where nobody else went on.
+    """
     every = (*end.trials, *end.replicas)
     judged = judged_by(line.project, line.metric, file_pins(line.project, line.path.parent))
     digests = [trial.candidate.content_digest() for trial in every]
     looks = Ledger(line.store).open_test(Look(line.dataset[0].name, [row.id for row in line.rows("test")], digests, judged)).total
-    finalists = []
+    finalists, silent = [], dict[str, Trial]()
     for trial in every:
-        artifact, report = line.measure(trial.candidate, "test", "measure")
-        finalists.append(finalist(line, trial, artifact, report))
-    return finalists, looks
+        found = proven(line, trial)
+        if isinstance(found, Failure):
+            silent[trial.candidate.name] = trial.model_copy(update={"failure": found})
+        else:
+            finalists.append(finalist(line, trial, *found))
+    if not finalists:
+        raise next(trial.failure.raised() for trial in silent.values() if trial.failure is not None)
+    left = end.model_copy(update={"trials": tuple(trial for trial in end.trials if trial.candidate.name not in silent)})
+    return finalists, looks, left, [silent.get(trial.candidate.name, trial) for trial in history]
 
 
 def tuned_ones(first: Trial, end: Done, facts: Facts) -> list[Trial]:

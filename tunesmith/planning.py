@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tunesmith.errors import Alarm, BadProject, DamagedWeights, DoesNotFit, Interrupted, Overloaded, TunesmithError
+from tunesmith.errors import BadProject, DamagedWeights, Interrupted
 from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.measurement import asked_before
@@ -30,15 +30,15 @@ from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.forgetting import Forgetting
 from tunesmith.spec.job import Note, Reading, Silent, Spoken
-from tunesmith.spec.noun import digest
 from tunesmith.spec.plan import Activity, Base, Decide, Done, Facts, Plan, PlannedTrial, Speeds, Stored, Timed
 from tunesmith.spec.report import Report
 from tunesmith.spec.suite import Suites
-from tunesmith.spec.trial import Failure, Trial
+from tunesmith.spec.trial import Trial
 from tunesmith.store.artifacts import Artifact
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
 from tunesmith.store.steps import Finding, NotMade, Step, cost_of
 from tunesmith.store.work import Work
+from tunesmith.trials import tried
 
 VERSION = 4
 """Part of every plan's key; raised when the same facts and wishes would give another plan."""
@@ -517,58 +517,6 @@ class Planning:
     def _tell(self, lines: Sequence[str]) -> None:
         for text in lines:
             self.line.monitor.emit(Note(text=text))
-
-
-def tried(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
-    """A planned trial with its candidate built and its report on dev; where its training failed, or its base does not fit, with why.
-
-    A failure is stored like a result, and holds until there are weights after all: the same settings meet the same alarm again. That of a model elsewhere,
-    which does not answer, holds for the job.
-    Raises: what is no failure of the trial: a stop, a mistake of the user's, a model of the project's own that cannot be measured.
-    """
-    elsewhere = step.trial.remedy == "remote"
-    if step.recipe is None and step.base == facts.bases[0].id and not elsewhere:
-        return measured(line, step, facts)
-    training = line.trainings.step(line.training(step)) if step.recipe is not None else None
-    rests_on = {"training": training.key} if training is not None else line.answering(step.trial.candidate)
-    name = training.title if training is not None else step.trial.candidate.name
-    inputs = {
-        "of": rests_on,
-        **({"job": line.since} if elsewhere else {"memory": settings().memory_bytes}),
-    }  # who is silent today may answer tomorrow
-    failing = Step("measure", f"{name} failed", "failure", inputs, (line.dataset[0].name,))
-    kept, weights = line.store.find(failing.key), line.store.find(training.key) if training is not None else None
-    if kept is None or (weights is not None and weights.created_at > kept.created_at):
-        fails: tuple[type[TunesmithError], ...] = (Overloaded,) if elsewhere else (Alarm, DoesNotFit)
-        began = time.monotonic()
-        try:
-            return measured(line, step, facts)
-        except fails as error:
-            if step.base == facts.bases[0].id and training is not None and line.store.find(training.key) is not None:
-                raise  # it was trained: that the project's own base has no room to answer now is no fault of these settings
-            failure = Failure(error=error.to_json(), of=digest(rests_on), recipe=step.recipe)
-            took = time.monotonic() - began
-
-            def keep(work: Work) -> Failure:
-                work.earlier_s = took  # it counts as time that is spent
-                return failure
-
-            kept, _ = line.steps.part(failing, keep, Failure)
-    failure = kept.load(Failure)
-    fixes = "; ".join(problem["fix"] for problem in failure.error["problems"] if problem["fix"])
-    line.monitor.emit(
-        Note(level="warning", text=f"{step.trial.candidate.name} failed and is left out: {failure.reason}" + (f". Fix: {fixes}" if fixes else ""))
-    )
-    return step.trial.model_copy(update={"failure": failure, "artifact": kept.name})
-
-
-def measured(line: Line, step: PlannedTrial, facts: Facts) -> Trial:
-    """A planned trial with its candidate built and its report on dev."""
-    candidate = line.build(step)
-    rows = step.dev_rows if step.dev_rows < facts.dev_rows else None
-    artifact, report = line.measure(candidate, "dev", "measure", rows)
-    wait = line.wait(candidate, "dev", artifact) if rows is None else None
-    return step.trial.model_copy(update={"candidate": candidate, "report": report, "artifact": artifact.name, "wait": wait})
 
 
 def plan_summary(plan: Plan) -> str:

@@ -26,7 +26,7 @@ from tunesmith.spec.report import Report, Scored, Wait
 from tunesmith.spec.task import NEEDS
 from tunesmith.spec.verdict import Finalist, Verdict
 
-REACHED = ("decision", "winner", "recommended", "goal_met", "metric", "comparisons", "bills")
+REACHED = ("decision", "winner", "recommended", "goal_met", "metric", "means", "comparisons", "bills")
 """Of a verdict, apart from its words."""
 BILLED = ("candidate", "remedy", "prompt_tokens", "answer_tokens", "training_tokens", "instead_of", "privacy")
 """Of a bill, what does not hang on how rows were put together in a batch."""
@@ -186,7 +186,7 @@ class Remeasurement:
         clusters = next((metric.clusters for one in self.reports.values() if (metric := one.metrics.get(found.metric))), None)
         stated["clusters"], now["clusters"] = proof.locked.clusters, clusters
         if not self.inspection.is_exact:  # a p-value moves further than the numbers that it is made of, and is no number of its own
-            stated, now = (one | {"comparisons": [gist(each) for each in one["comparisons"]], "bills": billed(one["bills"])} for one in (stated, now))
+            stated, now = (gist_of(one) for one in (stated, now))
         return compared(topic, stated, now, self.inspection.tolerance, f"“{found.decision}”, {len(found.comparisons)} comparisons")
 
     def without(self, missing: Sequence[str], found: Verdict) -> Check:
@@ -227,8 +227,14 @@ class Remeasurement:
         return Check(topic=topic, outcome="differs" if is_false else "not checked", detail="; ".join(unlike[:MOST_SHOWN]))
 
 
+def gist_of(verdict: dict[str, Any]) -> dict[str, Any]:
+    """What of a verdict has to hold on another machine too."""
+    means = [one | {"value": one["value"]["value"]} for one in verdict["means"]]
+    return verdict | {"comparisons": [gist(one) for one in verdict["comparisons"]], "bills": billed(verdict["bills"]), "means": means}
+
+
 def gist(comparison: dict[str, Any]) -> dict[str, Any]:
-    """What of a comparison has to hold on another machine too."""
+    """The same of a comparison."""
     return {name: comparison[name] for name in ("better", "rival", "metric", "outcome")} | {"difference": comparison["difference"]["value"]}
 
 

@@ -211,7 +211,7 @@ def against(rival: str, outcome: str, value: float, more: int | None) -> Compari
     return Comparison(
         better="tuned", rival=rival, metric="exact_match", rows="in scope",
         difference=Metric(value=value, low=value - 0.03, high=value + 0.03, n=450, method="bca"),
-        p_value=0.0001, p_adjusted=0.0002 if outcome == "better" else 0.3, test="mcnemar mid-p", outcome=outcome, minimum_detectable=0.03, rows_to_settle=more,
+        p_value=0.0001, p_adjusted=0.0002 if outcome == "better" else 0.3, test="mcnemar mid-p", outcome=outcome, row_variance=0.05, row_freedom=449, minimum_detectable=0.03, rows_to_settle=more,
     )  # fmt: skip
 
 

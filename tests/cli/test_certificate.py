@@ -23,7 +23,7 @@ def proof() -> Proof:
     report = line_report("dataset-0", "checkpoint-0")
     verdict = report.verdict
     return Proof(
-        project=report.project, task=report.task, goal=report.goal, line="line-0", decision=verdict.decision, headline=verdict.headline, reasons=verdict.reasons,
+        project=report.project, task=report.task, kind="route", kind_reason="the project says so", goal=report.goal, line="line-0", decision=verdict.decision, headline=verdict.headline, reasons=verdict.reasons,
         settle="", metric=verdict.metric, winner=verdict.winner, recommended="tuned", goal_met=True, tried=(), entrants=(), comparisons=verdict.comparisons,
         worse=(f"it lost {HOSTILE}",), locked=Locked(dataset="dataset-0", rows=600, clusters=None, sha256="ab" * 32, looks=2), bills=(), known=Known(), seeds=(0,),
         plan=None, pins=(), code=Code(version="0.1.0", commit=None, is_changed=None, packages={}, computing={}, machine="m"), project_toml="", rerun="tunesmith run p.toml",

@@ -63,8 +63,8 @@ def test_without_labels_nothing_helps_where_nobody_is_ever_right() -> None:
     found = judge({"prompt-plain": "-" * 200, "tuned": "-" * 200, "few-shot": "+" + "-" * 199}, dataset=without_labels(), at_least=0.5)
     assert (found.decision, found.recommended, found.winner, found.goal_met) == ("nothing helps", None, None, False)
     assert found.headline == (
-        "Nothing helps: the tuned model gets 0.0 % of the questions exactly right, and nothing tried is clearly better than no answer at all (0.0 %). "
-        "The goal is missed: the tuned model gets 0.0 % of the questions exactly right, and exact match of at least 50.0 % is asked for."
+        "Nothing helps: the tuned model gets 0.0 % of the questions exactly right, and nothing tried is clearly better than no answer at all (0.0 %); "
+        "more than 2.8 % is out of the question. The goal is missed: the tuned model gets 0.0 % of the questions exactly right, and exact match of at least 50.0 % is asked for."
     )
 
 

@@ -135,9 +135,49 @@ def test_one_lucky_seed_is_no_gain() -> None:
     lucky, plain = mix(290, 300), mix(170, 300)
     alone = seeded([("tuned", lucky, 0)], plain)
     assert alone.decision == "fine-tune"
-    assert any("was trained once, with seed 0: what is said of it is said of these weights" in reason for reason in alone.reasons)
+    once = "was trained once, with seed 0: its number is that of these weights, and a gain is claimed only beyond what other seeds usually bring"
+    assert any(once in reason for reason in alone.reasons)
     both = seeded([("tuned", lucky, 0), ("tuned-again", mix(165, 300, shift=3), 1)], plain)
     assert (both.decision, both.winner) == ("cannot tell", None)
+
+
+def test_one_training_does_not_claim_what_two_may() -> None:
+    better, plain = mix(815, 1000), mix(780, 1000, shift=1)
+    once, twice = (seeded([(name, better, k) for k, name in enumerate(names)], plain) for names in (("tuned",), ("tuned", "tuned-again")))
+    assert [found.decision for found in (once, twice)] == ["cannot tell", "fine-tune"]
+    assert once.comparisons[0].p_adjusted > twice.comparisons[0].p_adjusted
+    certain = judge({"rag": better, "prompt-plain": plain})
+    assert certain.comparisons[0].p_adjusted < 0.05  # the rows alone would show it
+
+
+def test_what_trainings_differ_by_is_settled_by_trainings_and_not_by_rows() -> None:
+    found = seeded([("tuned", mix(8300, 10000), 0)], mix(7900, 10000, shift=3))
+    (one,) = found.comparisons
+    assert (found.decision, one.rows_to_settle) == ("cannot tell", None)
+    assert one.seeds_to_settle is not None
+    assert f"but {one.seeds_to_settle} trainings with different seeds would" in found.headline
+    assert found.settle.endswith(f"(`decide.seeds = {one.seeds_to_settle}`): whether the tuned model is better than the best written prompt.")
+
+
+def test_a_cheaper_arm_is_held_against_the_weights_that_there_are() -> None:
+    same = mix(950, 1000)
+    found = seeded([("tuned", same, 0), ("tuned-again", same, 1)], same.replace("+", "-", 4))
+    assert found.decision == "prompting is enough"
+    assert any("loses at most 1." in reason and "against the tuned model, as they were trained here; up to" in reason for reason in found.reasons)
+
+
+def test_a_goal_is_asked_of_the_weights_that_would_be_served() -> None:
+    rows = {"tuned": make_answers(mix(900, 1000)), "tuned-again": make_answers(mix(800, 1000, shift=3)), "prompt-plain": make_answers(mix(300, 1000))}
+    finalists = [make_finalist(name, rows[name], seed=k, on_dev=0.9 - k / 10) for k, name in enumerate(("tuned", "tuned-again"))]
+    finalists.append(make_finalist("prompt-plain", rows["prompt-plain"], on_dev=0.3))
+    found = conclude(finalists, rows, make_project(goal=Goal(metric="exact_match", at_least=0.87)), make_dataset(), 1)
+    assert (found.decision, found.recommended, found.goal_met) == ("fine-tune", "tuned", True)
+    assert found.reasons[0].startswith(
+        "The goal, exact match of at least 87.0 %, is met: the tuned model, with the weights that would be served, reaches 90.0 %"
+    )
+    (mean,) = found.means
+    assert (mean.candidate, mean.seeds, mean.value.value) == ("tuned", 2, pytest.approx(0.85))
+    assert mean.value.low < 0.8  # 10 points between two seeds: others may be anywhere
 
 
 def test_seeds_on_both_sides_of_a_rival_are_no_gain() -> None:

@@ -33,6 +33,8 @@ def test_an_open_comparison_says_what_would_settle_it() -> None:
         p_adjusted=0.453,
         test="mcnemar exact",
         outcome="cannot tell",
+        row_variance=0.17,
+        row_freedom=449,
         minimum_detectable=0.075,
         family=4,
         rows_to_settle=7843,

@@ -19,7 +19,7 @@ from tunesmith.spec.forgetting import TOPIC, UNMEASURED
 from tunesmith.spec.plan import Plan
 from tunesmith.spec.report import Wait
 from tunesmith.spec.trial import Failure, Trial
-from tunesmith.spec.verdict import Bill, Known, Pace, Prices, Side
+from tunesmith.spec.verdict import Bill, Known, Mean, Pace, Prices, Side
 
 CODE = Code(
     version="0.1.0", commit="c" * 40, is_changed=False, packages={"torch": "2.9"}, computing={"dtype": None}, machine="a processor, Linux x86_64"
@@ -57,9 +57,39 @@ def test_the_proof_states_what_was_found() -> None:
         "clusters": None,
         "sha256": report.dataset.files["test.jsonl"],
         "looks": 1,
+        "also_asked": (),
     }
     assert proof.seeds == (0,)
     assert proof.worse == (LOST.sentence,)
+
+
+def test_who_fell_silent_on_the_locked_rows_is_named_by_its_digest() -> None:
+    report, _, _ = router()
+    failure = Failure(error=Alarm("it answers no more").to_json())
+    silent = report.trials[0].model_copy(update={"failure": failure})
+    proof = prove(report.model_copy(update={"trials": (silent, *report.trials[1:])}), "line-0123456789ab", PINS, CODE)
+    assert proof.locked.also_asked == (silent.candidate.content_digest(),)
+    assert (proof.tried[0].failed, proof.tried[0].value is None) == ("it answers no more", False)
+
+
+def test_the_mean_that_the_comparisons_are_of_stands_in_front_of_its_trainings() -> None:
+    report, _, _ = router()
+    value = next(one for one in report.finalists if one.remedy == "fine-tune").report.metrics["exact_match"].model_copy(update={"value": 0.8})
+    page = certificate_page(made(means=(Mean(candidate="tuned-smollm2", seeds=2, value=value),)))
+    text = words_of(page)
+    assert "mean of 2 seeds80.0 %" in text.replace("\u00a0", " ")
+    assert "tuned-smollm2" in text[text.index("mean of 2 seeds") :][:120]
+    assert text.count("mean of 2 seeds") == 1  # the clock has nothing to say of it
+
+
+def test_losses_of_whoever_is_ahead_are_told_as_theirs() -> None:
+    report, _, _ = router()
+    verdict = report.verdict.model_copy(
+        update={"recommended": "minilm-logistic", "winner": "tuned-smollm2", "comparisons": (), "known": Known(sides=(LOST,))}
+    )
+    found = worse(verdict, report.finalists)
+    assert f"tuned-smollm2, which is ahead: {LOST.sentence}" in found
+    assert "Whether minilm-logistic invents, declines or wavers was not looked into." in found
 
 
 def test_what_the_recommended_one_loses_beyond_doubt_is_stated() -> None:
@@ -255,7 +285,7 @@ def test_kinds_that_were_tried_on_a_part_of_the_rows_are_not_ahead_by_luck() -> 
 
 def test_open_comparisons_say_what_would_settle_them_and_by_which_test() -> None:
     text = words_of(certificate_page(made()))
-    assert "◆ cannot tell shown are 4.8 points or more; about 380 more rows settle it" in text
+    assert "◆ cannot tell shown are 4.8 points or more; settled by about 380 more rows" in text
     assert "0.16 McNemar, mid-p" in text
 
 

@@ -24,7 +24,7 @@ from tunesmith.evaluate.row_scorers import LeftOut, with_scores
 from tunesmith.spec.dataset import Origin
 from tunesmith.spec.judging import GradedSample, Judge, PairedSample
 from tunesmith.spec.making_teacher import LocalTeacher, RemoteTeacher, Reply
-from tunesmith.spec.report import Scored
+from tunesmith.spec.report import Metric, Scored
 
 QUIET: dict[str, Any] = {"done": lambda n: None, "stop": lambda: False}
 
@@ -117,7 +117,7 @@ def sample_of(count: int, noise: float, seed: int = 0) -> tuple[list[GradedSampl
 @pytest.mark.parametrize(
     ("count", "noise", "is_evidence", "words"),
     [
-        (140, 0.1, True, "agrees with 140 labels of yours at κ ="), (140, 0.9, False, "only, below 0.6"), (60, 0.1, False, "on 60 different labels only"),
+        (140, 0.1, True, "agrees with 140 labels of yours at a κ, weighted"), (140, 0.9, False, "only, below 0.6"), (60, 0.1, False, "on 60 different labels only"),
     ],
 )  # fmt: skip
 def test_when_a_judge_is_evidence(count, noise, is_evidence, words):
@@ -296,7 +296,11 @@ def test_position_bias_by_hand():
 
 @pytest.mark.parametrize(("labels", "agreement", "expected"), [(100, 0.6, True), (99, 0.99, False), (1000, 0.599, False)])
 def test_where_the_line_is(labels, agreement, expected):
-    assert verdict(["a", "b"] * labels if labels == 1000 else ["a"] * (labels - 1) + ["b"], labels, agreement)[0] is expected
+    found = Metric(value=agreement, low=agreement - 0.1, high=min(1.0, agreement + 0.1), n=labels, method="bca")
+    told = ["a", "b"] * labels if labels == 1000 else ["a"] * (labels - 1) + ["b"]
+    assert verdict(told, labels, found)[0] is expected
+    assert f"κ = {agreement:.2f} ({agreement - 0.1:.2f} to " in verdict(told, labels, found)[1]
+    assert "a κ, weighted by the squared distance of the grades, of" in verdict(told, labels, found, is_weighted=True)[1]
 
 
 def test_whoever_answers_conversations_can_judge():

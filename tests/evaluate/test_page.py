@@ -260,6 +260,8 @@ def router() -> tuple[LineReport, Measured, dict[str, list[Scored]]]:
             p_adjusted=min(1.0, p * 4),
             test="mcnemar mid-p",
             outcome="cannot tell" if rival == "minilm-logistic" else "better",
+            row_variance=0.13,
+            row_freedom=449,
             minimum_detectable=0.048,
             rows_to_settle=380 if rival == "minilm-logistic" else None,
         )
@@ -301,7 +303,8 @@ def router() -> tuple[LineReport, Measured, dict[str, list[Scored]]]:
     }
     costs |= {f"test {name}": Cost(seconds=18.7, rows_per_s=32.1, peak_memory_bytes=980_000_000) for name in answers}
     wait = Wait(n=20, median_s=0.18, p90_s=0.231)
-    paces = tuple(Pace(candidate=name, row_s=0.0312, wait=wait, hours_per_1000_answers=0.0087) for name in answers)
+    took = {"tuned-smollm2": 161.4}
+    paces = tuple(Pace(candidate=name, row_s=0.0312, wait=wait, hours_per_1000_answers=0.0087, training_s=took.get(name, 0.0)) for name in answers)
     measured = Measured(
         costs=costs,
         paces=paces,
@@ -615,7 +618,13 @@ def test_only_the_tuned_model_has_a_training_time():
 
 def test_comparisons_show_the_difference_the_p_value_and_the_rows_that_would_settle_it():
     rows = page_tables.comparisons(router()[0]).rows
-    assert [rows[0][i].text for i in (0, 2, 3, 4, 5)] == ["tuned-smollm2 − minilm-logistic", "0.16", "◆ cannot tell", "4.8 points", "about 380"]
+    assert [rows[0][i].text for i in (0, 2, 3, 4, 5)] == [
+        "tuned-smollm2 − minilm-logistic",
+        "0.16",
+        "◆ cannot tell",
+        "4.8 points",
+        "about 380 more rows",
+    ]
     assert [rows[1][i].text for i in (2, 3, 5)] == ["< 0.001", "▲ better", "–"]
     assert rows[0][1].small.startswith("[+")
 
@@ -642,7 +651,7 @@ def test_settling_that_no_number_of_rows_would_do_is_said():
     report, _, _ = router()
     hopeless = report.verdict.comparisons[0].model_copy(update={"rows_to_settle": None})
     report = report.model_copy(update={"verdict": report.verdict.model_copy(update={"comparisons": (hopeless,)})})
-    assert page_tables.comparisons(report).rows[0][-1].text == "no realistic number"
+    assert page_tables.comparisons(report).rows[0][-1].text == "no realistic number of rows"
 
 
 def test_the_worst_mistakes_are_the_most_confident_ones_with_their_places(router_html):

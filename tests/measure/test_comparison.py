@@ -10,7 +10,8 @@ from bench.statistics import dozens
 from tunesmith.errors import BadData, NotEnoughData
 from tunesmith.measure import statistics
 from tunesmith.measure.comparison import compare, correct, pairs
-from tunesmith.measure.statistics import holm, mcnemar_mid_p, minimum_detectable
+from tunesmith.measure.power import minimum_detectable
+from tunesmith.measure.statistics import holm, mcnemar_mid_p
 from tunesmith.spec.report import Scored
 
 Row = Callable[..., Scored]
@@ -33,7 +34,7 @@ def test_better_by_hand(scored: Row) -> None:
     assert found.rows_to_settle is None
     # ± 1.96 × sqrt((0.30 − 0.04) / 99) ≈ ± 0.100
     assert (found.difference.low, found.difference.high) == pytest.approx((0.10, 0.30), abs=0.012)
-    assert found.minimum_detectable == pytest.approx(minimum_detectable(0.26 * 100 / 99, 100))
+    assert found.minimum_detectable == pytest.approx(minimum_detectable(0.26 * 100 / 99, 100, freedom=99))
 
 
 def test_the_other_way_round_is_worse(scored: Row) -> None:
@@ -92,8 +93,8 @@ def test_what_could_be_shown_is_that_of_holms_first_step_however_often_it_is_cor
     (alone,) = correct([raw])
     assert (alone.family, alone.minimum_detectable) == (1, pytest.approx(raw.minimum_detectable))
     twelve = correct([raw] * 12)[0]
-    # (z for 0.05 / 12 two-sided + z for 80 % power) / (z for 0.05 + z for 80 %) = (2.8653 + 0.8416) / (1.9600 + 0.8416)
-    assert (twelve.family, twelve.minimum_detectable / raw.minimum_detectable) == (12, pytest.approx(3.7069 / 2.8016, abs=1e-4))
+    # (t for 0.05 / 12 two-sided + t for 80 % power) / (t for 0.05 + t for 80 %), of 99 degrees of freedom
+    assert (twelve.family, twelve.minimum_detectable / raw.minimum_detectable) == (12, pytest.approx((2.9334 + 0.8453) / (1.9842 + 0.8453), abs=1e-4))
     again = correct([*correct([raw] * 5), *[raw] * 7])
     assert [one.minimum_detectable for one in again] == pytest.approx([twelve.minimum_detectable] * 12)
     assert {one.rows_to_settle for one in again} == {twelve.rows_to_settle}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,10 +11,10 @@ import pytest
 from tunesmith.errors import BadData, NotEnoughData
 from tunesmith.measure import seeds
 from tunesmith.measure.comparison import comparison, correct
+from tunesmith.measure.power import NO_SEEDS, Spread
 from tunesmith.measure.quantities import mean_of
 from tunesmith.measure.scorers import metric_of
-from tunesmith.measure.seeds import Spread, compared, holds, metric_over, softened, spread
-from tunesmith.measure.statistics import NORMAL
+from tunesmith.measure.seeds import compared, holds, metric_over, spread, usual
 from tunesmith.spec.report import Scored
 
 Row = Callable[..., Scored]
@@ -47,18 +46,46 @@ def test_one_run_each_is_the_comparison_that_it_always_was(runs: Callable[..., l
     assert metric_over("exact_match", [first], confidence=0.95) == metric_of("exact_match", first, confidence=0.95)
 
 
-def test_the_same_run_twice_says_what_it_says_once(runs: Callable[..., list[list[Scored]]]) -> None:
+def test_the_same_run_twice_says_of_these_weights_what_it_says_once(runs: Callable[..., list[list[Scored]]]) -> None:
     first, second = runs(0.8, 0.6)
-    twice = compared("a", [first, first], "b", [second], "exact_match", confidence=0.95)
+    twice = compared("a", [first, first], "b", [second], "exact_match", confidence=0.95, trained=(True, False))
     once = compared("a", [first], "b", [second], "exact_match", confidence=0.95)
-    assert twice.difference == once.difference  # no row and no seed more
-    assert twice.p_value == pytest.approx(once.p_value, abs=0.01)
+    assert twice.of_these == once.difference == once.of_these  # no row more
+    assert twice.difference.low < once.difference.low  # they may be alike by luck
     assert (twice.test, once.test) == ("mcnemar mid-p over 2 seeds", "mcnemar mid-p")
+
+
+def test_fewer_trainings_never_make_a_gain_surer(runs: Callable[..., list[list[Scored]]]) -> None:
+    first, second = runs(0.8, 0.7)
+    found = [compared("a", [first] * count, "b", [second], "exact_match", confidence=0.95, trained=(True, False)) for count in (1, 2, 3, 5)]
+    untrained = compared("a", [first], "b", [second], "exact_match", confidence=0.95)
+    p_values, widths, least = zip(
+        *((one.p_value, one.difference.high - one.difference.low, one.minimum_detectable) for one in (*found, untrained)), strict=True
+    )
+    assert list(p_values) == sorted(p_values, reverse=True)
+    assert list(widths) == sorted(widths, reverse=True)
+    assert list(least) == sorted(least, reverse=True)
+    assert [one.seeds for one in (*found, untrained)] == [1, 2, 3, 5, 0]
+    assert found[0].test == "mcnemar mid-p over 1 seed"
+
+
+def test_what_the_seeds_hide_no_rows_settle(runs: Callable[..., list[list[Scored]]]) -> None:
+    first, second = runs(0.8, 0.775, n=2_000, seed=3)
+    alone = compared("a", [first], "b", [second], "exact_match", confidence=0.95)
+    assert 0 < alone.difference.value < 0.04
+    (rows,) = correct([alone])
+    (one,) = correct([compared("a", [first], "b", [second], "exact_match", confidence=0.95, trained=(True, False))])
+    assert one.outcome == "cannot tell"
+    assert (one.rows_to_settle, rows.outcome) == (None, "better")
+    assert one.seeds_to_settle is None or 1 < one.seeds_to_settle <= 10
+    wide = compared("a", runs(0.8, seed=4), "b", runs(0.74, seed=5), "exact_match", confidence=0.95, trained=(True, False))
+    assert wide.row_variance > 0
+    assert wide.seed_variance == pytest.approx(usual("exact_match", 0.77) ** 2, rel=0.2)
 
 
 def test_the_mean_of_the_seeds_is_judged_and_their_spread_widens_it(runs: Callable[..., list[list[Scored]]]) -> None:
     high, low, other = runs(0.85, 0.75, 0.6)
-    both = compared("a", [high, low], "b", [other], "exact_match", confidence=0.95)
+    both = compared("a", [high, low], "b", [other], "exact_match", confidence=0.95, trained=(True, False))
     alone = [compared("a", [run], "b", [other], "exact_match", confidence=0.95) for run in (high, low)]
     assert both.difference.value == pytest.approx(sum(one.difference.value for one in alone) / 2)
     widths = [one.difference.high - one.difference.low for one in (both, *alone)]
@@ -107,33 +134,28 @@ def test_a_gain_holds_only_where_every_seed_has_it(runs: Callable[..., list[list
 
 
 def test_spread_is_the_squared_standard_error_of_the_mean_and_what_is_usual_counts_as_two_seeds() -> None:
-    assert spread([0.8], [0.7]).measured == spread([0.8], [0.7]).believed == 0.0
-    found = spread([0.7, 0.8, 0.9])
-    assert found.measured == pytest.approx(0.01 / 3)
+    assert spread(by=0.02) == NO_SEEDS
+    assert spread([0.8], by=0.02) == Spread(0.02**2, 2.0)
+    found = spread([0.7, 0.8, 0.9], by=0.02)
     assert found.believed == pytest.approx((2 * 0.02**2 + 2 * 0.01) / 4 / 3)
     assert found.freedom == pytest.approx(4)
-    alike = spread([0.8, 0.8])
-    assert (alike.measured, alike.believed) == (0.0, pytest.approx(2 / 3 * 0.02**2 / 2))
-    both = spread([0.7, 0.8, 0.9], [0.8, 0.8])
-    assert (both.measured, both.believed) == (pytest.approx(found.measured), pytest.approx(found.believed + alike.believed))
+    alike = spread([0.8, 0.8], by=0.02)
+    assert alike.believed == pytest.approx(2 / 3 * 0.02**2 / 2)
+    both = spread([0.7, 0.8, 0.9], [0.8, 0.8], by=0.02)
+    assert both.believed == pytest.approx(found.believed + alike.believed)
     assert found.freedom < both.freedom < 7
 
 
-def test_a_p_value_is_softened_by_what_the_seeds_differ() -> None:
-    z, difference = 3.0, 0.06
-    p = 2 * NORMAL.cdf(-z)
-    rows = (difference / z) ** 2
-    assert softened(p, difference, spread([0.8])) == p
-    found = softened(p, difference, Spread(rows, rows, math.inf))
-    assert found == pytest.approx(2 * NORMAL.cdf(-z / math.sqrt(2)))
-    assert found < softened(p, difference, Spread(rows, rows, 3.0))
-    assert (softened(1.0, difference, Spread(1, 1, 3)), softened(0.5, 0.0, Spread(1, 1, 3))) == (1.0, 0.5)
+def test_seeds_usually_move_less_near_the_ends_of_the_scale() -> None:
+    assert usual("accuracy", 0.8) == pytest.approx(0.02)
+    assert usual("accuracy", 0.2) == pytest.approx(0.02)
+    assert usual("accuracy", 1.0) == usual("accuracy", 0.98) > 0.005
+    assert usual("perplexity", 20.0) == pytest.approx(0.4)
 
 
 def test_a_p_value_that_has_run_out_of_digits_is_softened_too(scored: Row) -> None:
-    assert 0 < softened(0.0, 0.4, spread([0.8, 0.84], [0.4])) < 0.05
     sure, never = (rows_of(scored, [hit] * 1200) for hit in (True, False))
-    found = compared("a", [sure, sure], "b", [never], "exact_match", confidence=0.95)  # 1,200 rows for one side: mid-p is 0
+    found = compared("a", [sure, sure], "b", [never], "exact_match", confidence=0.95, trained=(True, False))  # all for one side: mid-p is 0
     assert 0 < found.p_value < 1e-6
 
 

@@ -21,12 +21,10 @@ from tunesmith.measure.statistics import (
     interval,
     mcnemar_exact,
     mcnemar_mid_p,
-    minimum_detectable,
     paired_difference,
     paired_permutation,
     quantiles,
     resampled,
-    rows_to_settle,
     variance_of,
     wilson,
 )
@@ -53,30 +51,6 @@ def test_wilson_of_nothing_is_the_whole_range() -> None:
 def test_wilson_half_widths_equal_the_table(n: int, half: float) -> None:
     low, high = wilson(0.8 * n, n)
     assert (high - low) / 2 == pytest.approx(half, abs=0.0008)
-
-
-@pytest.mark.parametrize(("n", "expected"), [(100, 0.125), (200, 0.089), (500, 0.056), (1000, 0.040), (2000, 0.028)])
-def test_minimum_detectable_equals_the_table(n: int, expected: float) -> None:
-    assert minimum_detectable(0.2, n) == pytest.approx(expected, abs=0.0006)
-
-
-def test_rows_to_settle_by_the_paper() -> None:
-    # Miller 2024: a difference of 3 points with variance 1/9 needs 969 rows (from z = 1.96 + 0.84)
-    assert rows_to_settle(0.03, 1 / 9, 500) == pytest.approx(969 - 500, abs=2)
-
-
-def test_rows_to_settle_is_the_number_at_which_the_difference_becomes_detectable() -> None:
-    more = rows_to_settle(-0.021, 0.17, 450)
-    assert more is not None
-    assert minimum_detectable(0.17, 450 + more) <= 0.021 < minimum_detectable(0.17, 450 + more - 2)
-    shared = rows_to_settle(-0.021, 0.17, 450, family=4)
-    assert shared is not None
-    assert shared > more
-
-
-@pytest.mark.parametrize(("difference", "variance"), [(0.0, 0.2), (1e-4, 0.2), (0.1, math.inf)])
-def test_no_realistic_number_of_rows(difference: float, variance: float) -> None:
-    assert rows_to_settle(difference, variance, 450) is None
 
 
 def test_mcnemar_by_hand_and_by_scipy() -> None:

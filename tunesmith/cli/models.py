@@ -20,9 +20,10 @@ from tunesmith.cli.figures import clock, parameters, size, whole
 from tunesmith.cli.follow import Order, carry_out, open_store
 from tunesmith.cli.listing import listing
 from tunesmith.cli.options import Json
+from tunesmith.cli.prompts import chosen, differences, prompts_of, show_differences, show_prompt, show_versions
 from tunesmith.cli.screen import clean, open_screen
 from tunesmith.cli.train import show_checkpoint
-from tunesmith.errors import NotFound
+from tunesmith.errors import BadProject, NotFound
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.elected import Elected
@@ -109,6 +110,40 @@ def show(model: ModelName, json: Json = False) -> None:
                         ("", ""), [(key.replace("_", " "), readable(key, value)) for key, value in facts.items() if value not in (None, "", [], {})]
                     )
                 )
+
+
+@app.command(
+    epilog=examples(
+        ("tunesmith models prompt router", "what stands before every question"),
+        ("tunesmith models prompt router --versions", "all versions, with their digests"),
+        ("tunesmith models prompt router --against 1", "what changed since version 1"),
+    )
+)
+def prompt(
+    model: ModelName,
+    version: Annotated[int | None, typer.Option("--version", metavar="N", help="This version instead of the newest.")] = None,
+    against: Annotated[int | None, typer.Option("--against", metavar="N", help="What changed since this version.")] = None,
+    versions: Annotated[bool, typer.Option("--versions", help="List all versions instead of showing one.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the prompt that a model was tuned or chosen with, and that is applied when it is served."""
+    screen = open_screen(json)
+    if versions and (version is not None or against is not None):
+        raise BadProject(
+            "lists all versions", where="--versions", got="--version or --against beside it", expected="one of them", fix="leave one out"
+        )
+    kept = prompts_of(open_store(), model)
+    one, other = chosen(kept, version, model), chosen(kept, against, model) if against is not None else None
+    shown = kept if versions else [one] if other is None else [other, one]
+    screen.result({"model": model, "prompts": [each.to_json() for each in shown]} | ({} if other is None else {"changed": differences(other, one)}))
+    if json:
+        return
+    if versions:
+        show_versions(screen.console, kept)
+    elif other is not None:
+        show_differences(screen.console, model, other, one)
+    else:
+        show_prompt(screen.console, model, one)
 
 
 def show_elected(console: Console, found: Artifact, elected: Elected, name: str) -> None:

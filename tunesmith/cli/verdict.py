@@ -90,7 +90,11 @@ def finalists(finding: Finding, width: int) -> Table:
     if side:
         table.add_column(title(side) + (f" [{confidence}]" if width >= 100 else ""), justify="right", no_wrap=width >= 100)
     table.add_column("seconds", justify="right")
+    means = {mean.candidate: mean for mean in report.verdict.means}
     for finalist in ordered:
+        if (mean := means.get(finalist.candidate.name)) is not None:
+            name = one_line(f"{mean.candidate}, mean of {mean.seeds} seeds", 60)
+            table.add_row(Text.assemble("  ", clean(name)), metric_text(mean.value, metric, True), *([Text("")] if side else []), Text(""))
         best = finalist.candidate.name == report.verdict.winner
         row = [Text.assemble(("★ " if best else "  ", "yellow"), clean(one_line(finalist.candidate.name, 40), "bold" if best else ""))]
         row.append(metric_text(finalist.report.metrics.get(metric), metric, True))
@@ -136,12 +140,12 @@ def compared(comparison: Comparison) -> Text:
             rest = f": leans to {comparison.leans}, but {plural_rows(comparison.difference)} do not rule out chance, "
             return Text.assemble(("? ", "yellow"), (names, "bold"), rest, numbers)
         case "cannot tell":
-            more = comparison.rows_to_settle
-            settle = (
-                "no realistic number of rows would settle it"
-                if more is None
-                else f"about {whole(more)} more row{'' if more == 1 else 's'} would settle it"
-            )
+            more, trainings = comparison.rows_to_settle, comparison.seeds_to_settle
+            settle = "no realistic number of rows would settle it"
+            if more is not None:
+                settle = f"about {whole(more)} more row{'' if more == 1 else 's'} would settle it"
+            elif trainings is not None:
+                settle = f"{trainings} trainings with different seeds would settle it, no number of rows"
             return Text.assemble(("? ", "yellow"), (names, "bold"), ": cannot tell, ", numbers, (f"; {settle}", "dim"))
 
 

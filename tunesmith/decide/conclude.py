@@ -1,7 +1,7 @@
 """Evidence from the test split → the verdict, with the reasons in plain words. A win on one metric and a loss on the other is always said.
 
     nothing that could be served answers within the limit           nothing is fast enough
-    nothing is better than the majority answer (without one: than no answer)   nothing helps (cannot tell, where the rows would not show it)
+    nothing is better than the majority answer (without one: than no answer)   nothing helps (cannot tell, where a gain worth having is not ruled out)
     the cheapest arm that is as good as the leader and as all dearer ones,
         and ahead of all cheaper ones                               it: a classifier, a prompt, RAG, fine-tuning, both
     a cheaper arm may be as good, or a dearer one better            the cheapest that reaches the goal beyond doubt and is not shown to be behind;
@@ -21,16 +21,16 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tunesmith.decide.economy import bills
-from tunesmith.decide.evidence import BLIND, PROMPTING, TRAINED, Evidence, beats, weigh
+from tunesmith.decide.evidence import BLIND, NOTHING, PROMPTING, TRAINED, Evidence, beats, best_gain, weigh
 from tunesmith.decide.headline import headline
 from tunesmith.decide.outcome import Outcome
 from tunesmith.decide.reasons import reasons, settling
-from tunesmith.measure.statistics import MOST_ROWS
+from tunesmith.measure.power import MOST_ROWS
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.project import Project
 from tunesmith.spec.report import Metric, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, UNBOUNDED, Goal, MetricName
-from tunesmith.spec.verdict import Decision, Finalist, Known, Verdict
+from tunesmith.spec.verdict import Decision, Finalist, Known, Mean, Verdict
 
 TIER_SAYS: tuple[Decision, ...] = (
     "nothing helps",
@@ -71,6 +71,9 @@ def conclude(
         metric=evidence.metric,
         winner=None if outcome.is_hopeless else winner(evidence),
         goal_met=outcome.goal_met,
+        means=tuple(
+            Mean(candidate=name, seeds=len(arm.runs), value=evidence.metrics[name]) for name, arm in evidence.arms.items() if len(arm.runs) > 1
+        ),
         comparisons=tuple(evidence.found.values()),
         looks=looks,
         recommended=recommended(evidence, outcome),
@@ -81,13 +84,18 @@ def conclude(
 
 
 def spoken_for(
-    finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]], goal: Goal, dataset: Dataset, given: Sequence[str] = ()
+    finalists: Sequence[Finalist],
+    scored: Mapping[str, Sequence[Scored]],
+    goal: Goal,
+    dataset: Dataset,
+    given: Sequence[str] = (),
+    known: Known | None = None,
 ) -> str | None:
-    """The finalist that these answers speak for while nothing else is known: what would be recommended, else the winner; None where there is neither.
+    """The finalist that these answers speak for with what is known so far: what would be recommended, else the winner; None where there is neither.
 
     Raises: as `conclude`.
     """
-    evidence = weigh(finalists, scored, goal, dataset, Known(), given)
+    evidence = weigh(finalists, scored, goal, dataset, known or Known(), given)
     chosen = choose(evidence).chosen
     return chosen if evidence.arms[chosen].is_open_to_choice else winner(evidence)
 
@@ -97,7 +105,7 @@ def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
     found = choose(evidence)
     if found.decision == "nothing is fast enough":
         return found.but(goal_met=False)
-    found = found.but(goal_met=goal_met(evidence.goal, evidence.metric, evidence.metrics[found.chosen]))
+    found = found.but(goal_met=goal_met(evidence.goal, evidence.metric, evidence.served(found.chosen)))
     wanted = rows_wanted(evidence, found, dataset, known)
     if wanted is not None:
         labels = known.outlook.labels if known.outlook else ()
@@ -109,7 +117,7 @@ def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
             decision="get more rows", beneath=found.decision, more=wanted, rows=dataset.rows["train"], labels=labels, more_rests_on=rests_on
         )
     if found.decision == "cannot tell" and found.goal_met is None and evidence.goal.at_least is not None and is_blind_to_goal(evidence, found.chosen):
-        more = rows_to_judge(evidence.metrics[found.chosen], evidence.goal.at_least)
+        more = rows_to_judge(evidence.served(found.chosen), evidence.goal.at_least)
         return found.but(decision="the goal cannot be judged", beneath="cannot tell", more=more)
     return found
 
@@ -143,12 +151,19 @@ def floor_says(evidence: Evidence) -> Decision | None:
     if control is None:
         if any(evidence.is_something(name) for name in evidence.arms):
             return None
-        return "cannot tell" if any(found.high > BLIND for found in evidence.metrics.values()) else "nothing helps"
+        return "nothing helps" if all(found.high <= NOTHING for found in evidence.metrics.values()) else "cannot tell"
     against = [found for name in evidence.arms if name != control and (found := evidence.between(name, control, evidence.metric)) is not None]
     if any(found.outcome == "better" for found in against):
         return None
-    blind = evidence.metric not in UNBOUNDED and max(found.minimum_detectable for found in against) > BLIND
-    return "cannot tell" if blind else "nothing helps"
+    return "nothing helps" if all(best_gain(found) <= worth_having(evidence, control) for found in against) else "cannot tell"
+
+
+def worth_having(evidence: Evidence, control: str) -> float:
+    """The gain over the majority answer that has to be out of the question before nothing helps: for a share also no more than half of what it gets wrong."""
+    value = evidence.metrics[control].value
+    if evidence.metric in UNBOUNDED:
+        return NOTHING * abs(value)
+    return min(NOTHING, (value if evidence.metric in LOWER_IS_BETTER else 1 - value) / 2)
 
 
 def doubt(evidence: Evidence, chosen: str) -> tuple[str, str] | None:
@@ -175,7 +190,7 @@ def open_pair(evidence: Evidence, name: str) -> tuple[str, str] | None:
 
 def cheapest_at_goal(evidence: Evidence) -> str | None:
     """The cheapest arm on this machine that reaches the goal beyond doubt and that the leader is not ahead of; None without one, or if doing nothing may do too."""
-    reached = {name: goal_met(evidence.goal, evidence.metric, found) for name, found in evidence.metrics.items()}
+    reached = {name: goal_met(evidence.goal, evidence.metric, evidence.served(name)) for name in evidence.metrics}
     if evidence.control is not None and reached[evidence.control] is not False:
         return None
     able = (name for name in local(evidence) if reached[name] and evidence.is_something(name))
@@ -252,7 +267,7 @@ def is_at_ceiling(metric: MetricName, found: Metric) -> bool:
 
 def is_blind_to_goal(evidence: Evidence, name: str) -> bool:
     """True if the interval is so wide that hardly any goal could be judged by it."""
-    found = evidence.metrics[name]
+    found = evidence.served(name)
     return evidence.metric not in UNBOUNDED and (found.high - found.low) / 2 > BLIND
 
 

@@ -30,7 +30,9 @@ from tunesmith.spec.verdict import Finalist, Known
 MARGIN = 0.02
 """An arm that loses at most so much (of 1; of the value for a metric without bounds) is as good: evidence.md's non-inferiority margin."""
 BLIND = 0.15
-"""Where only a gain above this could be seen over doing nothing, "nothing helps" would claim too much; and so would a tie."""
+"""Where only a gain above this could be seen, a tie would claim too much."""
+NOTHING = 0.1
+"""Only where every gain over doing nothing surely stays below this, and below half of the room that there is for one, nothing helps."""
 FEWEST_OUTSIDE = 10
 """On fewer rows out of scope nothing short of half of them all is more than chance: to compare there would only weaken the other comparisons."""
 
@@ -85,6 +87,16 @@ class Arm:
     """It could be recommended, were it not for that limit."""
 
     @property
+    def is_trained(self) -> bool:
+        """A training with another seed would have made another one."""
+        return any(seed is not None for seed in self.seeds)
+
+    @property
+    def own(self) -> Sequence[Scored]:
+        """The rows of the candidate that stands for it, and that would be served."""
+        return self.runs[self.candidates.index(self.name)]
+
+    @property
     def cost(self) -> int:
         """Its place in the order of cost."""
         return COST.index(self.remedy)
@@ -114,6 +126,14 @@ class Evidence:
     found: Mapping[Pair, Comparison]
     """What was compared, in its order, corrected together."""
     goal: Goal
+
+    def served(self, name: str) -> Metric:
+        """The deciding metric of the weights that stand for an arm: of several trainings it is one that is served, and that a goal is asked of."""
+        arm = self.arms[name]
+        if len(arm.runs) == 1:
+            return self.metrics[name]
+        found = metric_over(self.metric, (arm.own,), confidence=self.goal.confidence)
+        return found if found is not None else self.metrics[name]
 
     def named(self, remedies: Iterable[Remedy]) -> list[str]:
         """The arms with one of these remedies, the best one first (ties: as the finalists stand)."""
@@ -203,12 +223,19 @@ class Evidence:
 
 def turned(found: Comparison) -> Comparison:
     """The same comparison seen from the other side."""
-    gap = found.difference
     outcomes: dict[str, Literal["better", "worse", "cannot tell"]] = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
-    difference = gap.model_copy(update={"value": -gap.value, "low": -gap.high, "high": -gap.low})
+    as_trained = reversed_(found.as_trained) if found.as_trained is not None else None
+    difference = reversed_(found.difference)
     return found.model_copy(
-        update={"better": found.rival, "rival": found.better, "difference": difference, "outcome": outcomes[found.outcome]},
-    )
+        update={
+            "better": found.rival, "rival": found.better, "difference": difference, "as_trained": as_trained, "outcome": outcomes[found.outcome]
+        },
+    )  # fmt: skip
+
+
+def reversed_(gap: Metric) -> Metric:
+    """A difference, seen from the other side."""
+    return gap.model_copy(update={"value": -gap.value, "low": -gap.high, "high": -gap.low})
 
 
 def loss(found: Comparison) -> float:
@@ -217,8 +244,16 @@ def loss(found: Comparison) -> float:
 
 
 def worst_loss(found: Comparison) -> float:
-    """How much the first of the two may lose against the second, at the far end of the interval."""
-    return found.difference.high if found.metric in LOWER_IS_BETTER else -found.difference.low
+    """How much the first of the two may lose against the second, at the far end of the interval.
+
+    Asked of the weights that there are: who claims no gain need not fear that other seeds would have brought more.
+    """
+    return found.of_these.high if found.metric in LOWER_IS_BETTER else -found.of_these.low
+
+
+def best_gain(found: Comparison) -> float:
+    """How much the first of the two may gain over the second, at the far end of the interval."""
+    return -found.of_these.low if found.metric in LOWER_IS_BETTER else found.of_these.high
 
 
 def weigh(
@@ -342,7 +377,7 @@ def with_pairs(evidence: Evidence, pairs: Sequence[tuple[str, str]], *, secondar
     """The evidence with these pairs compared too, all corrected together; pairs that were compared before, either way round, are not again."""
     metrics = [metric for metric in (evidence.metric, evidence.second if secondary else None) if metric is not None]
     fresh = [
-        compared(first, evidence.arms[first].runs, second, evidence.arms[second].runs, metric, confidence=evidence.goal.confidence)
+        against(evidence.arms[first], evidence.arms[second], metric, evidence.goal.confidence)
         for metric in metrics
         for first, second in pairs
         if evidence.between(first, second, metric) is None
@@ -354,6 +389,17 @@ def with_pairs(evidence: Evidence, pairs: Sequence[tuple[str, str]], *, secondar
     return replace(evidence, found={(one.better, one.rival, one.metric): one for one in kept})
 
 
+def against(first: Arm, second: Arm, metric: MetricName, confidence: float) -> Comparison:
+    """One arm beside another on the same rows, uncorrected.
+
+    Raises: as `compared`.
+    """
+    trained = (first.is_trained, second.is_trained)
+    return compared(first.name, first.runs, second.name, second.runs, metric, confidence=confidence, trained=trained)
+
+
 def over_seeds(found: Comparison, mine: Runs, theirs: Runs) -> Comparison:
     """The comparison, open if it does not hold for every seed."""
-    return found if holds(found, mine, theirs) else found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": None})
+    if holds(found, mine, theirs):
+        return found
+    return found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": None, "seeds_to_settle": None})

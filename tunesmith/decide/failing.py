@@ -12,7 +12,11 @@ CALLED: Mapping[Remedy, str] = {"fine-tune": "fine-tuning", "fine-tune-rag": "fi
 
 def failed_words(history: Sequence[Trial], end: Done) -> tuple[str, ...]:
     """One sentence for each kind of full training of which some failed: why, and what stands for it now; and one for a model elsewhere that did not answer."""
-    silent = [f"The model elsewhere was not measured: {one.failure.reason}." for one in history if one.remedy == "remote" and one.failure is not None]
+    silent = [
+        f"The model elsewhere was {'measured on dev alone' if one.report is not None else 'not measured'}: {one.failure.reason}."
+        for one in history
+        if one.remedy == "remote" and one.failure is not None
+    ]
     return (*(said for remedy in CALLED if (said := of_remedy(history, end, remedy)) is not None), *silent)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence
+from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence, best_gain
 from tunesmith.decide.outcome import Outcome
-from tunesmith.decide.wording import SUBJECTS, achieves, capital, counted, goal_in_words, rows_words, shown, standing_words, takes
+from tunesmith.decide.wording import SUBJECTS, achieves, capital, counted, gap, goal_in_words, settles, shown, standing_words, takes
 from tunesmith.spec.report import Comparison
 from tunesmith.spec.verdict import Decision
 
@@ -56,7 +56,8 @@ def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
                 if evidence.control
                 else f"no answer at all ({shown(evidence.metric, 0)})"
             )
-            return f"Nothing helps: {subject(evidence, best)} {does(evidence, best)}, and nothing tried is clearly better than {nothing}."
+            said = f"Nothing helps: {subject(evidence, best)} {does(evidence, best)}, and nothing tried is clearly better than {nothing}"
+            return f"{said}{ruled_out(evidence)}."
         case "nothing is fast enough":
             fastest = min((arm for arm in evidence.arms.values() if arm.is_too_slow), key=lambda arm: arm.wait.p90_s if arm.wait else 0.0)
             assert fastest.wait is not None
@@ -66,6 +67,16 @@ def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
             return f"{PROVEN[decision]}: {subject(evidence, chosen)} {does(evidence, chosen)}{against(evidence, chosen)}.{rest}"
         case _:
             return open_question(evidence, outcome)
+
+
+def ruled_out(evidence: Evidence) -> str:
+    """How large a gain over doing nothing these rows rule out, as a clause."""
+    control, metric = evidence.control, evidence.metric
+    if control is None:
+        most = max(found.high for found in evidence.metrics.values())
+        return f"; more than {shown(metric, most)} is out of the question"
+    gains = [best_gain(found) for name in evidence.arms if name != control and (found := evidence.between(name, control, metric)) is not None]
+    return f"; a gain of more than {gap(metric, max(0.0, *gains)).removeprefix('+')} is out of the question"
 
 
 def against(evidence: Evidence, chosen: str) -> str:
@@ -116,7 +127,7 @@ def reaches_goal(evidence: Evidence, decision: Decision, outcome: Outcome) -> st
     rows = counted(found.difference if found is not None else evidence.metrics[first])
     said, chosen = PROVEN.get(decision) or capital(decision), outcome.chosen
     return (
-        f"{said}: {subject(evidence, chosen)} {does(evidence, chosen)}, the cheapest that reaches the goal ({goal_in_words(evidence.goal, evidence.metric)}) beyond "
+        f"{said}: {weights(evidence, chosen)} {does_served(evidence, chosen)}, the cheapest that reaches the goal ({goal_in_words(evidence.goal, evidence.metric)}) beyond "
         f"doubt and that nothing is shown to beat; whether {subject(evidence, first)} ({value(evidence, first)}) is better than {subject(evidence, second)} ({value(evidence, second)}), "
         f"{rows} cannot tell."
     )
@@ -125,7 +136,7 @@ def reaches_goal(evidence: Evidence, decision: Decision, outcome: Outcome) -> st
 def goal_missed(evidence: Evidence, outcome: Outcome) -> str:
     """That the goal is not reached by what the decision speaks for, where its whole interval lies on the wrong side."""
     chosen, wanted = outcome.chosen, goal_in_words(evidence.goal, evidence.metric)
-    return f"The goal is missed: {subject(evidence, chosen)} {does(evidence, chosen)}, and {wanted} is asked for."
+    return f"The goal is missed: {weights(evidence, chosen)} {does_served(evidence, chosen)}, and {wanted} is asked for."
 
 
 def open_question(evidence: Evidence, outcome: Outcome) -> str:
@@ -142,7 +153,7 @@ def open_question(evidence: Evidence, outcome: Outcome) -> str:
     few = "is" if found.difference.n == 1 else "are"
     return (
         f"Cannot tell: {best}, {subject(evidence, second)} {value(evidence, second)}, and {counted(found.difference)} {few} too few to say whether that "
-        f"is more than chance; {rows_words(found.rows_to_settle)}."
+        f"is more than chance; {settles(found)}."
     )
 
 
@@ -163,10 +174,10 @@ def most_needed(outcome: Outcome) -> str:
 def goal_open(evidence: Evidence, outcome: Outcome) -> str:
     """That the test rows are too few to judge any goal."""
     assert evidence.goal.at_least is not None
-    found = evidence.metrics[outcome.chosen]
+    found = evidence.served(outcome.chosen)
     low, high = shown(evidence.metric, found.low).removesuffix(" %"), shown(evidence.metric, found.high)
     return (
-        f"The goal cannot be judged with this test set: on {counted(found)} {subject(evidence, outcome.chosen)} reaches anything between {low} and {high}, "
+        f"The goal cannot be judged with this test set: on {counted(found)} {weights(evidence, outcome.chosen)} reaches anything between {low} and {high}, "
         f"and the goal, {goal_in_words(evidence.goal, evidence.metric)}, lies in between."
     )
 
@@ -181,6 +192,16 @@ def subject(evidence: Evidence, name: str) -> str:
 def does(evidence: Evidence, name: str) -> str:
     """What an arm achieves on test."""
     return achieves(evidence.metric, evidence.metrics[name].value, evidence.second is not None)
+
+
+def weights(evidence: Evidence, name: str) -> str:
+    """What an arm is called where the weights that would be served are meant, and not the mean of several trainings."""
+    return subject(evidence, name) if len(evidence.arms[name].runs) == 1 else f"{subject(evidence, name)}, with the weights that would be served,"
+
+
+def does_served(evidence: Evidence, name: str) -> str:
+    """What those achieve on test."""
+    return achieves(evidence.metric, evidence.served(name).value, evidence.second is not None)
 
 
 def value(evidence: Evidence, name: str) -> str:

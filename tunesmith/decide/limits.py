@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tunesmith.decide.evidence import CONTROL, PROMPTING, Arm, arms_of, loss, worst_loss
+from tunesmith.decide import evidence
+from tunesmith.decide.evidence import CONTROL, PROMPTING, Arm, arms_of, best_gain, loss, worst_loss
 from tunesmith.decide.wording import NOUNS, SUBJECTS, counted, gap
 from tunesmith.measure.quantities import measurable, rows_of
-from tunesmith.measure.seeds import compared
 from tunesmith.spec.report import Comparison, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, Goal, MetricName
 from tunesmith.spec.trial import Remedy
@@ -52,7 +52,7 @@ def held(
         if arm.remedy in PROMPTING or arm.remedy == before.remedy:
             continue
         if arm.name in shown:
-            yield arm, *against(compared(arm.name, arm.runs, before.name, before.runs, metric, confidence=goal.confidence), limit, before)
+            yield arm, *against(evidence.against(arm, before, metric, goal.confidence), limit, before)
         else:
             told = f"None of its test answers shows it, so nothing can be said about its limit against {SUBJECTS[before.remedy]}."
             yield arm, told, "cannot tell"
@@ -61,9 +61,9 @@ def held(
 def against(found: Comparison, limit: float, before: Arm) -> tuple[str, SideStanding]:
     """What a paired comparison with the best untuned arm says of a limit."""
     lost, most = loss(found), worst_loss(found)
-    least = found.difference.low if found.metric in LOWER_IS_BETTER else -found.difference.high
+    least = -best_gain(found)
     allowed = gap(found.metric, limit).removeprefix("+")
-    low, high = gap(found.metric, found.difference.low).removesuffix(" points"), gap(found.metric, found.difference.high)
+    low, high = gap(found.metric, found.of_these.low).removesuffix(" points"), gap(found.metric, found.of_these.high)
     numbers = f"{gap(found.metric, found.difference.value)} ({low} to {high}, {counted(found.difference)}) against {SUBJECTS[before.remedy]}"
     if least > limit:
         return f"{numbers}: that is worse by more than the {allowed} that are allowed, beyond doubt.", "blocks"

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence, worst_loss
-from tunesmith.decide.headline import as_compared, most_needed, subject, trade
+from tunesmith.decide.headline import as_compared, most_needed, subject, trade, weights
 from tunesmith.decide.outcome import Outcome
-from tunesmith.decide.wording import capital, cluster_words, comparison_words, gap, goal_words, looks_words, rows_words, shown, takes
+from tunesmith.decide.wording import capital, cluster_words, comparison_words, gap, goal_words, looks_words, settles, shown, takes
 from tunesmith.measure.quantities import clusters_of, rows_of
 from tunesmith.measure.rates import roughness
 from tunesmith.measure.seeds import metric_over
@@ -38,8 +38,8 @@ def reasons(evidence: Evidence, outcome: Outcome, known: Known, looks: int) -> l
     """What the decision rests on, as sentences with numbers; the verdict's comparisons hold all of them."""
     found: list[str] = []
     if evidence.goal.at_least is not None and outcome.decision != "nothing is fast enough":
-        best = evidence.metrics[outcome.chosen]
-        found.append(goal_words(evidence.goal, evidence.metric, best, subject(evidence, outcome.chosen), outcome.goal_met))
+        best = evidence.served(outcome.chosen)
+        found.append(goal_words(evidence.goal, evidence.metric, best, weights(evidence, outcome.chosen), outcome.goal_met))
     found += wait_words(evidence, outcome)
     found += told(evidence, outcome)
     found += [sentence for sentence in (crowding(evidence), rough(evidence), margin_words(evidence, outcome)) if sentence]
@@ -122,11 +122,19 @@ def margin_words(evidence: Evidence, outcome: Outcome) -> str | None:
     """How little the arm that was chosen can lose at most against the one that leads; None where they are the same, or it was not asked."""
     chosen, leader = outcome.chosen, evidence.leader
     found = evidence.between(chosen, leader, evidence.metric) if chosen != leader else None
-    if found is None or outcome.decision == "cannot tell" or worst_loss(found) > evidence.margin(leader):
+    if found is None or outcome.decision == "cannot tell":
+        return None
+    if worst_loss(found) > evidence.margin(leader) and not (evidence.arms[chosen].remedy == "classifier" and evidence.is_as_good(chosen, leader)):
         return None
     loss = gap(evidence.metric, max(0.0, worst_loss(found))).removeprefix("+")
     margin = gap(evidence.metric, evidence.margin(leader)).removeprefix("+")
-    return f"{capital(subject(evidence, chosen))} loses at most {loss} against {subject(evidence, leader)}; up to {margin} counts as no loss."
+    if worst_loss(found) > evidence.margin(leader):
+        return (
+            f"That {subject(evidence, chosen)} loses no more than {margin} against {subject(evidence, leader)} is not shown: it may be {loss}. It is not behind beyond "
+            "doubt, costs a thousandth, and the burden of proof lies with what is dearer."
+        )
+    as_trained = ", as they were trained here" if found.as_trained is not None else ""
+    return f"{capital(subject(evidence, chosen))} loses at most {loss} against {subject(evidence, leader)}{as_trained}; up to {margin} counts as no loss."
 
 
 def seed_words(evidence: Evidence) -> list[str]:
@@ -143,7 +151,7 @@ def of_seeds(evidence: Evidence, name: str) -> Iterator[str]:
     """One sentence about an arm's seeds."""
     arm = evidence.arms[name]
     if len(arm.runs) == 1:
-        yield f"{capital(subject(evidence, name))} was trained once, with seed {arm.seeds[0]}: what is said of it is said of these weights, and not of every training like it."
+        yield f"{capital(subject(evidence, name))} was trained once, with seed {arm.seeds[0]}: its number is that of these weights, and a gain is claimed only beyond what other seeds usually bring."
         return
     values = [metric_over(evidence.metric, (run,), confidence=evidence.goal.confidence) for run in arm.runs]
     each = ", ".join(f"{shown(evidence.metric, one.value)} (seed {seed})" for one, seed in zip(values, arm.seeds, strict=True) if one is not None)
@@ -186,9 +194,11 @@ def settles_pair(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
     first, second = outcome.pair
     found = as_compared(evidence, first, second, evidence.metric)
     what = f"whether {subject(evidence, first)} is better than {subject(evidence, second)}"
-    if found is None or found.rows_to_settle is None:
+    if found is None or (found.rows_to_settle is None and found.seeds_to_settle is None):
         return f"No realistic number of test rows would show {what}: where they cost differently, take the cheaper one."
-    return f"{capital(rows_words(found.rows_to_settle))}: {what}.{held_out(found.rows_to_settle, dataset)}"
+    if found.rows_to_settle is None:
+        return f"{capital(settles(found))} (`decide.seeds = {found.seeds_to_settle}`): {what}."
+    return f"{capital(settles(found))}: {what}.{held_out(found.rows_to_settle, dataset)}"
 
 
 def held_out(more: int, dataset: Dataset) -> str:

@@ -108,11 +108,16 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def rows_words(more: int | None) -> str:
-    """How many more rows would settle an open question."""
-    if more is None:
-        return "no realistic number of rows would settle it"
-    return f"about {more:,} more test rows like these would settle it" if more > 1 else "about one more test row like these would settle it"
+def settles(found: Comparison) -> str:
+    """What would settle an open comparison: more rows; where what trainings differ by hides it on any number of rows, more trainings; or neither."""
+    if found.rows_to_settle is not None:
+        more = found.rows_to_settle
+        return f"about {more:,} more test rows like these would settle it" if more > 1 else "about one more test row like these would settle it"
+    if found.seeds_to_settle is not None:
+        return (
+            f"no number of rows would settle it, since trainings differ by as much, but {found.seeds_to_settle} trainings with different seeds would"
+        )
+    return "no realistic number of rows would settle it"
 
 
 def comparison_words(found: Comparison, names: Mapping[str, str], confidence: float, family: int) -> str:
@@ -137,7 +142,7 @@ def comparison_words(found: Comparison, names: Mapping[str, str], confidence: fl
         if found.metric in UNBOUNDED or found.minimum_detectable < 1
         else "can show no difference on so few rows"
     )
-    return f"{text}. {among}, such a one {sees}; {rows_words(found.rows_to_settle)}."
+    return f"{text}. {among}, such a one {sees}; {settles(found)}."
 
 
 def goal_in_words(goal: Goal, metric: MetricName) -> str:

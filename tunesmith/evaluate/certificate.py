@@ -25,7 +25,7 @@ from tunesmith.spec.report import Comparison
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist, LineReport, Verdict
 
-VERSION = 2
+VERSION = 3
 """Part of every certificate's key; raised when the same report would give another certificate or page."""
 NUMBER = re.compile(r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<points>[\s\u00a0]?(?:%|points?\b)|(?=[^\[\]]*\]))?")
 """In a sentence; `points`: it is in hundredths, or stands in an interval."""
@@ -38,6 +38,8 @@ def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: 
     return Proof(
         project=report.project,
         task=report.task,
+        kind=dataset.kind,
+        kind_reason=dataset.task_reason,
         goal=report.goal,
         line=line,
         decision=verdict.decision,
@@ -50,6 +52,7 @@ def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: 
         goal_met=verdict.goal_met,
         tried=tuple(tried(trial, report) for trial in report.trials),
         entrants=tuple(entrant(finalist) for finalist in report.finalists),
+        means=verdict.means,
         comparisons=verdict.comparisons,
         worse=tuple(worse(verdict, report.finalists)),
         locked=Locked(
@@ -58,6 +61,7 @@ def prove(report: LineReport, line: str, pins: Sequence[Pin], code: Code, plan: 
             clusters=deciding[0].clusters if deciding else None,
             sha256=dataset.files.get("test.jsonl", ""),
             looks=verdict.looks,
+            also_asked=tuple(one.candidate.content_digest() for one in report.trials if one.failure is not None and one.report is not None),
         ),
         bills=verdict.bills,
         known=verdict.known,
@@ -116,7 +120,12 @@ def worse(verdict: Verdict, finalists: Sequence[Finalist]) -> list[str]:
     name = verdict.recommended or verdict.winner
     lost = [loss_words(one, name) for one in verdict.comparisons if name is not None and loses(one, name)]
     about = [side for side in verdict.known.sides if side.candidate in (name, verdict.winner)]
-    found = [*lost, *(side.sentence for side in about if side.is_loss)]
+    found = [
+        *lost,
+        *(side.sentence if side.candidate == name else f"{side.candidate}, which is ahead: {side.sentence}" for side in about if side.is_loss),
+    ]
+    if name is not None and verdict.known.sides and all(side.candidate != name for side in verdict.known.sides):
+        found.append(f"Whether {name} invents, declines or wavers was not looked into.")
     is_tuned = any(one.candidate.name == name and isinstance(reader(one.candidate), Tuned) for one in finalists)
     if is_tuned and not any(side.candidate == name and side.topic == FORGETTING for side in about):
         why = next((side.sentence for side in about if side.candidate == name and side.topic == UNMEASURED), None)

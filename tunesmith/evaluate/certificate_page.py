@@ -21,8 +21,8 @@ from tunesmith.pages.gate import environment, resource, style
 from tunesmith.spec.certificate import Certificate, Entrant, Proof, Tried
 from tunesmith.spec.plan import LeftOut, Plan
 from tunesmith.spec.report import Comparison, limit_in_words
-from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
-from tunesmith.spec.verdict import Bill, Pace
+from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, form_of
+from tunesmith.spec.verdict import Bill, Mean, Pace
 
 COLUMNS = (("tokens", "Tokens per answer"), ("cost", "1,000 answers cost"), ("training", "Training it"), ("break_even", "Pays for itself"))
 """Of the finalists, where one of them has something there."""
@@ -36,7 +36,15 @@ def certificate_page(certificate: Certificate) -> str:
     proof = certificate.proof
     paces = {pace.candidate: pace for pace in certificate.clock.paces} if certificate.clock else {}
     bills = {bill.candidate: bill for bill in proof.bills}
-    entrants = [entrant_row(one, proof, bills.get(one.candidate.name), paces.get(one.candidate.name)) for one in proof.entrants]
+    means = {one.candidate: one for one in proof.means}
+    entrants = [
+        row
+        for one in proof.entrants
+        for row in (
+            *([mean_row(one, means[one.candidate.name], proof)] if one.candidate.name in means else []),
+            entrant_row(one, proof, bills.get(one.candidate.name), paces.get(one.candidate.name)),
+        )
+    ]
     text = template().render(
         proof=proof,
         digest=certificate.digest,
@@ -47,8 +55,8 @@ def certificate_page(certificate: Certificate) -> str:
         metric=words.METRIC_TITLES[proof.metric],
         direction="lower is better" if proof.metric in LOWER_IS_BETTER else "",
         entrants=entrants,
-        shown=[(key, title) for key, title in COLUMNS if any(one[key] != words.NOTHING for one in entrants)],
-        timed=[(key, title) for key, title in TIMED if any(one[key] != words.NOTHING for one in entrants)],
+        shown=[(key, title) for key, title in COLUMNS if any(one[key] not in ("", words.NOTHING) for one in entrants)],
+        timed=[(key, title) for key, title in TIMED if any(one[key] not in ("", words.NOTHING) for one in entrants)],
         comparisons=[comparison_row(one) for one in proof.comparisons],
         tried=tried_words(proof),
         plan=plan_words(proof),
@@ -58,7 +66,9 @@ def certificate_page(certificate: Certificate) -> str:
         privacy=privacy(proof, bills),
         finding=f"{finding(proof.known)}: {FINDING}" if proof.known.finding_tokens else "",
         pins=[(pin.kind, pin.name, pin.sha256[:DIGITS]) for pin in proof.pins],
+        task=f"{proof.kind}: {proof.kind_reason}",
         goal=goal_words(proof),
+        limits=limit_words(proof),
         digits=DIGITS,
     )
     return text.strip() + "\n"
@@ -88,6 +98,7 @@ def entrant_row(entrant: Entrant, proof: Proof, bill: Bill | None, pace: Pace | 
         "name": f"{mark}{words.REMEDY_TITLES[entrant.remedy]}",
         "who": name + (f", seed {entrant.seed}" if entrant.seed is not None else ""),
         "strong": name == proof.recommended,
+        "is_mean": False,
         "value": words.value_of(proof.metric, found.value) if found else words.NOTHING,
         "bounds": words.bounds_of(proof.metric, found) if found else "",
         "tokens": words.count(round(bill.prompt_tokens + bill.answer_tokens, 1)) if bill else words.NOTHING,
@@ -98,6 +109,18 @@ def entrant_row(entrant: Entrant, proof: Proof, bill: Bill | None, pace: Pace | 
         "row": words.duration(pace.row_s) if pace else words.NOTHING,
         "trained": words.duration(pace.training_s) if pace and pace.training_s else words.NOTHING,
         "won_back": volume(pace.break_even) if pace and pace.break_even is not None else words.NOTHING,
+    }
+
+
+def mean_row(entrant: Entrant, mean: Mean, proof: Proof) -> dict[str, Any]:
+    """What the comparisons are of, in front of the trainings that it is the mean of."""
+    return dict.fromkeys(("tokens", "cost", "training", "break_even", "latency", "row", "trained", "won_back"), "") | {
+        "name": words.REMEDY_TITLES[entrant.remedy],
+        "who": words.mean_of(mean),
+        "strong": False,
+        "is_mean": True,
+        "value": words.value_of(proof.metric, mean.value.value),
+        "bounds": words.bounds_of(proof.metric, mean.value),
     }
 
 
@@ -116,16 +139,11 @@ def comparison_row(found: Comparison) -> dict[str, str]:
 
 
 def settle(found: Comparison) -> str:
-    """What these rows could have shown, and how many more would settle what they do not; empty where it is settled."""
+    """What these rows could have shown, and what would settle what they do not; empty where it is settled."""
     if found.outcome != "cannot tell":
         return ""
     least = words.amount(found.metric, found.minimum_detectable) + (" points" if words.in_percent(found.metric) else "")
-    more = (
-        "no realistic number of rows settles it"
-        if found.rows_to_settle is None
-        else f"about {words.plural(found.rows_to_settle, 'more row')} settle it"
-    )
-    return f"shown are {least} or more; {more}"
+    return f"shown are {least} or more; settled by {words.settles(found)}"
 
 
 def tried_words(proof: Proof) -> str:
@@ -190,3 +208,19 @@ def goal_words(proof: Proof) -> str:
     bound = "at most" if proof.metric in LOWER_IS_BETTER else "at least"
     met = {True: "met", False: "not met", None: "cannot be judged with these rows"}[proof.goal_met]
     return f"{', '.join(filter(None, (f'{bound} {words.value_of(proof.metric, proof.goal.at_least)}', limit)))}: {met}"
+
+
+def limit_words(proof: Proof) -> str:
+    """What the goal allows to be lost, in one line; empty where nothing is limited."""
+    ability, factor = proof.goal.must_not_worsen.of_tuning(form_of(proof.kind))
+    found = [f"general ability by more than {100 * ability:g} points"] if ability is not None else []
+    found += [f"perplexity of neutral prose by more than times {factor:g}"] if factor is not None else []
+    return ", ".join(
+        [
+            *found,
+            *(
+                f"{words.METRIC_TITLES[name].lower()} by more than {100 * limit:g} points"
+                for name, limit in proof.goal.must_not_worsen.of_rows().items()
+            ),
+        ]
+    )

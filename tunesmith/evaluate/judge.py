@@ -23,7 +23,7 @@ from tunesmith.spec.chat import Message
 from tunesmith.spec.judging import FEWEST_LABELS, LEAST_KAPPA, GradedSample, Judge, JudgeTrust, PairedSample, PositionBias, Preference
 from tunesmith.spec.making_teacher import Asked, Failure, Reply
 from tunesmith.spec.noun import Noun, digest
-from tunesmith.spec.report import Scored
+from tunesmith.spec.report import Metric, Scored
 
 ROOM = 600
 """Tokens for a verdict with its reason."""
@@ -178,7 +178,7 @@ class Judging:
         mine, theirs, questions = [one.mine for one in both], [one.theirs for one in both], [one.question for one in both]
         agreement = kappa(mine, theirs, ordered=ordered, groups=questions if len(set(questions)) < len(both) else None) if both else None
         labels = len({(one.question, one.answers) for one in both})
-        is_evidence, reason = verdict(theirs, labels, agreement.value if agreement is not None else None)
+        is_evidence, reason = verdict(theirs, labels, agreement, is_weighted=bool(ordered))
         return JudgeTrust(
             judge=self.model.identity, mode=self.judge.mode, labels=labels, agreement=agreement, position=position, unread=unread,
             is_evidence=is_evidence, reason=reason,
@@ -283,23 +283,23 @@ def position_bias(found: Sequence[Orders]) -> PositionBias | None:
     return PositionBias(pairs=len(found), changed=changed, toward_first=first, toward_second=second, p_value=mcnemar_exact(first, second))
 
 
-def verdict(labels: Sequence[object], count: int, agreement: float | None) -> tuple[bool, str]:
+def verdict(labels: Sequence[object], count: int, agreement: Metric | None, *, is_weighted: bool = False) -> tuple[bool, str]:
     """(whether a judge counts as evidence, the sentence why); `count` of the labels are of different answers.
 
-    >>> verdict(["good"] * 60 + ["bad"] * 30, 90, 0.8)
-    (False, 'The judge agrees with you at κ = 0.80, but on 90 different labels only; from 100 on its scores count as evidence.')
+    >>> verdict(["good"] * 60 + ["bad"] * 30, 90, Metric(value=0.8, low=0.67, high=0.91, n=90, method="bca"))
+    (False, 'The judge agrees with you at κ = 0.80 (0.67 to 0.91), but on 90 different labels only; from 100 on its scores count as evidence.')
     """
     if agreement is None:
         return False, "The judge's scores prove nothing: there are no labels of yours to hold it against."
     if len(set(labels)) < 2:
         return False, "The judge's scores prove nothing: all your labels are the same, so that agreement cannot be told from chance."
-    if agreement < LEAST_KAPPA:
+    name = "a κ, weighted by the squared distance of the grades, of" if is_weighted else "κ ="
+    at = f"{name} {agreement.value:.2f} ({agreement.low:.2f} to {agreement.high:.2f})"
+    if agreement.value < LEAST_KAPPA:
+        return False, f"The judge's scores prove nothing: it agrees with your {count} labels at {at} only, below {LEAST_KAPPA:g}."
+    if count < FEWEST_LABELS:
         return (
             False,
-            f"The judge's scores prove nothing: it agrees with your {count} labels at κ = {agreement:.2f} only, below {LEAST_KAPPA:g}.",
+            f"The judge agrees with you at {at}, but on {count} different labels only; from {FEWEST_LABELS} on its scores count as evidence.",
         )
-    if count < FEWEST_LABELS:
-        return False, (
-            f"The judge agrees with you at κ = {agreement:.2f}, but on {count} different labels only; from {FEWEST_LABELS} on its scores count as evidence."
-        )
-    return True, f"The judge agrees with {count} labels of yours at κ = {agreement:.2f}."
+    return True, f"The judge agrees with {count} labels of yours at {at}."

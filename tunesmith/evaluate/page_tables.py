@@ -14,7 +14,7 @@ from tunesmith.spec.dataset import SPLITS, Dataset
 from tunesmith.spec.recipe import Choice
 from tunesmith.spec.report import Comparison, Cost, Metric, Report, Scored
 from tunesmith.spec.task import KINDS, LOWER_IS_BETTER, MetricName
-from tunesmith.spec.verdict import Finalist, LineReport, Measured
+from tunesmith.spec.verdict import Finalist, LineReport, Mean, Measured
 
 BESIDE = 4
 """Metrics of its kind of task that stand beside the deciding one, at most."""
@@ -140,9 +140,14 @@ def rivals(report: LineReport, measured: Measured) -> Table:
         Column("Latency", clock=True),
         Column("Training", clock=True),
     ]
-    rows = [_rival(f, deciding, others, measured) for f in ranked(report)]
-    strong = frozenset(i for i, f in enumerate(ranked(report)) if f.candidate.name == report.verdict.winner)
-    return Table("Every finalist on the same locked test rows, best first", *used(columns, rows), strong)
+    means = {mean.candidate: mean for mean in report.verdict.means}
+    rows, strong = list[tuple[Cell, ...]](), set[int]()
+    for finalist in ranked(report):
+        if (mean := means.get(finalist.candidate.name)) is not None:
+            rows.append(_mean(mean, finalist, deciding, others))
+        strong |= {len(rows)} if finalist.candidate.name == report.verdict.winner else set()
+        rows.append(_rival(finalist, deciding, others, measured))
+    return Table("Every finalist on the same locked test rows, best first", *used(columns, rows), frozenset(strong))
 
 
 def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName], measured: Measured) -> tuple[Cell, ...]:
@@ -150,7 +155,6 @@ def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName
     metric = found.metrics.get(deciding)
     tokens = (found.prompt_tokens + found.completion_tokens) / found.rows if found.rows else 0.0
     pace = next((one for one in measured.paces if one.candidate == name), None)
-    training = measured.costs.get({"fine-tune": "train", "fine-tune-rag": "train-rag"}.get(finalist.remedy, ""))
     return (
         Cell(words.REMEDY_TITLES[finalist.remedy], name + (f", seed {finalist.seed}" if finalist.seed is not None else "")),
         metric_cell(deciding, metric),
@@ -158,8 +162,14 @@ def _rival(finalist: Finalist, deciding: MetricName, others: Sequence[MetricName
         *(metric_cell(other, found.metrics.get(other)) for other in others),
         Cell(words.count(round(tokens, 1))),
         Cell(*words.latency(pace.wait if pace else None)),
-        Cell(words.duration(training.seconds)) if training else Cell(),
+        Cell(words.duration(pace.training_s)) if pace and pace.training_s else Cell(),
     )
+
+
+def _mean(mean: Mean, finalist: Finalist, deciding: MetricName, others: Sequence[MetricName]) -> tuple[Cell, ...]:
+    """What the comparisons are of, in front of the trainings that it is the mean of."""
+    title = Cell(words.REMEDY_TITLES[finalist.remedy], words.mean_of(mean))
+    return (title, metric_cell(deciding, mean.value), rows_cell(mean.value), *(Cell() for _ in range(len(others) + 3)))
 
 
 def every_metric(report: LineReport, finalist: Finalist) -> Table:
@@ -185,7 +195,7 @@ def comparisons(report: LineReport) -> Table:
         Column("p (Holm)"),
         Column("Outcome", number=False),
         Column("Smallest difference these rows can show"),
-        Column("More rows to settle it"),
+        Column("What settles it", number=False),
     ]
     rows = [_comparison(c, report) for c in report.verdict.comparisons]
     percent = f"{100 * report.goal.confidence:g}{words.NBSP}%"
@@ -195,7 +205,7 @@ def comparisons(report: LineReport) -> Table:
 def _comparison(found: Comparison, report: LineReport) -> tuple[Cell, ...]:
     settle = Cell()
     if found.outcome == "cannot tell":
-        settle = Cell("no realistic number" if found.rows_to_settle is None else f"about {words.count(found.rows_to_settle)}")
+        settle = Cell(words.settles(found))
     detectable = words.amount(found.metric, found.minimum_detectable) + (" points" if words.in_percent(found.metric) else "")
     gap = found.difference
     unit = " points" if words.in_percent(found.metric) else ""
@@ -230,7 +240,8 @@ def trials(report: LineReport) -> Table:
         n = Cell(words.count(trial.report.rows)) if trial.report else missing
         cells = [metric_cell(name, found.get(name)) for name in measured]
         name = trial.candidate.name + (f", on {words.count(trial.pilot.rows)} training rows" if trial.pilot else "")
-        rows.append((Cell(words.REMEDY_TITLES[trial.remedy], name), *cells, n, Cell("● yes") if goes_on else Cell()))
+        on = Cell("● yes") if goes_on else Cell("failed there", trial.failure.reason) if trial.failure and trial.report else Cell()
+        rows.append((Cell(words.REMEDY_TITLES[trial.remedy], name), *cells, n, on))
     return Table("Tried on the dev rows; the best of each kind went on to the test rows", *used(columns, rows), frozenset(strong))
 
 

@@ -8,9 +8,10 @@ import unicodedata
 
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.judging import JudgeTrust
-from tunesmith.spec.report import Metric, Wait
+from tunesmith.spec.report import Comparison, Metric, Wait
 from tunesmith.spec.task import Form, MetricName
 from tunesmith.spec.trial import Remedy
+from tunesmith.spec.verdict import Mean
 
 NBSP = "\u00a0"
 """Between a number and its unit: they stay on one line."""
@@ -160,6 +161,20 @@ def count(value: float) -> str:
 def plural(value: int, one: str, many: str | None = None) -> str:
     """`1 row`, `2 rows`."""
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def settles(found: Comparison) -> str:
+    """What would settle a comparison that is open."""
+    if found.rows_to_settle is not None:
+        return f"about {plural(found.rows_to_settle, 'more row')}"
+    if found.seeds_to_settle is not None:
+        return f"{plural(found.seeds_to_settle, 'training')} with different seeds, and no number of rows"
+    return "no realistic number of rows"
+
+
+def mean_of(mean: Mean) -> str:
+    """What several trainings as one are called."""
+    return f"mean of {plural(mean.seeds, 'seed')}"
 
 
 def duration(seconds: float) -> str:

@@ -9,12 +9,14 @@ Anything else is "cannot tell", with the number of further rows that would settl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tunesmith.errors import BadData, NotEnoughData, Problem
+from tunesmith.measure.power import NO_SEEDS, Spread, minimum_detectable, rows_to_settle, seeds_to_settle, softened, widened
 from tunesmith.measure.quantities import Quantity, clusters_of, difference_of, measurable, quantity, rows_of
-from tunesmith.measure.statistics import holm, mcnemar_mid_p, minimum_detectable, paired_difference, paired_permutation, rows_to_settle, variance_of
+from tunesmith.measure.statistics import holm, independent, interval, mcnemar_mid_p, paired_permutation, variance_of
 from tunesmith.spec.report import Comparison, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 
@@ -89,26 +91,92 @@ def comparison(
         raise NotEnoughData(
             f"{metric} cannot be compared", where=f"{better} and {rival}", got=what, expected="at least one", fix="choose another goal.metric"
         )
-    first, second = quantity(metric, first_rows), quantity(metric, second_rows)
-    clusters = clusters_of(first_rows)
+    names = Names(better, rival, metric, which)
+    return weighed(names, quantity(metric, first_rows), quantity(metric, second_rows), clusters_of(first_rows), confidence=confidence, seed=seed)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a comparison is of."""
+
+    better: str
+    rival: str
+    metric: MetricName = "exact_match"
+    rows: str = "all"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What trainings with other seeds would bring, for a comparison in which something was trained."""
+
+    between: Spread
+    seeds: int
+    """Trainings of the kind that has most of them."""
+
+
+def weighed(
+    names: Names,
+    first: Quantity,
+    second: Quantity,
+    clusters: Sequence[str] | None,
+    *,
+    confidence: float,
+    seed: int = 0,
+    trained: Trained | None = None,
+) -> Comparison:
+    """One uncorrected comparison of two numbers over the same rows; what is for a family is for one test alone."""
+    between = trained.between if trained is not None else NO_SEEDS
     p_value, test = p_value_of(first, second, clusters, seed=seed)
-    difference = difference_of(first, second)
+    difference, n = difference_of(first, second), len(first.columns)
     units = difference.grouped(clusters)
-    variance = variance_of(units, confidence=confidence) * (len(first_rows) / len(units.columns))  # per row, so that variance / rows is right
+    of_rows = interval(difference, confidence=confidence, seed=seed, groups=clusters)
+    variance = variance_of(units, confidence=confidence) * (n / len(units.columns))  # per row, so that variance / rows is right
+    p_value = softened(p_value, difference.value(), variance / n, between)
     alone = Comparison(
-        better=better,
-        rival=rival,
-        metric=metric,
-        rows=which,
-        difference=paired_difference(first, second, confidence=confidence, seed=seed, groups=clusters),
+        better=names.better,
+        rival=names.rival,
+        metric=names.metric,
+        rows=names.rows,
+        difference=widened(of_rows, between, confidence),
+        as_trained=of_rows if trained is not None else None,
         p_value=p_value,
         p_adjusted=p_value,
-        test=test,
+        test=test if trained is None else f"{test} over {trained.seeds} {'seed' if trained.seeds == 1 else 'seeds'}",
         outcome="cannot tell",
-        minimum_detectable=minimum_detectable(variance, len(first_rows), confidence=confidence),
-        rows_to_settle=rows_to_settle(difference.value(), variance, len(first_rows), confidence=confidence),
+        row_variance=variance,
+        row_freedom=max(1.0, independent(clusters, len(units.columns)) - 1),
+        seed_variance=between.believed,
+        seed_freedom=between.freedom if trained is not None else None,
+        seeds=trained.seeds if trained is not None else 0,
+        minimum_detectable=0.0,
+        rows_to_settle=None,
     )
-    return alone
+    return shown_by(alone, confidence, 1)
+
+
+def shown_by(found: Comparison, confidence: float, family: int) -> Comparison:
+    """The comparison with what its rows and seeds can show among so many, and what would settle it were it open.
+
+    `minimum_detectable` and what settles it are those of Holm's first step, in which the smallest of all p-values is held against (1 − confidence) / family:
+    a true difference as large as that is shown with 80 % power even where it is the only one of the family.
+    """
+    n, variance, gap = found.difference.n, found.row_variance, found.difference.value
+    between = Spread(found.seed_variance, found.seed_freedom) if found.seed_freedom is not None else NO_SEEDS
+    rows = rows_to_settle(gap, variance, n, confidence=confidence, family=family, between=between)
+    hides = rows is None and found.seeds and rows_to_settle(gap, variance, n, confidence=confidence, family=family) is not None
+    seeds = None
+    if hides:
+        seeds = seeds_to_settle(gap, variance, n, found.seeds, confidence=confidence, family=family, between=between)
+    return found.model_copy(
+        update={
+            "minimum_detectable": minimum_detectable(
+                variance, n, confidence=1 - (1 - confidence) / family, between=between, freedom=found.row_freedom
+            ),
+            "family": family,
+            "rows_to_settle": rows,
+            "seeds_to_settle": seeds,
+        }
+    )
 
 
 def p_value_of(first: Quantity, second: Quantity, clusters: Sequence[str] | None, *, seed: int) -> tuple[float, str]:
@@ -139,18 +207,10 @@ def correct(comparisons: Sequence[Comparison], *, confidence: float = 0.95) -> t
 
 
 def judged(found: Comparison, p_adjusted: float, confidence: float, family: int) -> Comparison:
-    """`found` with its adjusted p-value and what follows from it.
-
-    `minimum_detectable` and `rows_to_settle` are those of Holm's first step, in which the smallest of all p-values is held against (1 − confidence) / family:
-    a true difference as large as that is shown with 80 % power even where it is the only one of the family.
-    """
-    low, high, n = found.difference.low, found.difference.high, found.difference.n
-    before, strict = (1 - (1 - confidence) / size for size in (found.family, family))
-    variance = n * (found.minimum_detectable / minimum_detectable(1.0, 1, confidence=before)) ** 2
-    smallest = minimum_detectable(variance, n, confidence=strict)
-    found = found.model_copy(update={"p_adjusted": p_adjusted, "minimum_detectable": smallest, "family": family})
+    """`found` with its adjusted p-value and what follows from it."""
+    found = shown_by(found.model_copy(update={"p_adjusted": p_adjusted}), confidence, family)
+    low, high = found.difference.low, found.difference.high
     if (low > 0 or high < 0) and p_adjusted < 1 - confidence:
         ahead = (high < 0) if found.metric in LOWER_IS_BETTER else (low > 0)
-        return found.model_copy(update={"outcome": "better" if ahead else "worse", "rows_to_settle": None})
-    more = rows_to_settle(found.difference.value, variance, n, confidence=confidence, family=family)
-    return found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": more})
+        return found.model_copy(update={"outcome": "better" if ahead else "worse", "rows_to_settle": None, "seeds_to_settle": None})
+    return found.model_copy(update={"outcome": "cannot tell"})

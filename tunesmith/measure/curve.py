@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tunesmith.measure.statistics import MOST_ROWS, critical
+from tunesmith.measure.power import MOST_ROWS
+from tunesmith.measure.statistics import critical
 from tunesmith.spec.report import Metric
 
 Array = NDArray[np.float64]

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunesmith.measure.comparison import p_value_of
+from tunesmith.measure.power import minimum_detectable
 from tunesmith.measure.quantities import Array, Quantity, difference_of, mean_of, perplexity_of, ratio, table
 from tunesmith.measure.scorers import proportion
-from tunesmith.measure.statistics import SAME, holm, interval, minimum_detectable, paired_difference, variance_of
+from tunesmith.measure.statistics import SAME, holm, interval, paired_difference, variance_of
 from tunesmith.spec.forgetting import (
     STANDINGS,
     Ability,
@@ -60,7 +61,9 @@ def forgetting(before: Taken, after: Taken, moved: Mapping[Prompts, Losses], rul
     Raises: ValueError if the two did not take the same probes.
     """
     _check_same(before, after)
-    changes = _corrected([found for found in (_questions(before, after, rule), _instructions(before, after, rule)) if found is not None])
+    changes = _corrected(
+        [found for found in (_questions(before, after, rule), _instructions(before, after, rule)) if found is not None], rule.tolerance
+    )
     fluency = _fluency(before.prose, after.prose, rule) if before.prose else None
     divergences = tuple(_divergence(on, losses, rule) for on, losses in moved.items() if losses)
     standings: list[Standing] = [one.standing for one in changes] + ([fluency.standing] if fluency else [])
@@ -119,12 +122,12 @@ def change(ability: Ability, pairs: Sequence[tuple[float, float, str]], rule: Ru
         p_adjusted=p_value,
         test=test,
         minimum_detectable=minimum_detectable(variance, len(pairs), confidence=confidence),
-        standing=standing_of(difference, rule.tolerance),
+        standing=standing_of(difference, rule.tolerance, p_value),
     )
 
 
-def standing_of(difference: Metric, tolerance: Tolerance) -> Standing:
-    """What a difference in the share of right answers means.
+def standing_of(difference: Metric, tolerance: Tolerance, p_adjusted: float = 0.0) -> Standing:
+    """What a difference in the share of right answers means; certain is what interval and test say, corrected for the number of tests.
 
     >>> standing_of(Metric(value=-0.06, low=-0.09, high=-0.03, n=400, method="bca"), Tolerance())
     'block'
@@ -133,7 +136,7 @@ def standing_of(difference: Metric, tolerance: Tolerance) -> Standing:
     >>> standing_of(Metric(value=0.0, low=-0.04, high=0.04, n=400, method="bca"), Tolerance())
     'cannot tell'
     """
-    is_certain = difference.high < 0
+    is_certain = difference.high < 0 and p_adjusted < 1 - tolerance.confidence
     if difference.value <= -tolerance.block + SAME:
         return "block" if is_certain else "warn"
     if difference.value <= -tolerance.warn + SAME and is_certain:
@@ -141,9 +144,12 @@ def standing_of(difference: Metric, tolerance: Tolerance) -> Standing:
     return "kept" if difference.low > -tolerance.warn else "cannot tell"
 
 
-def _corrected(changes: Sequence[Change]) -> tuple[Change, ...]:
+def _corrected(changes: Sequence[Change], tolerance: Tolerance) -> tuple[Change, ...]:
     adjusted = holm([one.p_value for one in changes])
-    return tuple(one.model_copy(update={"p_adjusted": p}) for one, p in zip(changes, adjusted, strict=True))
+    return tuple(
+        one.model_copy(update={"p_adjusted": p, "standing": standing_of(one.difference, tolerance, p)})
+        for one, p in zip(changes, adjusted, strict=True)
+    )
 
 
 def _fluency(before: Sequence[Read], after: Sequence[Read], rule: Rule) -> Fluency:

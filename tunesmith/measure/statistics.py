@@ -1,4 +1,4 @@
-"""Numbers from a few hundred rows → how far they can be trusted: intervals, paired tests, Holm, power. Deterministic by seed.
+"""Numbers from a few hundred rows → how far they can be trusted: intervals, paired tests, Holm. Deterministic by seed.
 
 The bootstrap is our own and not `scipy.stats.bootstrap`, because a corpus metric there costs one Python call per resample; over column
 sums (`quantities.Quantity`) 10,000 resamples of macro-F1 over 600 rows and 31 labels take about 0.3 s. A test compares the two.
@@ -33,9 +33,6 @@ FEWEST_ROWS = 5
 """Below this a bootstrap says nothing; the interval is the whole range of the metric."""
 MOST_EXACT = 16
 """Up to so many differing rows all sign flips are enumerated."""
-MOST_ROWS = 1_000_000
-"""More rows than this are no realistic advice."""
-POWER = 0.8
 SAME = 1e-12
 DIGITS = 12
 """Values that agree in so many digits after the point are one."""
@@ -313,27 +310,3 @@ def variance_of(quantity: Quantity, *, confidence: float = 0.95) -> float:
         return reach**2
     variance = float((jackknife(quantity) ** 2).sum()) / (n - 1)
     return variance if variance > SAME else wilson(0, n, confidence)[1] * reach**2
-
-
-def minimum_detectable(variance: float, n: int, *, confidence: float = 0.95, power: float = POWER) -> float:
-    """The smallest true difference that `n` pairs with this variance show with `power`.
-
-    >>> round(minimum_detectable(0.2, 500), 3)  # binary answers, 20 % of the pairs differ
-    0.056
-
-    Source: Miller 2024 (2411.00640), section on power; (z_α/2 + z_β) × standard error.
-    """
-    return (critical(confidence) + NORMAL.inv_cdf(power)) * math.sqrt(variance / n)
-
-
-def rows_to_settle(difference: float, variance: float, n: int, *, confidence: float = 0.95, power: float = POWER, family: int = 1) -> int | None:
-    """How many rows more, if the true difference is the observed one, until the interval excludes 0 with `power`.
-
-    `family` is the number of comparisons that share the error rate. None where the difference is next to nothing or the number is
-    not realistic (over 1,000,000).
-    """
-    if abs(difference) <= SAME or not math.isfinite(variance):
-        return None
-    strict = 1 - (1 - confidence) / family
-    needed = (critical(strict) + NORMAL.inv_cdf(power)) ** 2 * variance / difference**2
-    return max(1, math.ceil(needed) - n) if needed - n <= MOST_ROWS else None

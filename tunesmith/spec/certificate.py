@@ -12,9 +12,9 @@ from typing import Any, Literal
 from tunesmith.spec.candidate import Candidate
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.report import Comparison, Metric, Wait
-from tunesmith.spec.task import Goal, MetricName, Task
+from tunesmith.spec.task import Goal, MetricName, Task, TaskKind
 from tunesmith.spec.trial import Remedy
-from tunesmith.spec.verdict import Bill, Decision, Known, Measured
+from tunesmith.spec.verdict import Bill, Decision, Known, Mean, Measured
 
 PinKind = Literal[
     "rows",
@@ -91,6 +91,8 @@ class Locked(Noun):
     """Of the file that holds them."""
     looks: int
     """How many different looks there had been at any of them by then, this one included: other finalists, another deciding metric, confidence or scorer."""
+    also_asked: tuple[str, ...] = ()
+    """Digests of candidates elsewhere that were put to them too and answered no more: they have no part in the verdict, and stand in the ledger."""
 
 
 class Code(Noun):
@@ -114,6 +116,10 @@ class Proof(Noun):
 
     project: str
     task: Task
+    kind: TaskKind
+    """What is asked, as the project says or as it was guessed."""
+    kind_reason: str
+    """Who says so, or what it was guessed by."""
     goal: Goal
     line: str
     """Name of the line's report."""
@@ -127,6 +133,8 @@ class Proof(Noun):
     goal_met: bool | None
     tried: tuple[Tried, ...]
     entrants: tuple[Entrant, ...]
+    means: tuple[Mean, ...] = ()
+    """Of what was trained several times: what the comparisons are of."""
     comparisons: tuple[Comparison, ...]
     worse: tuple[str, ...]
     """What got worse, in sentences."""

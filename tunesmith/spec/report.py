@@ -156,19 +156,38 @@ class Comparison(Noun):
     rows: str
     """Which rows: `in scope`, `out of scope`, `all`."""
     difference: Metric
-    """`better` minus `rival`, paired, with its BCa interval."""
+    """`better` minus `rival`, paired, with its BCa interval; where something was trained it reaches further, by what other seeds would bring."""
+    as_trained: Metric | None = None
+    """The same with what the rows leave open alone: of these very weights. None where nothing was trained."""
     p_value: float
     p_adjusted: float
     """Holm over all rivals."""
     test: str
-    """`mcnemar mid-p`, `paired permutation`, or `permutation of clusters` where rows share clusters; ` over N seeds` behind it where several trainings count."""
+    """`mcnemar mid-p`, `paired permutation`, or `permutation of clusters` where rows share clusters; ` over N seeds` behind it where something was trained."""
     outcome: Literal["better", "worse", "cannot tell"]
+    row_variance: float
+    """Of the difference, per row: divided by their number it is the squared standard error that the rows leave."""
+    row_freedom: float
+    """How well that is known, in degrees of freedom: one less than there are rows, or clusters of equal size that say as much."""
+    seed_variance: float = 0.0
+    """What the seeds of trainings add to it, on however many rows."""
+    seed_freedom: float | None = None
+    """How well that is known, in degrees of freedom; None: nothing was trained."""
+    seeds: int = 0
+    """Trainings of the kind that has most of them; 0: nothing was trained."""
     minimum_detectable: float
-    """The smallest difference that these rows show with 80 % power among `family` comparisons, whatever the others come to."""
+    """The smallest difference that these rows and seeds show with 80 % power among `family` comparisons, whatever the others come to."""
     family: int = 1
     """Comparisons that were corrected together."""
     rows_to_settle: int | None
     """For `cannot tell`: how many more rows like these would settle it; None: no realistic number would."""
+    seeds_to_settle: int | None = None
+    """For `cannot tell` where no number of rows would settle it: how many trainings with different seeds, those that there are among them, would."""
+
+    @property
+    def of_these(self) -> Metric:
+        """The difference between the weights that there are: what is asked where one of them would be served, and no gain of a recipe is claimed."""
+        return self.as_trained if self.as_trained is not None else self.difference
 
     @property
     def leans(self) -> Literal["better", "worse"] | None:

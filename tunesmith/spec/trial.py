@@ -45,7 +45,7 @@ class Failure(Noun):
 
 
 class Trial(Noun):
-    """A candidate measured on dev, or one that failed. Without `report` and `failure` it is only planned."""
+    """A candidate measured on dev, or one that failed. Without `report` and `failure` it is only planned; with both it failed on the locked rows."""
 
     remedy: Remedy
     candidate: Candidate

@@ -12,7 +12,7 @@ from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.judging import JudgeTrust
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.recipe import Choice
-from tunesmith.spec.report import Comparison, Cost, Report, Wait
+from tunesmith.spec.report import Comparison, Cost, Metric, Report, Wait
 from tunesmith.spec.task import Goal, MetricName, Task
 from tunesmith.spec.trial import Remedy, Trial
 
@@ -173,6 +173,16 @@ class Pace(Noun):
     instead_of: str | None = None
 
 
+class Mean(Noun):
+    """Several trainings that differ in their seeds alone, as one: what the comparisons are of."""
+
+    candidate: str
+    """The one that stands for them, and that would be served."""
+    seeds: int
+    value: Metric
+    """The mean of the deciding metric; its interval reaches as far as other seeds would."""
+
+
 class Verdict(Noun):
     """The conclusion over the finalists."""
 
@@ -186,6 +196,8 @@ class Verdict(Noun):
     """Name of the best candidate on test, if one is ahead beyond doubt."""
     goal_met: bool | None
     """None: no goal was given, or it cannot be judged with these rows."""
+    means: tuple[Mean, ...] = ()
+    """Of what was trained several times."""
     comparisons: tuple[Comparison, ...]
     looks: int
     """How often this test split has been opened, this time included."""

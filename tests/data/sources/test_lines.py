@@ -116,6 +116,17 @@ def test_what_cannot_be_a_source(tmp_path):
         check_file(tmp_path / "nope.csv", "nope.csv")
 
 
+def test_who_asks_for_a_table_is_told_which_tables_are_there(tmp_path):
+    for name in ("orders.csv", "project.toml", "run.log"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(BadData, match="there is no such file") as told:
+        check_file(tmp_path / "missing-tickets.csv", "sources[0]")
+    assert "files there: orders.csv" in str(told.value)
+    assert "run.log" not in str(told.value)
+    with pytest.raises(BadData, match=r"files there: orders\.csv, project\.toml, run\.log"):
+        check_file(tmp_path / "rows.parquet", "sources[0]")
+
+
 def test_position_ends_at_the_size(tmp_path):
     path = tmp_path / "f"
     path.write_text("a\n" * 3_000)

@@ -70,6 +70,24 @@ def test_questions_that_are_passed_in() -> None:
     assert found.examples[0].note == "nobody can answer this"
 
 
+def test_what_a_refusal_in_another_language_looks_like_is_not_known() -> None:
+    given = [row(300 + k, f"Wo hat der Erfinder von Karte {k} studiert?", "") for k in range(4)]
+    german, english = ({one.id: code for one in DEV} for code in ("de", "en"))
+    free = data("chat", (), None)
+    found, answerer = examined(material(free, DEV, unanswerable=given, languages=german), lambda question, _: "Das weiß ich leider nicht.")
+    said = found if isinstance(found, str) else found.sentence
+    assert "the questions are not in English, and no fixed answer says what a refusal looks like" in said.replace("Whether", "whether")
+    assert answerer.heard == []
+    assert isinstance(found, str) or (found.made, found.given) == (None, None)
+    told, _ = examined(material(free, DEV, unanswerable=given, languages=english), lambda question, _: "I do not know that.")
+    assert isinstance(told, Hallucination)
+    assert told.given is not None
+    assert told.given.value == 0.0
+    known, _ = examined(material(data(), DEV, unanswerable=given, languages=german), lambda question, _: OUTSIDE)
+    assert isinstance(known, Hallucination)
+    assert known.given is not None  # a fixed answer is the same in every language
+
+
 def test_copies_of_a_row_are_one_piece_of_evidence() -> None:
     dev = [one.model_copy(update={"cluster": "all"}) for one in DEV[:-1]]
     found, _ = examined(material(data(), dev, train=TRAIN), lambda question, _: OUTSIDE)

@@ -70,6 +70,7 @@ def check_file(path: Path, where: str) -> None:
     if not path.exists():
         names = file_names(path.parent)
         near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+        names = [name for name in names if Path(name).suffix.lower() == path.suffix.lower()] or names  # who asks for a table is helped by tables
         raise BadData(
             "there is no such file",
             where=where,

@@ -68,8 +68,11 @@ def hallucination(material: Material, judge: Judge, asker: Asker) -> Hallucinati
     """
     if form_of(material.dataset.task) == "classify" and material.dataset.out_of_scope is None:
         return "the task has no label for what cannot be known (task.out_of_scope), so every question has to be answered"
-    traps = [*made_traps(material), *given_traps(material)]
+    foreign = unheard(material, judge)
+    traps = [] if foreign else [*made_traps(material), *given_traps(material)]
     support, lacking = supported(material, judge)
+    if not traps and support is None and foreign:
+        return foreign
     if not traps and support is None:
         return "no dev question names a thing of the domain that could be exchanged, no unanswerable questions were passed in, and no answer rests on texts"
     answers = asker.ask("questions about what cannot be known", [trap.asked for trap in traps]) if traps else []
@@ -88,7 +91,19 @@ def hallucination(material: Material, judge: Judge, asker: Asker) -> Hallucinati
         by_kind={kind: metric for kind, some in by_kind.items() if (metric := _rate(some, material)) is not None},
         unsupported=support,
         examples=(*_examples(sprung, judge, material.limits.examples), *lacking),
-        sentence=_sentence(found["made"], known, echoed, found["given"], support),
+        sentence=sentences([_sentence(found["made"], known, echoed, found["given"], support), foreign]),
+    )
+
+
+def unheard(material: Material, judge: Judge) -> str:
+    """Why it cannot be told whether a question is declined: refusals in a model's own words are known in English alone. Empty where it can be told."""
+    known = [code for code in material.languages.values() if code]
+    english = sum(code == "en" for code in known)
+    if judge.refusals.known or form_of(material.dataset.task) == "classify" or 2 * english >= len(known):
+        return ""
+    return (
+        "whether it declines what cannot be known was not asked: the questions are not in English, and no fixed answer says what a refusal looks like "
+        "(task.out_of_scope)"
     )
 
 
