@@ -132,7 +132,7 @@ def measure(case: Case) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, recomputing(model, case.recompute):
         if objective.has_reference:
             file = Path(folder) / "reference.safetensors"
-            examples = with_reference(model, examples, range(wanted), case.tokens, file, Silent(), "train")
+            examples = with_reference(model, objective, examples, [range(wanted)], case.tokens, file, Silent(), "train")
         model.network.train()
         for _ in range(2):
             before = objective.before(model, examples, case.tokens)

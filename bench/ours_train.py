@@ -93,7 +93,16 @@ def main() -> None:
         started = time.perf_counter()
         if objective.has_reference:
             file = Path(folder) / "reference.safetensors"
-            rows = with_reference(model, rows, range(len(rows)), recipe.budget.tokens_per_batch, file, Silent(), "train")
+            rows = with_reference(
+                model,
+                objective,
+                rows,
+                [range(k, k + per_step) for k in range(0, len(rows), per_step)],
+                recipe.budget.tokens_per_batch,
+                file,
+                Silent(),
+                "train",
+            )
         before = (time.perf_counter() - started) / work["steps"]
         plan = Plan(work["steps"], frozenset(), recipe.budget.tokens_per_batch, work["lr"])
         run = Run(model, objective, as_taken(rows, per_step, recipe.seed), [], recipe, plan, trained, Path(folder), clock)

@@ -27,7 +27,7 @@ WHOLE = ("--set", "decide={}", "--set", "train={}", "--set", "probes={}")
 """All that the example leaves out for a short look."""
 FIRST_S = 15 * 60
 SO_FAR = "so far on dev"
-TRAINED = ("the tuned model", "fine-tun")
+TRAINED = ("the tuned model", "small training")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -41,22 +41,24 @@ def main(words: Sequence[str] | None = None) -> int:
         sys.exit(f"{options.out} holds a store already: what was done there would be found again")
     command = [sys.executable, "-m", "tunesmith", "run", str(PROJECT), *WHOLE, "--budget", options.budget, "--json"]
     started, said = time.monotonic(), list[tuple[float, str]]()
+    answer = options.out / "result.json"  # a file, since nobody reads the one pipe while the other is followed
     with (options.out / "run.log").open("w", encoding="utf-8") as log:
-        with subprocess.Popen(
-            command, cwd=options.out, env={**os.environ, **surroundings(options.out)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as run:
+        with (
+            answer.open("w", encoding="utf-8") as result,
+            subprocess.Popen(
+                command, cwd=options.out, env={**os.environ, **surroundings(options.out)}, stdout=result, stderr=subprocess.PIPE, text=True
+            ) as run,
+        ):
             assert run.stderr is not None
-            assert run.stdout is not None
             for line in run.stderr:
                 said.append((time.monotonic() - started, line.strip()))
                 log.write(f"{said[-1][0]:7.1f} {line}")
                 log.flush()
-            result = run.stdout.read()
         whole = time.monotonic() - started
-        log.write(result if run.returncode else "")
+        log.write(answer.read_text(encoding="utf-8") if run.returncode else "")
     if run.returncode:
         sys.exit(f"exit code {run.returncode}: see {options.out / 'run.log'}")
-    verdict = json.loads(result)["report"]["verdict"]
+    verdict = json.loads(answer.read_text(encoding="utf-8"))["report"]["verdict"]
     lines = [(at, line) for at, line in said if SO_FAR in line]
     sound = next((one for one in lines if any(word in one[1] for word in TRAINED)), None)
     for name, found in (("untrained rivals", lines[0] if lines else None), ("first sound verdict", sound)):

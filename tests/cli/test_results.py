@@ -13,7 +13,7 @@ from tests.cli.conftest import against, keep, line_report
 from tunesmith.cli.findings import read_finding
 from tunesmith.cli.verdict import Finding, compared, cost_words, goal, show_verdict
 from tunesmith.spec.report import Metric, Wait
-from tunesmith.spec.verdict import Bill, Known, Measured, Pace
+from tunesmith.spec.verdict import Bill, Known, Mean, Measured, Pace
 from tunesmith.store.ledger import Ledger, Look
 
 SHOWN = "\\x1b[2J\\x07[red]x[/red][link=http://evil]y[/link]"
@@ -65,6 +65,27 @@ def test_a_candidate_s_cost_has_the_latency_and_the_two_sides_of_training():
         f"{name} costs 314 tokens an answer (40 computed), a question alone takes 180 ms, nine of ten at most 1.2 s, a row in a batch 31 ms, "
         "training it took 90,000 tokens in 2 min 41 s, finding it 450,000 more"
     )
+
+
+def test_the_mean_of_several_trainings_stands_in_front_of_the_one_that_is_served():
+    report = line_report("dataset-0", "checkpoint-0")
+    value = Metric(value=0.8, low=0.761, high=0.839, n=450, method="bca over seeds")
+    verdict = report.verdict.model_copy(update={"means": (Mean(candidate="tuned", seeds=2, value=value),)})
+    printed = io.StringIO()
+    finding = Finding("line-0", report.model_copy(update={"verdict": verdict}), Measured(costs={}, machine={}, started="a", finished="b"), (), None)
+    show_verdict(Console(file=printed, width=120, soft_wrap=True, markup=False, emoji=False, highlight=False), finding)
+    lines = [" ".join(line.split()) for line in printed.getvalue().splitlines()]
+    (mean,) = (k for k, line in enumerate(lines) if line.startswith("tuned, mean of 2 seeds 80.0 % [76.1, 83.9]"))
+    assert "tuned" in lines[mean + 1]
+    assert "★" in lines[mean + 1]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "words"), [(4, "4 trainings with different seeds would settle it, no number of rows"), (None, "no realistic number of rows")]
+)
+def test_what_trainings_would_settle_is_said(seeds, words):
+    found = against("few-shot", "cannot tell", 0.02, None).model_copy(update={"seeds_to_settle": seeds})
+    assert words in compared(found).plain
 
 
 def test_the_verdict_says_which_how_sure_and_what_now(line, show):

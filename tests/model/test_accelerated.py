@@ -46,3 +46,24 @@ def test_what_a_kernel_does_not_take_is_said_and_not_asked_again(monkeypatch, ca
     assert len(asked) == 1
     assert [record.getMessage() for record in caplog.records] == [f"attention takes a slower way: {why}" for why in accelerated.REFUSED.values()]
     assert list(accelerated.REFUSED.values()) == ["FlexAttention does not take heads of 12 in torch.float32 here: heads must be a power of two"]
+
+
+def test_a_kernel_without_a_backward_pass_is_found_out_before_it_is_relied_on(monkeypatch, caplog):
+    monkeypatch.setattr(accelerated, "REFUSED", {})
+    monkeypatch.setattr(accelerated, "PROVEN", set())
+    forest = pack(FORESTS["a trunk"], least=1)
+    q, k, v = (torch.randn(1, 2, len(forest.ids), 16, requires_grad=True) for _ in range(3))
+    assert accelerated.attend(q, k, v, forest, None, 0.3, None) is None  # the library has no backward pass on CPUs
+    assert not accelerated.PROVEN
+    assert "FlexAttention does not take heads of 16 in torch.float32 here" in caplog.text
+    accelerated.REFUSED.clear()
+    with torch.no_grad():
+        assert accelerated.attend(q.detach(), k.detach(), v.detach(), forest, None, 0.3, None) is not None
+    monkeypatch.setattr(accelerated, "flex", lambda q, *_: 2 * q)
+    assert accelerated.attend(q, k, v, forest, None, 0.3, None) is not None
+    assert [way for way, *_ in accelerated.PROVEN] == ["FlexAttention"]
+
+
+def test_a_cap_is_one_function():
+    assert accelerated._cap(2.0) is accelerated._cap(2.0)
+    assert accelerated._cap(2.0) is not accelerated._cap(3.0)

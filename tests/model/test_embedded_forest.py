@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import subprocess
 import sys
@@ -13,11 +14,17 @@ import torch
 
 from bench.memory import ALLOWED, is_wrong
 from tunesmith.catalogue.read import local
+from tunesmith.model import lora
 from tunesmith.model.device import Placement
 from tunesmith.model.likelihood import score
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.settings import settings, worker_environment
-from tunesmith.train.examples import TokenRow
+from tunesmith.spec.job import Silent
+from tunesmith.spec.recipe import Dpo, Lora
+from tunesmith.train.batches import micro_batches
+from tunesmith.train.examples import Pair, TokenRow
+from tunesmith.train.methods import objective_of
+from tunesmith.train.reference import with_reference
 
 pytestmark = pytest.mark.embedded
 EXACT = Placement(torch.device("cpu"), torch.float32, 2, ())
@@ -53,6 +60,29 @@ def test_a_forest_of_real_weights_is_its_rows_alone(name, repeats):
         expected = [plain(model, row) for row in rows]
     assert found.computed < 0.5 * sum(len(row.ids) for row in rows)
     assert found.sums(len(rows)).tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_preference_training_in_bfloat16_begins_where_nothing_is_preferred(tmp_path: Path):
+    """Other neighbours in a product round otherwise: the reference is asked in the micro-batches of its step, or a model that has not moved seems to."""
+    model = load(local(settings().home / "models", "smollm2-135m-instruct"), Placement(torch.device("cpu"), torch.bfloat16, 2, ()))
+    lora.inject(model.network, Lora(r=4), 0.0, seed=0)
+    ends = (
+        "A reader may renew twice.",
+        "Nobody may, since a late return costs money and time.",
+        "Books.",
+        "Films, games and a lot of other things too.",
+    )
+    questions = [model.tokenizer.encode(TEXT * (1 + k % 3) + f"Question {k}: what does it say?") for k in range(8)]
+    pairs = []
+    for k, question in enumerate(questions):
+        sides = (model.tokenizer.encode(ends[k % 4]), model.tokenizer.encode(ends[(k + 1) % 4]))
+        pairs.append(Pair(*(TokenRow([*question, *side], [False] * len(question) + [True] * len(side)) for side in sides)))
+    dpo, budget = objective_of(Dpo(beta=1.0)), 400
+    begun = with_reference(model, dpo, pairs, [range(8)], budget, tmp_path / "reference.safetensors", Silent(), "train")
+    total = sum(float(dpo.loss(model, [begun[i] for i in group], None).total.detach()) for group in micro_batches(begun, budget))
+    assert total == pytest.approx(8 * math.log(2), rel=1e-6)
+    alone = torch.cat([dpo.start(model, [pair], budget) for pair in pairs])
+    assert float((alone - torch.tensor([pair.reference for pair in begun])).abs().max()) > 1e-3, "or this says nothing about neighbours"
 
 
 def test_the_memory_of_a_training_is_what_was_estimated(tmp_path: Path):

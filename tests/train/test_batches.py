@@ -13,9 +13,13 @@ from tunesmith.train.examples import TokenRow
 TRUNK = list(range(50))
 
 
+LAST = 9
+"""The last trained token: it is predicted and never read."""
+
+
 def row(own: int, trunk: list[int] = TRUNK) -> TokenRow:
-    ids = [*trunk, 100 + own, *range(200, 199 + own)]
-    return TokenRow(ids, [False] * len(trunk) + [True] * own)
+    ids = [*trunk, 100 + own, *range(200, 199 + own), LAST]
+    return TokenRow(ids, [False] * len(trunk) + [True] * (own + 1))
 
 
 def test_every_row_is_seen_once_per_pass_and_no_step_is_short():
@@ -45,7 +49,7 @@ def test_steps_by_hand(rows, per_step, epochs, expected):
 
 def test_shared_tokens_count_once_in_a_micro_batch():
     assert micro_batches([row(10)] * 4, 60) == [[0, 1, 2, 3]], "equal rows are computed once"
-    rows = [TokenRow([*TRUNK, 100 + i, *range(200, 200 + n - 1)], [True] * (len(TRUNK) + n)) for i, n in enumerate([10, 10, 10, 10, 30])]
+    rows = [TokenRow([*TRUNK, 100 + i, *range(200, 200 + n - 1), LAST], [True] * (len(TRUNK) + n + 1)) for i, n in enumerate([10, 10, 10, 10, 30])]
     assert [len(g) for g in micro_batches(rows, len(TRUNK) + 40)] == [4, 1]
     assert [len(g) for g in micro_batches(rows, len(TRUNK) + 39)] == [3, 1, 1]
     assert packed_tokens(rows, 1000) == len(TRUNK) + 4 * 10 + 30
@@ -57,7 +61,7 @@ def test_rows_of_one_question_stay_together_and_share_it():
     rows = []
     for question in range(4):
         start = [*TRUNK, *range(1000 * question + 100, 1000 * question + 130)]
-        rows += [TokenRow([*start, 1, 2], [True] * (len(start) + 2)), TokenRow([*start, *range(3, 43)], [True] * (len(start) + 40))]
+        rows += [TokenRow([*start, *own, LAST], [True] * (len(start) + len(own) + 1)) for own in ([1, 2], [*range(3, 43)])]
     groups = micro_batches(rows, len(TRUNK) + 2 * (30 + 2 + 40))
     assert sorted(sorted(g) for g in groups) == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert packed_tokens(rows, 10_000) == len(TRUNK) + 4 * (30 + 2 + 40)

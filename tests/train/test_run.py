@@ -526,7 +526,9 @@ def test_a_recurrent_model_is_trained_alone_and_says_so(bench, recipe, log, tmp_
     heard = log()
     checkpoint = bench.train(recipe(budget__epochs=8), monitor=heard)
     assert any("hybrid takes every row alone, padded: its layers carry a state" in note for note in heard.notes())
-    assert checkpoint.computed_tokens >= checkpoint.logical_tokens
+    assert (
+        checkpoint.computed_tokens >= checkpoint.logical_tokens - 2 * checkpoint.trained_rows
+    )  # the end of a turn and what stands behind it are not read
     assert checkpoint.curve[-1].train_loss < 0.7 * checkpoint.curve[0].train_loss
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from tunesmith.answer.engine import Engine, batches
 from tunesmith.answer.options import without_end
 from tunesmith.errors import Unsupported
-from tunesmith.model.likelihood import gather
+from tunesmith.model.likelihood import gather, needed
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.model.memory import CHUNK_TOKENS
 from tunesmith.model.template import Rendered
@@ -88,7 +88,7 @@ def divergence(base: Base, tuned: LoadedModel) -> list[tuple[float, int]]:
 
 def states(model: LoadedModel, rows: Sequence[Rendered]) -> tuple[Tensor, Tensor]:
     """([K, D] the hidden states that predict the rows' marked tokens, [K] the row of each), computed as one forest."""
-    forest = model.pack([row.ids for row in rows])
+    forest = model.pack([needed(row) for row in rows])
     sources, _, owners = gather(forest, rows)
     device = forest.ids.device
     return model.hidden(forest).index_select(0, torch.tensor(sources, device=device)), torch.tensor(owners, device=device)

@@ -10,6 +10,7 @@ Sources: FlexAttention (Dong et al. 2024, arXiv 2412.05496); FlashAttention-2 (D
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -18,11 +19,15 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from torch.nn.attention.varlen import varlen_attn
 
-from tunesmith.model.forest import Forest
+from tunesmith.model.forest import Forest, pack
 
 LOG = logging.getLogger(__name__)
 REFUSED: dict[tuple[str, int, torch.dtype], str] = {}
 """(way, head width, dtype) → why it cannot be taken here."""
+PROVEN: set[tuple[str, int, torch.dtype]] = set()
+"""Of which a gradient was asked for, and came."""
+SMALL = [[0, 1, 2, 3], [4, 5, 6]]
+"""Rows that a backward pass is tried on: a refusal inside one's own backward pass could not be caught where it is known what to do instead."""
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: int | None, scale: float, softcap: float | None) -> Tensor | None:
@@ -35,6 +40,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: in
         if asked in REFUSED:
             continue
         try:
+            if torch.is_grad_enabled() and query.requires_grad and asked not in PROVEN:
+                _try_gradient(way, query, key, window, scale, softcap)
+                PROVEN.add(asked)
             return way(query, key, value, forest, window, scale, softcap)
         except torch.cuda.OutOfMemoryError:
             raise
@@ -44,6 +52,20 @@ def attend(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: in
     return None
 
 
+def _try_gradient(way: Callable[..., Tensor], query: Tensor, key: Tensor, window: int | None, scale: float, softcap: float | None) -> None:
+    """Nothing, if the way gives gradients for a few tokens of heads like these.
+
+    Raises: what the kernel's backward pass raises.
+    """
+    forest = pack(SMALL, query.device)
+    draw = torch.Generator(query.device).manual_seed(0)  # of its own: a step's dropout does not depend on whether this was tried
+    few = [
+        torch.randn(1, like.shape[1], len(forest.ids), like.shape[-1], dtype=like.dtype, device=like.device, generator=draw).requires_grad_()
+        for like in (query, key, key)
+    ]
+    way(*few, forest, window, scale, softcap).sum().backward()  # type: ignore[no-untyped-call]
+
+
 def flex(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: int | None, scale: float, softcap: float | None) -> Tensor:
     """As in `attend`, by block masks made once per forest and window."""
     name = ("blocks", window)
@@ -51,15 +73,21 @@ def flex(query: Tensor, key: Tensor, value: Tensor, forest: Forest, window: int 
         sees, total = forest.sees(window), len(forest.ids)
         forest.plans[name] = create_block_mask(lambda b, h, q, k: sees(q, k), None, None, total, total, device=query.device)
 
-    def capped(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        assert softcap is not None
-        return softcap * torch.tanh(score / softcap)
-
     way = _compiled() if query.device.type == "cuda" else flex_attention
     grouped = query.shape[1] != key.shape[1]
     options: dict[str, Any] = {"block_mask": forest.plans[name], "scale": scale, "enable_gqa": grouped}
-    out: Tensor = way(query, key, value, score_mod=None if softcap is None else capped, **options)
+    out: Tensor = way(query, key, value, score_mod=None if softcap is None else _cap(softcap), **options)
     return out
+
+
+@cache
+def _cap(softcap: float) -> Callable[..., Tensor]:
+    """The function that caps scores: one for each cap, since another function would be compiled anew."""
+
+    def capped(score: Tensor, b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        return softcap * torch.tanh(score / softcap)
+
+    return capped
 
 
 @cache

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from tunesmith.model.forest import LEAST_GAIN, families, pack
+from tunesmith.model.likelihood import needed
 from tunesmith.train.examples import Example
 
 
@@ -51,7 +52,8 @@ def micro_batches(examples: Sequence[Example], budget: int, shares: bool = True)
     if not shares:
         return _padded(examples, budget)
     sizes = [packed_size(example) for example in examples]
-    found = families([example.sequences[0].ids for example in examples])
+    firsts = [needed(example.sequences[0]) for example in examples]
+    found = families(firsts)
     common = found.common
     certain = found.trunk if found.trunk >= LEAST_GAIN else 0  # counted only where `pack` shares it for certain: no batch outgrows its budget
     groups: list[list[int]] = []
@@ -66,14 +68,14 @@ def micro_batches(examples: Sequence[Example], budget: int, shares: bool = True)
                 used, known, shared = 0, 0, None
             groups[-1].append(row)
             used += size - known
-            whole = len(examples[row].sequences[0].ids)
+            whole = len(firsts[row])
             shared = whole if shared is None else min(shared, common[row])
     return groups
 
 
 def packed_size(example: Example) -> int:
     """Tokens that go through the model for one example alone."""
-    sequences = [row.ids for row in example.sequences]
+    sequences = [needed(row) for row in example.sequences]
     return len(sequences[0]) if len(sequences) == 1 else len(pack(sequences).ids)
 
 
@@ -81,7 +83,7 @@ def _padded(examples: Sequence[Example], budget: int) -> list[list[int]]:
     """Groups of at most `budget` cells, shortest examples first."""
     groups: list[list[int]] = []
     count = 0
-    longest = [max(len(row.ids) for row in example.sequences) for example in examples]
+    longest = [max(len(needed(row)) for row in example.sequences) for example in examples]
     for index in sorted(range(len(examples)), key=lambda i: (longest[i], i)):
         more = len(examples[index].sequences)
         if not groups or (count + more) * longest[index] > budget:
@@ -94,7 +96,7 @@ def _padded(examples: Sequence[Example], budget: int) -> list[list[int]]:
 
 def packed_tokens(examples: Sequence[Example], budget: int, shares: bool = True) -> int:
     """Tokens that go through the model for these examples."""
-    groups = [[row.ids for i in group for row in examples[i].sequences] for group in micro_batches(examples, budget, shares)]
+    groups = [[needed(row) for i in group for row in examples[i].sequences] for group in micro_batches(examples, budget, shares)]
     if shares:
         return sum(len(pack(group).ids) for group in groups)
     return sum(len(group) * max(len(ids) for ids in group) for group in groups)

@@ -42,6 +42,8 @@ from tunesmith.train.state import RunState, Weights
 WEIGHTS = "model.safetensors"
 SMALL_MODEL = 300_000_000
 CURVE_POINTS = 2000
+HELD_AT_ONCE = 64
+"""Dev examples that the reference is asked about between two looks at whether to stop."""
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,10 @@ def _run_of(model: LoadedModel, recipe: Recipe, plan: Plan, rows: Tokenised, dev
     train, held = rows.rows, dev.rows
     if objective.has_reference:
         order = Order(len(train), recipe.budget.step_rows, recipe.seed)
-        used = {i for step in range(plan.steps) for i in order.step(step)}
-        train = with_reference(model, train, used, plan.tokens_per_batch, scratch / "reference-train.safetensors", monitor, "train")
-        held = with_reference(model, held, range(len(held)), plan.tokens_per_batch, scratch / "reference-dev.safetensors", monitor, "dev")
+        steps = (order.step(step) for step in range(plan.steps))
+        parts = (range(first, min(first + HELD_AT_ONCE, len(held))) for first in range(0, len(held), HELD_AT_ONCE))
+        train = with_reference(model, objective, train, steps, plan.tokens_per_batch, scratch / "reference-train.safetensors", monitor, "train")
+        held = with_reference(model, objective, held, parts, plan.tokens_per_batch, scratch / "reference-dev.safetensors", monitor, "dev")
     return Run(model, objective, train, held, recipe, plan, _weights(model, recipe), scratch, monitor)
 
 

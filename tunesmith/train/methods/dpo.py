@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from tunesmith.model.likelihood import score
@@ -22,6 +23,7 @@ from tunesmith.spec.job import DEV_PREFERENCE
 from tunesmith.spec.recipe import Dpo
 from tunesmith.train.examples import Pair
 from tunesmith.train.methods.objective import Loss, question_and_answer, token_row
+from tunesmith.train.reference import log_probabilities
 
 
 class Preference:
@@ -52,6 +54,10 @@ class Preference:
 
     def check(self, examples: Sequence[Pair]) -> None:
         """Nothing."""
+
+    def start(self, model: LoadedModel, examples: Sequence[Pair], budget: int) -> Tensor:
+        """Of both answers."""
+        return log_probabilities(model, examples, budget)
 
     def before(self, model: LoadedModel, examples: Sequence[Pair], budget: int) -> None:
         """Nothing."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from tunesmith.errors import NotEnoughData
 from tunesmith.model.likelihood import score
@@ -73,10 +74,13 @@ class Rating:
                 expected="some of each", fix='add rows of the other kind, or train on liked answers alone: train.method.kind = "sft"',
             )  # fmt: skip
 
+    def start(self, model: LoadedModel, examples: Sequence[Rated], budget: int) -> Tensor:
+        """Of the answer, and of the other row's."""
+        return torch.cat((log_probabilities(model, examples, budget), log_probabilities(model, _others(examples), budget)), dim=1)
+
     def before(self, model: LoadedModel, examples: Sequence[Rated], budget: int) -> float:
         """z."""
-        others = [row for example in examples if (row := example.other) is not None]
-        now = log_probabilities(model, others, budget)
+        now = log_probabilities(model, _others(examples), budget)
         return max(0.0, float(now.sum() - sum(example.reference[1] for example in examples)) / len(examples))
 
     def loss(self, model: LoadedModel, examples: Sequence[Rated], before: float) -> Loss:
@@ -91,6 +95,10 @@ class Rating:
         weight = torch.where(liked, self.method.desirable_weight, self.method.undesirable_weight)
         total = (weight * torch.sigmoid(-self.method.beta * torch.where(liked, gained, -gained))).sum()
         return Loss(total, (gained > 0) == liked, scores.computed)
+
+
+def _others(examples: Sequence[Rated]) -> list[TokenRow]:
+    return [row for example in examples if (row := example.other) is not None]
 
 
 def _answer(row: TokenRow) -> list[int]:

@@ -54,6 +54,9 @@ class Objective(Protocol):
         Raises: NotEnoughData.
         """
 
+    def start(self, model: LoadedModel, examples: Sequence[Any], budget: int) -> Tensor:
+        """[E, 2] what `reference` of the examples of one step is, computed in the micro-batches of `loss` and `before`; [E, 0] where the method has none."""
+
     def before(self, model: LoadedModel, examples: Sequence[Any], budget: int) -> Any:
         """What the loss needs to know of a whole step (or of the whole dev split), in passes of at most `budget` tokens."""
 
