@@ -139,7 +139,8 @@ def test_an_interval_without_0_that_the_test_does_not_confirm_says_which_way_it_
     difference = Metric(value=-0.375, low=-0.625, high=-0.188, n=16, method="bca")
     found = against("classifier", "cannot tell", -0.375, 1).model_copy(update={"difference": difference, "rows": "all", "p_adjusted": 0.094})
     assert compared(found).plain == (
-        "? tuned against classifier: leans to worse, but 16 rows do not rule out chance, -37.5 points [-62.5, -18.8] exact match, p = 0.094"
+        "? tuned against classifier: leans to worse, but 16 rows do not rule out chance, -37.5 points [-62.5, -18.8] exact match, p = 0.094; "
+        "about 1 more row would settle it"
     )
     assert found.model_copy(update={"metric": "perplexity"}).leans == "better"
 

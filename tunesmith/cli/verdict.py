@@ -138,15 +138,19 @@ def compared(comparison: Comparison) -> Text:
             return Text.assemble(("✗ ", "red"), (names, "bold"), ": worse beyond doubt, ", numbers)
         case "cannot tell" if comparison.leans is not None:
             rest = f": leans to {comparison.leans}, but {plural_rows(comparison.difference)} do not rule out chance, "
-            return Text.assemble(("? ", "yellow"), (names, "bold"), rest, numbers)
+            return Text.assemble(("? ", "yellow"), (names, "bold"), rest, numbers, (f"; {settles(comparison)}", "dim"))
         case "cannot tell":
-            more, trainings = comparison.rows_to_settle, comparison.seeds_to_settle
-            settle = "no realistic number of rows would settle it"
-            if more is not None:
-                settle = f"about {whole(more)} more row{'' if more == 1 else 's'} would settle it"
-            elif trainings is not None:
-                settle = f"{trainings} trainings with different seeds would settle it, no number of rows"
-            return Text.assemble(("? ", "yellow"), (names, "bold"), ": cannot tell, ", numbers, (f"; {settle}", "dim"))
+            return Text.assemble(("? ", "yellow"), (names, "bold"), ": cannot tell, ", numbers, (f"; {settles(comparison)}", "dim"))
+
+
+def settles(comparison: Comparison) -> str:
+    """What would settle one that is open."""
+    more, trainings = comparison.rows_to_settle, comparison.seeds_to_settle
+    if more is not None:
+        return f"about {whole(more)} more row{'' if more == 1 else 's'} would settle it"
+    if trainings is not None:
+        return f"{trainings} trainings with different seeds would settle it, no number of rows"
+    return "no realistic number of rows would settle it"
 
 
 def plural_rows(metric: Metric) -> str:

@@ -134,7 +134,7 @@ def comparison_words(found: Comparison, names: Mapping[str, str], confidence: fl
     if found.outcome != "cannot tell":
         return text + "."
     if found.leans is not None:
-        return f"{text}. The interval leaves out no difference, but on so few rows the test does not rule out chance; more rows would show it."
+        return f"{text}. The interval leaves out no difference, but on so few rows the test does not rule out chance; {settles(found)}."
     among = f"Among {found.family} comparisons" if found.family > 1 else "Alone"
     smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
     sees = (
