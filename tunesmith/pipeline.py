@@ -216,10 +216,9 @@ def looked_into(
             return first, plan, Examined(suites, tuple(forgotten.values()))
         readers = [answers for one in unasked if isinstance(answers := reader(one.candidate), Tuned)]
         plan = planning.pressed(plan, history, examiner.unasked(readers, plan[1].probes))
-        forgotten |= {one.candidate.name: forgotten_by(examiner, one.candidate, plan[1].probes) for one in unasked}
-        planning.learn_proof(
-            first.candidate, suites[0], [one.found[0] for one in forgotten.values() if not isinstance(one.found, str)], plan[1].probes
-        )
+        fresh = [forgotten_by(examiner, one.candidate, plan[1].probes) for one in unasked]
+        planning.learn_proof(first.candidate, suites[0], [one.found[0] for one in fresh if not isinstance(one.found, str)], plan[1].probes)
+        forgotten |= {one.candidate: one for one in fresh}
         if not unasked:
             return first, plan, Examined(suites, ())
 

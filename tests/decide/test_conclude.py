@@ -104,7 +104,7 @@ def test_few_rows_on_the_classifiers_side_say_what_is_known_and_every_kind_of_ri
     assert (against.outcome, against.leans) == ("cannot tell", "worse")
     for rival in ("the classifier", "the best written prompt", "the prompt with examples"):
         assert sum(reason.startswith(f"The tuned model against {rival} (exact match): ") for reason in found.reasons) == 1
-    assert "The interval leaves out no difference, but on so few rows the test does not rule out chance; about" in found.reasons[0]
+    assert "The interval leaves out no difference, but the corrected test does not rule out chance; about" in found.reasons[0]
 
 
 def test_a_classifier_that_declines_far_less_does_not_do_it(judge: Judge) -> None:

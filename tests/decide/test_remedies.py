@@ -156,7 +156,8 @@ def test_what_trainings_differ_by_is_settled_by_trainings_and_not_by_rows() -> N
     assert (found.decision, one.rows_to_settle) == ("cannot tell", None)
     assert one.seeds_to_settle is not None
     assert f"but {one.seeds_to_settle} trainings with different seeds would" in found.headline
-    assert found.settle.endswith(f"(`decide.seeds = {one.seeds_to_settle}`): whether the tuned model is better than the best written prompt.")
+    advice = f"(`decide.seeds = {one.seeds_to_settle}`, and time for so many full trainings)"
+    assert found.settle.endswith(f"{advice}: whether the tuned model is better than the best written prompt.")
 
 
 def test_a_cheaper_arm_is_held_against_the_weights_that_there_are() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -89,7 +90,11 @@ def test_losses_of_whoever_is_ahead_are_told_as_theirs() -> None:
     )
     found = worse(verdict, report.finalists)
     assert f"tuned-smollm2, which is ahead: {LOST.sentence}" in found
-    assert "Whether minilm-logistic invents, declines or wavers was not looked into." in found
+    unseen = "Whether minilm-logistic invents, declines or wavers was not looked into."
+    assert unseen not in found  # nothing says that anybody was
+    wavers = Side(candidate="tuned-smollm2", topic="consistency", sentence="It wavers.", standing="measured")
+    limited = Side(candidate="minilm-logistic", topic="declined", sentence="Within.", standing="fine", is_limited=True)
+    assert unseen in worse(verdict.model_copy(update={"known": Known(sides=(LOST, wavers, limited))}), report.finalists)
 
 
 def test_what_the_recommended_one_loses_beyond_doubt_is_stated() -> None:
@@ -152,7 +157,7 @@ def test_a_file_reads_back_and_anything_else_is_refused() -> None:
     one = made()
     assert read_certificate(one.to_text(), "c.json") == one
     for text in ("", "[]", '{"proof": 1}', one.to_text().replace('"decision"', '"decided"')):
-        with pytest.raises(BadData, match="is no certificate"):
+        with pytest.raises(BadData, match=r"is no certificate|was issued by Tunesmith"):
             read_certificate(text, "c.json")
 
 
@@ -319,3 +324,14 @@ def test_columns_that_nobody_fills_are_not_there() -> None:
     for table in re.findall(r"<table.*?</table>", certificate_page(made()), flags=re.DOTALL):
         heads = len(re.findall(r'scope="col"', table))
         assert {heads} == {len(re.findall(r"<t[dh]\b", row)) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, flags=re.DOTALL)}
+
+
+def test_a_certificate_of_another_version_is_told_from_what_is_none() -> None:
+    raw = json.loads(made().to_text())
+    del raw["proof"]["kind"]
+    with pytest.raises(
+        BadData, match=r"was issued by Tunesmith 0\.1\.0, commit cccccccccccc, which stated other things than this one reads: Field required"
+    ):
+        read_certificate(json.dumps(raw), "old.json")
+    with pytest.raises(BadData, match="is no certificate"):
+        read_certificate("{}", "x.json")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 import math
 
 import numpy as np
 import pytest
 
 from tunesmith.measure import power
-from tunesmith.measure.power import NO_SEEDS, Spread, minimum_detectable, reach, rows_to_settle, seeds_to_settle, softened, widened
+from tunesmith.measure.power import NO_SEEDS, Spread, minimum_detectable, rows_to_settle, seeds_to_settle, softened, widened
+from tunesmith.measure.seeds import spread
 from tunesmith.measure.statistics import NORMAL
 from tunesmith.spec.report import Metric
 
@@ -26,13 +28,13 @@ def test_without_seeds_rows_are_counted_by_the_closed_form() -> None:
     assert rows_to_settle(0.0, 0.2, 100) is None
     assert rows_to_settle(1e-6, 0.2, 100) is None
     assert rows_to_settle(0.1, math.inf, 100) is None
-    assert rows_to_settle(0.5, 0.2, 100) == 1
+    assert rows_to_settle(0.5, 0.2, 100) == 10  # no less than a tenth more is advised
 
 
 def test_what_seeds_add_is_not_made_smaller_by_rows() -> None:
     between = Spread(0.0001, 8)
     endless = minimum_detectable(0.2, 10**12, between=between)
-    assert endless == pytest.approx((reach(0.95, 8) + 0.8889) * 0.01, rel=1e-3)  # 0.8889: Student's t with 8 degrees of freedom, 80 %
+    assert endless == pytest.approx((2.3060 + 0.8889) * 0.01, rel=1e-3)  # Student's t with 8 degrees of freedom, 97.5 and 80 %
     assert rows_to_settle(0.99 * endless, 0.2, 1000, between=between) is None
     more = rows_to_settle(1.3 * endless, 0.2, 1000, between=between)
     assert more is not None
@@ -40,15 +42,27 @@ def test_what_seeds_add_is_not_made_smaller_by_rows() -> None:
     assert more > (rows_to_settle(1.3 * endless, 0.2, 1000) or 1)
 
 
+@pytest.mark.parametrize("family", [1, 3, 12])
+@pytest.mark.parametrize("seeds", [(0.8,), (0.8, 0.8), (0.78, 0.84), (0.7, 0.9), (0.78, 0.8, 0.84)], ids=str)
+def test_more_rows_never_make_a_claim_less_sure(seeds: tuple[float, ...], family: int) -> None:
+    between, confidence = spread(seeds, by=0.02), 1 - 0.05 / family
+    sizes = [int(100 * 1.25**k) for k in range(60)]
+    least = [minimum_detectable(0.2, n, confidence=confidence, between=between) for n in sizes]
+    assert all(more <= 1.02 * fewer for fewer, more in itertools.pairwise(least))  # the steps between which the least is sought
+    halves = [math.sqrt(0.2 / n) * 1.959964 for n in sizes]
+    found = [widened(Metric(value=0.5, low=0.5 - half, high=0.5 + half, n=9, method="bca"), between, confidence).high for half in halves]
+    assert all(more <= 0.5 + 1.02 * (fewer - 0.5) for fewer, more in itertools.pairwise(found))
+
+
 def test_few_clusters_are_known_less_well() -> None:
     known = minimum_detectable(0.2, 500)
     assert minimum_detectable(0.2, 500, freedom=19) == pytest.approx(known * (2.0930 + 0.8610) / 2.8016, rel=1e-3)
-    whole, freedom = Spread(0.0004, 3).with_rows(0.0004, 19)
+    whole, freedom = Spread(0.0004, 3).with_rows(0.0004, 19)[0]
     assert (whole, freedom) == (pytest.approx(0.0008), pytest.approx(0.0008**2 / (0.0004**2 / 19 + 0.0004**2 / 3)))
 
 
 def test_more_trainings_settle_what_more_rows_cannot() -> None:
-    between, gap = Spread(0.0004, 2), 0.045
+    between, gap = Spread(0.0004, 8), 0.05
     assert rows_to_settle(gap, 0.1, 2000, between=between) is None
     count = seeds_to_settle(gap, 0.1, 2000, 1, between=between)
     assert count is not None

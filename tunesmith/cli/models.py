@@ -133,17 +133,21 @@ def prompt(
             "lists all versions", where="--versions", got="--version or --against beside it", expected="one of them", fix="leave one out"
         )
     kept = prompts_of(open_store(), model)
-    one, other = chosen(kept, version, model), chosen(kept, against, model) if against is not None else None
-    shown = kept if versions else [one] if other is None else [other, one]
-    screen.result({"model": model, "prompts": [each.to_json() for each in shown]} | ({} if other is None else {"changed": differences(other, one)}))
-    if json:
-        return
     if versions:
-        show_versions(screen.console, kept)
-    elif other is not None:
+        screen.result({"model": model, "prompts": [each.to_json() for each in kept]})
+        if not json:
+            show_versions(screen.console, kept)
+        return
+    one = chosen(kept, version, model)
+    if against is None:
+        screen.result({"model": model, "prompts": [one[0].to_json()]})
+        if not json:
+            show_prompt(screen.console, model, *one)
+        return
+    other = chosen(kept, against, model)
+    screen.result({"model": model, "prompts": [other[0].to_json(), one[0].to_json()], "changed": differences(other[1], one[1])})
+    if not json:
         show_differences(screen.console, model, other, one)
-    else:
-        show_prompt(screen.console, model, one)
 
 
 def show_elected(console: Console, found: Artifact, elected: Elected, name: str) -> None:

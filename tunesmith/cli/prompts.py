@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +30,10 @@ class Kept:
     artifact: str
     at: float
     """Unix time, seconds."""
-    prompt: Prompt
+    prompt: Prompt | None
+    """None: what bears the name in this version is no language model."""
+    kind: str = ""
+    """Of the artifact."""
 
     def to_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -39,60 +41,52 @@ class Kept:
             "version": self.version,
             "artifact": self.artifact,
             "at": self.at,
-            "sha256": self.prompt.content_digest(),
-            "prompt": self.prompt.model_dump(mode="json"),
+            "sha256": self.prompt.content_digest() if self.prompt is not None else None,
+            "prompt": self.prompt.model_dump(mode="json") if self.prompt is not None else None,
         }
 
 
 def prompts_of(store: Store, name: str) -> list[Kept]:
-    """The prompts of all versions that bear a name and have one, the oldest first; of one artifact, where it is the name of one.
+    """The prompts of all versions that bear a name, the oldest first; of one artifact, where it is the name of one.
 
-    Raises: NotFound if nothing bears it; Unsupported if nothing of what does has a prompt.
+    Raises: NotFound if nothing bears it.
     """
     versions = store.registered().get(name)
     if versions is None:
         artifact = store.get(name)
-        return [Kept(None, artifact.name, artifact.created_at, prompt_of(artifact))]
-    there = [(one, found) for one in versions if (found := store.get(one.artifact)).erased_at is None]
-    kept = []
-    for one, found in there:
-        with suppress(Unsupported):
-            kept.append(Kept(one.number, one.artifact, one.at, prompt_of(found)))
-    if not kept:
-        raise without_prompt(name, ", ".join(dict.fromkeys(found.kind for _, found in there)) or "erased versions")
-    return kept
+        return [Kept(None, artifact.name, artifact.created_at, prompt_of(artifact), artifact.kind)]
+    there = [(one, store.get(one.artifact)) for one in versions]
+    return [Kept(one.number, one.artifact, one.at, prompt_of(found), found.kind) for one, found in there if found.erased_at is None]
 
 
-def prompt_of(artifact: Artifact) -> Prompt:
-    """What stands before every question that is put to it.
-
-    Raises: Unsupported for what has no prompt.
-    """
+def prompt_of(artifact: Artifact) -> Prompt | None:
+    """What stands before every question that is put to it; None for what has no prompt."""
     if artifact.kind == "checkpoint":
         return artifact.load(Checkpoint).prompt
     if artifact.kind == "candidate":
         elected = artifact.load(Elected)
         who = elected.candidate if isinstance(elected.candidate, Remote) else elected.reader
-        if who is not None:
-            return who.prompt
-    raise without_prompt(artifact.name, artifact.kind)
+        return who.prompt if who is not None else None
+    return None
 
 
-def without_prompt(name: str, what: str) -> Unsupported:
-    """The error for what has no prompt."""
-    return Unsupported("has no prompt", where=name, got=what, expected="a tuned model, or a recommended one that a language model answers for")
+def chosen(kept: Sequence[Kept], number: int | None, name: str) -> tuple[Kept, Prompt]:
+    """The version with this number, the newest without one, and its prompt.
 
-
-def chosen(kept: Sequence[Kept], number: int | None, name: str) -> Kept:
-    """The version with this number, the newest without one.
-
-    Raises: NotFound with the numbers that there are.
+    Raises: NotFound with the numbers that there are; Unsupported if that version has no prompt.
     """
     found = kept[-1:] if number is None else [one for one in kept if one.version == number]
-    if found:
-        return found[0]
-    there = ", ".join(str(one.version) for one in kept if one.version is not None)
-    raise NotFound("no such version", where=name, got=str(number), expected=there or "no number: this is one artifact and no registered name")
+    if not found:
+        there = ", ".join(str(one.version) for one in kept if one.version is not None)
+        raise NotFound("no such version", where=name, got=str(number), expected=there or "no number: this is one artifact and no registered name")
+    prompt = found[0].prompt
+    if prompt is None:
+        having = ", ".join(str(one.version) for one in kept if one.prompt is not None and one.version is not None)
+        raise Unsupported(
+            "has no prompt", where=found[0].artifact, got=found[0].kind, expected="a tuned model, or a recommended one that a language model answers for",
+            fix=f"versions with one: {having}" if having else "tunesmith models show tells what it is",
+        )  # fmt: skip
+    return found[0], prompt
 
 
 def lines_of(prompt: Prompt) -> Iterator[str]:
@@ -107,42 +101,45 @@ def lines_of(prompt: Prompt) -> Iterator[str]:
             yield from (f"    {line}" for line in rest)
 
 
-def differences(before: Kept, after: Kept) -> list[str]:
-    """What changed from one version to another, as a unified diff without its two heads; empty where nothing did."""
-    return list(difflib.unified_diff(list(lines_of(before.prompt)), list(lines_of(after.prompt)), lineterm=""))[2:]
+def differences(before: Prompt, after: Prompt) -> list[str]:
+    """What changed from one prompt to another, as a unified diff without its two heads; empty where nothing did."""
+    found = list(difflib.unified_diff(list(lines_of(before)), list(lines_of(after)), lineterm=""))[2:]
+    if not found and before.content_digest() != after.content_digest():
+        return ["they differ in what is not shown here: the prompt's name, line ends, or fields of a message beside its text (--json shows all)"]
+    return found
 
 
-def show_prompt(console: Console, name: str, one: Kept) -> None:
+def show_prompt(console: Console, name: str, one: Kept, prompt: Prompt) -> None:
     """Print one prompt whole."""
-    console.print(head(name, one))
+    console.print(head(name, one, prompt))
     console.print()
-    for line in lines_of(one.prompt):
+    for line in lines_of(prompt):
         console.print(clean(line), soft_wrap=True)
 
 
 def show_versions(console: Console, kept: Sequence[Kept]) -> None:
     """Print a line for each version: two with one digest have one prompt."""
-    rows = [
-        (str(one.version), clock(one.at), one.prompt.name, str(len(one.prompt.examples)), one.prompt.content_digest()[:12], one.artifact)
-        for one in kept
-    ]
+    rows = []
+    for one in kept:
+        told = ("–", "", "") if one.prompt is None else (one.prompt.name, str(len(one.prompt.examples)), one.prompt.content_digest()[:12])
+        rows.append((str(one.version), clock(one.at), *told, one.artifact))
     console.print(listing(("version", "registered", "prompt", "examples", "sha256", "model"), rows, right=(0, 3)))
 
 
-def show_differences(console: Console, name: str, before: Kept, after: Kept) -> None:
+def show_differences(console: Console, name: str, before: tuple[Kept, Prompt], after: tuple[Kept, Prompt]) -> None:
     """Print what changed."""
-    console.print(head(name, before))
-    console.print(head(name, after))
-    found = differences(before, after)
+    console.print(head(name, *before))
+    console.print(head(name, *after))
+    found = differences(before[1], after[1])
     if not found:
         console.print(Text("the two prompts are the same", "dim"))
     for line in found:
         console.print(clean(line, {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")), soft_wrap=True)
 
 
-def head(name: str, one: Kept) -> Text:
+def head(name: str, one: Kept, prompt: Prompt) -> Text:
     """Whose prompt it is."""
     version = f" version {one.version}" if one.version is not None else ""
     return Text.assemble(
-        clean(f"{name}{version}", "bold"), clean(f"  {one.artifact}, prompt {one.prompt.name}, sha256 {one.prompt.content_digest()[:12]}", "dim")
+        clean(f"{name}{version}", "bold"), clean(f"  {one.artifact}, prompt {prompt.name}, sha256 {prompt.content_digest()[:12]}", "dim")
     )

@@ -146,6 +146,8 @@ def compared(comparison: Comparison) -> Text:
 def settles(comparison: Comparison) -> str:
     """What would settle one that is open."""
     more, trainings = comparison.rows_to_settle, comparison.seeds_to_settle
+    if comparison.is_split:
+        return "not every training shows it"
     if more is not None:
         return f"about {whole(more)} more row{'' if more == 1 else 's'} would settle it"
     if trainings is not None:

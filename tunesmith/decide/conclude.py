@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from tunesmith.decide.economy import bills
-from tunesmith.decide.evidence import BLIND, NOTHING, PROMPTING, TRAINED, Evidence, beats, best_gain, weigh
+from tunesmith.decide.evidence import BLIND, NOTHING, PROMPTING, TRAINED, Evidence, beats, weigh
 from tunesmith.decide.headline import headline
 from tunesmith.decide.outcome import Outcome
 from tunesmith.decide.reasons import reasons, settling
@@ -155,15 +155,12 @@ def floor_says(evidence: Evidence) -> Decision | None:
     against = [found for name in evidence.arms if name != control and (found := evidence.between(name, control, evidence.metric)) is not None]
     if any(found.outcome == "better" for found in against):
         return None
-    return "nothing helps" if all(best_gain(found) <= worth_having(evidence, control) for found in against) else "cannot tell"
-
-
-def worth_having(evidence: Evidence, control: str) -> float:
-    """The gain over the majority answer that has to be out of the question before nothing helps: for a share also no more than half of what it gets wrong."""
-    value = evidence.metrics[control].value
-    if evidence.metric in UNBOUNDED:
-        return NOTHING * abs(value)
-    return min(NOTHING, (value if evidence.metric in LOWER_IS_BETTER else 1 - value) / 2)
+    most, room = NOTHING, evidence.room
+    if room is not None:
+        most = min(NOTHING, room / 2)  # where there is little to gain, a little of it is much
+    elif evidence.metric in UNBOUNDED:
+        most = NOTHING * abs(evidence.metrics[control].value)
+    return "nothing helps" if evidence.may_gain <= most else "cannot tell"
 
 
 def doubt(evidence: Evidence, chosen: str) -> tuple[str, str] | None:

@@ -159,6 +159,22 @@ class Evidence:
         """The majority answer, where it was measured."""
         return next(iter(self.named({CONTROL})), None)
 
+    @property
+    def room(self) -> float | None:
+        """What there is to gain over the majority answer; None without one, or for a metric without bounds."""
+        if self.control is None or self.metric in UNBOUNDED:
+            return None
+        value = self.metrics[self.control].value
+        return value if self.metric in LOWER_IS_BETTER else 1 - value
+
+    @property
+    def may_gain(self) -> float:
+        """What anything that was tried may gain over the majority answer at most, by the far ends of the intervals."""
+        control = self.control
+        against = (self.between(name, control, self.metric) for name in self.arms if name != control) if control is not None else ()
+        most = max(0.0, *(best_gain(found) for found in against if found is not None), 0.0)
+        return most if self.room is None else min(most, self.room)
+
     def between(self, first: str, second: str, metric: MetricName) -> Comparison | None:
         """How `first` does against `second`, whichever way round they were compared; None if they were not."""
         straight = self.found.get((first, second, metric))
@@ -251,9 +267,10 @@ def worst_loss(found: Comparison) -> float:
     return found.of_these.high if found.metric in LOWER_IS_BETTER else -found.of_these.low
 
 
-def best_gain(found: Comparison) -> float:
-    """How much the first of the two may gain over the second, at the far end of the interval."""
-    return -found.of_these.low if found.metric in LOWER_IS_BETTER else found.of_these.high
+def best_gain(found: Comparison, *, as_served: bool = False) -> float:
+    """How much the first of the two may gain over the second, at the far end of the interval; `as_served`: the weights that there are."""
+    gap = found.of_these if as_served else found.difference
+    return -gap.low if found.metric in LOWER_IS_BETTER else gap.high
 
 
 def weigh(
@@ -395,11 +412,12 @@ def against(first: Arm, second: Arm, metric: MetricName, confidence: float) -> C
     Raises: as `compared`.
     """
     trained = (first.is_trained, second.is_trained)
-    return compared(first.name, first.runs, second.name, second.runs, metric, confidence=confidence, trained=trained)
+    served = (first.candidates.index(first.name), second.candidates.index(second.name))
+    return compared(first.name, first.runs, second.name, second.runs, metric, confidence=confidence, trained=trained, served=served)
 
 
 def over_seeds(found: Comparison, mine: Runs, theirs: Runs) -> Comparison:
     """The comparison, open if it does not hold for every seed."""
     if holds(found, mine, theirs):
         return found
-    return found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": None, "seeds_to_settle": None})
+    return found.model_copy(update={"outcome": "cannot tell", "rows_to_settle": None, "seeds_to_settle": None, "is_split": True})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence, best_gain
+from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence
 from tunesmith.decide.outcome import Outcome
 from tunesmith.decide.wording import SUBJECTS, achieves, capital, counted, gap, goal_in_words, settles, shown, standing_words, takes
 from tunesmith.spec.report import Comparison
@@ -75,8 +75,7 @@ def ruled_out(evidence: Evidence) -> str:
     if control is None:
         most = max(found.high for found in evidence.metrics.values())
         return f"; more than {shown(metric, most)} is out of the question"
-    gains = [best_gain(found) for name in evidence.arms if name != control and (found := evidence.between(name, control, metric)) is not None]
-    return f"; a gain of more than {gap(metric, max(0.0, *gains)).removeprefix('+')} is out of the question"
+    return f"; a gain of more than {gap(metric, evidence.may_gain).removeprefix('+')} is out of the question"
 
 
 def against(evidence: Evidence, chosen: str) -> str:
@@ -150,11 +149,14 @@ def open_question(evidence: Evidence, outcome: Outcome) -> str:
         other = evidence.control or next(name for name in evidence.arms if name != first)
         rows = counted(evidence.metrics[first])
         return f"Cannot tell: {best}, {subject(evidence, other)} {value(evidence, other)}, and {rows} are too few to say what helps."
+    rival = f"{subject(evidence, second)} {value(evidence, second)}"
+    if found.is_split:
+        return f"Cannot tell: {best}, {rival}, and {settles(found)}."
     few = "is" if found.difference.n == 1 else "are"
-    return (
-        f"Cannot tell: {best}, {subject(evidence, second)} {value(evidence, second)}, and {counted(found.difference)} {few} too few to say whether that "
-        f"is more than chance; {settles(found)}."
-    )
+    trainings = f"{found.seeds} training{'s' if found.seeds > 1 else ''}"
+    what = trainings if found.rows_to_settle is None and found.seeds_to_settle is not None else counted(found.difference)
+    few = few if what != trainings else "are" if found.seeds > 1 else "is"
+    return f"Cannot tell: {best}, {rival}, and {what} {few} too few to say whether that is more than chance; {settles(found)}."
 
 
 def more_rows(outcome: Outcome) -> str:

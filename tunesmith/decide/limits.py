@@ -61,7 +61,7 @@ def held(
 def against(found: Comparison, limit: float, before: Arm) -> tuple[str, SideStanding]:
     """What a paired comparison with the best untuned arm says of a limit."""
     lost, most = loss(found), worst_loss(found)
-    least = -best_gain(found)
+    least = -best_gain(found, as_served=True)
     allowed = gap(found.metric, limit).removeprefix("+")
     low, high = gap(found.metric, found.of_these.low).removesuffix(" points"), gap(found.metric, found.of_these.high)
     numbers = f"{gap(found.metric, found.difference.value)} ({low} to {high}, {counted(found.difference)}) against {SUBJECTS[before.remedy]}"

@@ -194,10 +194,12 @@ def settles_pair(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
     first, second = outcome.pair
     found = as_compared(evidence, first, second, evidence.metric)
     what = f"whether {subject(evidence, first)} is better than {subject(evidence, second)}"
+    if found is not None and found.is_split:
+        return f"{capital(settles(found))}: {what} hangs on the seed. More of them would show how often (`decide.seeds`)."
     if found is None or (found.rows_to_settle is None and found.seeds_to_settle is None):
         return f"No realistic number of test rows would show {what}: where they cost differently, take the cheaper one."
     if found.rows_to_settle is None:
-        return f"{capital(settles(found))} (`decide.seeds = {found.seeds_to_settle}`): {what}."
+        return f"{capital(settles(found))} (`decide.seeds = {found.seeds_to_settle}`, and time for so many full trainings): {what}."
     return f"{capital(settles(found))}: {what}.{held_out(found.rows_to_settle, dataset)}"
 
 

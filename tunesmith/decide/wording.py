@@ -110,6 +110,8 @@ def p_words(p: float) -> str:
 
 def settles(found: Comparison) -> str:
     """What would settle an open comparison: more rows; where what trainings differ by hides it on any number of rows, more trainings; or neither."""
+    if found.is_split:
+        return "not every training shows it, so that it is no gain of the recipe"
     if found.rows_to_settle is not None:
         more = found.rows_to_settle
         return f"about {more:,} more test rows like these would settle it" if more > 1 else "about one more test row like these would settle it"
@@ -133,8 +135,10 @@ def comparison_words(found: Comparison, names: Mapping[str, str], confidence: fl
     )
     if found.outcome != "cannot tell":
         return text + "."
+    if found.is_split:
+        return f"{text}; {settles(found)}."
     if found.leans is not None:
-        return f"{text}. The interval leaves out no difference, but on so few rows the test does not rule out chance; {settles(found)}."
+        return f"{text}. The interval leaves out no difference, but the corrected test does not rule out chance; {settles(found)}."
     among = f"Among {found.family} comparisons" if found.family > 1 else "Alone"
     smallest = gap(found.metric, found.minimum_detectable).removeprefix("+")
     sees = (

@@ -124,7 +124,8 @@ def worse(verdict: Verdict, finalists: Sequence[Finalist]) -> list[str]:
         *lost,
         *(side.sentence if side.candidate == name else f"{side.candidate}, which is ahead: {side.sentence}" for side in about if side.is_loss),
     ]
-    if name is not None and verdict.known.sides and all(side.candidate != name for side in verdict.known.sides):
+    examined = {side.candidate for side in verdict.known.sides if not side.is_limited and side.topic not in (FORGETTING, UNMEASURED)}
+    if name is not None and examined and name not in examined:
         found.append(f"Whether {name} invents, declines or wavers was not looked into.")
     is_tuned = any(one.candidate.name == name and isinstance(reader(one.candidate), Tuned) for one in finalists)
     if is_tuned and not any(side.candidate == name and side.topic == FORGETTING for side in about):
@@ -159,6 +160,11 @@ def read(text: str, where: str) -> Certificate:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing" and (issued := issued_by(text)) is not None:
+            raise BadData(
+                f"was issued by Tunesmith {issued}, which stated other things than this one reads: {first['msg']}",
+                where=f"{where}, {place}", expected="a certificate of this version", fix="verify it with the one that issued it, or run the project again",
+            ) from None  # fmt: skip
         raise BadData(
             problems=[
                 Problem(
@@ -169,6 +175,15 @@ def read(text: str, where: str) -> Certificate:
                 )
             ]
         ) from None
+
+
+def issued_by(text: str) -> str | None:
+    """The version and commit that a certificate says it was issued by; None for what is none."""
+    try:
+        code = json.loads(text)["proof"]["code"]
+        return f"{code['version']}, commit {str(code['commit'])[:12]}" if code["commit"] else str(code["version"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def differing(stated: Any, found: Any, tolerance: float, place: str = "") -> list[str]:

@@ -165,6 +165,8 @@ def plural(value: int, one: str, many: str | None = None) -> str:
 
 def settles(found: Comparison) -> str:
     """What would settle a comparison that is open."""
+    if found.is_split:
+        return "nothing: not every training shows it"
     if found.rows_to_settle is not None:
         return f"about {plural(found.rows_to_settle, 'more row')}"
     if found.seeds_to_settle is not None:

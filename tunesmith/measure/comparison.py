@@ -17,7 +17,7 @@ from tunesmith.errors import BadData, NotEnoughData, Problem
 from tunesmith.measure.power import NO_SEEDS, Spread, minimum_detectable, rows_to_settle, seeds_to_settle, softened, widened
 from tunesmith.measure.quantities import Quantity, clusters_of, difference_of, measurable, quantity, rows_of
 from tunesmith.measure.statistics import holm, independent, interval, mcnemar_mid_p, paired_permutation, variance_of
-from tunesmith.spec.report import Comparison, Scored
+from tunesmith.spec.report import Comparison, Metric, Scored
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 
 MOST_SHOWN = 3
@@ -112,6 +112,8 @@ class Trained:
     between: Spread
     seeds: int
     """Trainings of the kind that has most of them."""
+    of_these: Metric
+    """The difference between the weights that would be served, by the rows alone."""
 
 
 def weighed(
@@ -137,8 +139,8 @@ def weighed(
         rival=names.rival,
         metric=names.metric,
         rows=names.rows,
-        difference=widened(of_rows, between, confidence),
-        as_trained=of_rows if trained is not None else None,
+        difference=inside(widened(of_rows, between, confidence), units),
+        as_trained=trained.of_these if trained is not None else None,
         p_value=p_value,
         p_adjusted=p_value,
         test=test if trained is None else f"{test} over {trained.seeds} {'seed' if trained.seeds == 1 else 'seeds'}",
@@ -154,6 +156,11 @@ def weighed(
     return shown_by(alone, confidence, 1)
 
 
+def inside(found: Metric, units: Quantity) -> Metric:
+    """The number with an interval that ends where its values do."""
+    return found.model_copy(update={"low": max(found.low, units.low), "high": min(found.high, units.high)})
+
+
 def shown_by(found: Comparison, confidence: float, family: int) -> Comparison:
     """The comparison with what its rows and seeds can show among so many, and what would settle it were it open.
 
@@ -162,7 +169,7 @@ def shown_by(found: Comparison, confidence: float, family: int) -> Comparison:
     """
     n, variance, gap = found.difference.n, found.row_variance, found.difference.value
     between = Spread(found.seed_variance, found.seed_freedom) if found.seed_freedom is not None else NO_SEEDS
-    rows = rows_to_settle(gap, variance, n, confidence=confidence, family=family, between=between)
+    rows = rows_to_settle(gap, variance, n, confidence=confidence, family=family, between=between, freedom=found.row_freedom)
     hides = rows is None and found.seeds and rows_to_settle(gap, variance, n, confidence=confidence, family=family) is not None
     seeds = None
     if hides:

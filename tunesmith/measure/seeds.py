@@ -15,8 +15,8 @@ import numpy as np
 
 from tunesmith.errors import NotEnoughData
 from tunesmith.measure.comparison import Names, Trained, by_id, check_same_rows, comparison, weighed
-from tunesmith.measure.power import NO_SEEDS, USUAL_SEEDS, Spread, widened
-from tunesmith.measure.quantities import Quantity, clusters_of, measurable, quantity, rows_of
+from tunesmith.measure.power import NO_SEEDS, USUAL_FREEDOM, USUAL_SEEDS, Spread, widened
+from tunesmith.measure.quantities import Quantity, clusters_of, difference_of, measurable, quantity, rows_of
 from tunesmith.measure.scorers import metric_of
 from tunesmith.measure.statistics import interval
 from tunesmith.spec.report import Comparison, Metric, Scored
@@ -60,21 +60,24 @@ def usual(metric: MetricName, value: float) -> float:
 def spread(*sides: Sequence[float], by: float) -> Spread:
     """What the seeds add, from the values of every seed on each side that was trained; `by` is how far seeds usually lie apart.
 
-    One training says nothing of it, so that what is usual stands alone: fewer trainings never make a gain surer.
+    One training says nothing of it, so that what is usual stands alone: it is less sure than two that are as far apart as usual.
 
     >>> found = spread([0.80, 0.84], by=0.02)
-    >>> round(found.believed, 6), found.freedom
-    (0.000267, 3.0)
+    >>> round(found.believed, 6), round(found.freedom, 1)
+    (0.000267, 3.6)
     >>> spread([0.80], by=0.02)
-    Spread(believed=0.0004, freedom=2.0)
+    Spread(believed=0.0004, freedom=8.0)
+
+    Source: Satterthwaite 1946 for the degrees of freedom of a weighted sum of variances, and of the sum over both sides.
     """
     believed = weight = 0.0
     for values in sides:
         known = len(values) - 1
-        variance = float(np.var(values, ddof=1)) if known else 0.0
-        together = (USUAL_SEEDS * by**2 + known * variance) / (USUAL_SEEDS + known)
-        believed += together / len(values)
-        weight += (together / len(values)) ** 2 / (USUAL_SEEDS + known)
+        measured = known * float(np.var(values, ddof=1)) if known else 0.0
+        parts = ((USUAL_SEEDS * by**2, USUAL_FREEDOM), (measured, known))
+        scale = (USUAL_SEEDS + known) * len(values)
+        believed += sum(part for part, _ in parts) / scale
+        weight += sum((part / scale) ** 2 / freedom for part, freedom in parts if part)
     return Spread(believed, believed**2 / weight) if weight else NO_SEEDS
 
 
@@ -101,11 +104,12 @@ def compared(
     *,
     confidence: float,
     trained: tuple[bool, bool] = (False, False),
+    served: tuple[int, int] = (0, 0),
     seed: int = 0,
 ) -> Comparison:
     """`better` against `rival` over all seeds of both, uncorrected; pass several to `comparison.correct` together.
 
-    `trained` says which of the two other seeds could have made otherwise.
+    `trained` says which of the two other seeds could have made otherwise, `served` which run of each is the one that would be served.
     Raises: BadData if they did not answer the same rows; NotEnoughData if the metric has no rows to rest on.
     """
     first, second = (in_order(runs, mine[0], name, better) for runs, name in ((mine, better), (theirs, rival)))
@@ -119,6 +123,8 @@ def compared(
     sides = [[quantity(metric, run) for run in runs] for runs in used]
     values = [[one.value() for one in runs] for runs, is_trained in zip(sides, trained, strict=True) if is_trained or len(runs) > 1]
     by = usual(metric, float(np.mean([value for some in values for value in some])))
+    mine_alone, theirs_alone = (runs[place] for runs, place in zip(sides, served, strict=True))
+    of_these = interval(difference_of(mine_alone, theirs_alone), confidence=confidence, seed=seed, groups=clusters_of(rows))
     return weighed(
         Names(better, rival, metric, which),
         averaged(sides[0]),
@@ -126,7 +132,7 @@ def compared(
         clusters_of(rows),
         confidence=confidence,
         seed=seed,
-        trained=Trained(spread(*values, by=by), max(len(some) for some in values)),
+        trained=Trained(spread(*values, by=by), max(len(some) for some in values), of_these),
     )
 
 

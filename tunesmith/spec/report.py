@@ -158,7 +158,7 @@ class Comparison(Noun):
     difference: Metric
     """`better` minus `rival`, paired, with its BCa interval; where something was trained it reaches further, by what other seeds would bring."""
     as_trained: Metric | None = None
-    """The same with what the rows leave open alone: of these very weights. None where nothing was trained."""
+    """That of the very weights that would be served, with what the rows leave open alone. None where nothing was trained."""
     p_value: float
     p_adjusted: float
     """Holm over all rivals."""
@@ -177,6 +177,8 @@ class Comparison(Noun):
     """Trainings of the kind that has most of them; 0: nothing was trained."""
     minimum_detectable: float
     """The smallest difference that these rows and seeds show with 80 % power among `family` comparisons, whatever the others come to."""
+    is_split: bool = False
+    """Interval and test agree, and one of the trainings alone does not: that is no gain of the recipe, however many rows there are."""
     family: int = 1
     """Comparisons that were corrected together."""
     rows_to_settle: int | None
