@@ -146,10 +146,10 @@ def triumphs(studies: int) -> Iterator[Finding]:
 
         yield Finding(f"trained with {seeds} seeds (2 points apart), 1,000 rows", share_of(trained, studies, 4 + seeds), 0, 0.05)
 
-        def long(generator: np.random.Generator, seeds: int = seeds) -> bool:
-            return decided([trainings(generator, seeds, 0.0, 10_000)[0]])
+    def many(generator: np.random.Generator) -> bool:
+        return decided([trainings(generator, 1, 0.0, 10_000)[0]])
 
-        yield Finding(f"trained with {seeds} seeds (2 points apart), 10,000 rows", share_of(long, studies, 7 + seeds), 0, 0.05)
+    yield Finding("trained with one seed (2 points apart), 10,000 rows", share_of(many, studies, 8), 0, 0.05)
 
 
 def cluster_right(
