@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -96,50 +96,48 @@ def test_where_nothing_can_be_trained_the_verdict_is_among_the_others_and_says_w
     assert said == f"The full training for fine-tuning failed ({DIVERGED.message}), so nothing is said about what it would reach."
 
 
-def test_a_yardstick_that_does_not_answer_is_a_failed_trial_and_is_asked_again_by_the_next_run(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept, asked, real = list[Conclusion](), list[str](), doubles.made_up
+THERE = ("rivals.remote.url='http://127.0.0.1:9/v1'", "rivals.remote.model=large", "rivals.remote.allow_private=true")
+
+
+@pytest.fixture
+def silenced(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Iterator[Conclusion]]:
+    """Lets the step of this title find nobody who answers; gives what two jobs conclude, each of which has asked once in however many processes."""
+    kept, real = list[Conclusion](), doubles.made_up
     monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self) or {})
     monkeypatch.setattr("tunesmith.decide.run.limited", lambda *_: ())
 
-    def made_up(step: Step, work: Folder, count: int) -> Noun:
-        if step.title == "dev remote":
-            asked.append(step.title)
-            raise Overloaded("the endpoint does not answer", where="remote")
-        return real(step, work, count)
+    def run_twice(title: str, message: str) -> Iterator[Conclusion]:
+        asked: list[str] = []
 
-    monkeypatch.setattr(doubles, "made_up", made_up)
-    there = ("rivals.remote.url='http://127.0.0.1:9/v1'", "rivals.remote.model=large", "rivals.remote.allow_private=true")
-    for runs in (1, 2):
-        processes(folder, store, *there, steps=Many, since=time.time())
-        assert len(asked) == runs  # once in however many processes of a job
-        assert "remote" not in {one.remedy for one in kept[-1].finalists}
-        assert kept[-1].known({}).failed == ("The model elsewhere was not measured: the endpoint does not answer.",)
+        def made_up(step: Step, work: Folder, count: int) -> Noun:
+            if step.title == title:
+                asked.append(step.title)
+                raise Overloaded(message, where="remote")
+            return real(step, work, count)
+
+        monkeypatch.setattr(doubles, "made_up", made_up)
+        for runs in (1, 2):
+            processes(folder, store, *THERE, steps=Many, since=time.time())
+            assert len(asked) == runs
+            yield kept[-1]
+
+    return run_twice
 
 
-def test_a_yardstick_that_falls_silent_on_the_locked_rows_ends_no_run(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, asked, real = list[Conclusion](), list[str](), doubles.made_up
-    monkeypatch.setattr(Conclusion, "keep", lambda self: kept.append(self) or {})
-    monkeypatch.setattr("tunesmith.decide.run.limited", lambda *_: ())
+def test_a_yardstick_that_does_not_answer_is_a_failed_trial_and_is_asked_again_by_the_next_run(silenced: Callable[..., Iterator[Conclusion]]) -> None:
+    for found in silenced("dev remote", "the endpoint does not answer"):
+        assert "remote" not in {one.remedy for one in found.finalists}
+        assert found.known({}).failed == ("The model elsewhere was not measured: the endpoint does not answer.",)
 
-    def made_up(step: Step, work: Folder, count: int) -> Noun:
-        if step.title == "test remote":
-            asked.append(step.title)
-            raise Overloaded("the endpoint answers no more", where="remote")
-        return real(step, work, count)
 
-    monkeypatch.setattr(doubles, "made_up", made_up)
-    there = ("rivals.remote.url='http://127.0.0.1:9/v1'", "rivals.remote.model=large", "rivals.remote.allow_private=true")
-    for runs in (1, 2):
-        processes(folder, store, *there, steps=Many, since=time.time())
-        assert len(asked) == runs  # once in however many processes of a job
-        assert kept[-1].finalists
-        assert "remote" not in {one.remedy for one in (*kept[-1].finalists, *kept[-1].end.trials)}
-        (trial,) = [one for one in kept[-1].history if one.remedy == "remote"]
+def test_a_yardstick_that_falls_silent_on_the_locked_rows_ends_no_run(silenced: Callable[..., Iterator[Conclusion]]) -> None:
+    for found in silenced("test remote", "the endpoint answers no more"):
+        assert found.finalists
+        assert "remote" not in {one.remedy for one in (*found.finalists, *found.end.trials)}
+        (trial,) = [one for one in found.history if one.remedy == "remote"]
         assert trial.report is not None
         assert trial.failure is not None
-        assert kept[-1].known({}).failed == ("The model elsewhere was measured on dev alone: the endpoint answers no more.",)
+        assert found.known({}).failed == ("The model elsewhere was measured on dev alone: the endpoint answers no more.",)
 
 
 def test_without_a_rival_a_training_that_fails_fails_the_run(store: Store, folder: Path, breaking: Callable[..., list[str]]) -> None:

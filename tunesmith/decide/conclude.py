@@ -105,7 +105,7 @@ def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
     found = choose(evidence)
     if found.decision == "nothing is fast enough":
         return found.but(goal_met=False)
-    found = found.but(goal_met=goal_met(evidence.goal, evidence.metric, evidence.served(found.chosen)))
+    found = found.but(goal_met=goal_met(evidence.goal, evidence.metric, evidence.served[found.chosen]))
     wanted = rows_wanted(evidence, found, dataset, known)
     if wanted is not None:
         labels = known.outlook.labels if known.outlook else ()
@@ -117,7 +117,7 @@ def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:
             decision="get more rows", beneath=found.decision, more=wanted, rows=dataset.rows["train"], labels=labels, more_rests_on=rests_on
         )
     if found.decision == "cannot tell" and found.goal_met is None and evidence.goal.at_least is not None and is_blind_to_goal(evidence, found.chosen):
-        more = rows_to_judge(evidence.served(found.chosen), evidence.goal.at_least)
+        more = rows_to_judge(evidence.served[found.chosen], evidence.goal.at_least)
         return found.but(decision="the goal cannot be judged", beneath="cannot tell", more=more)
     return found
 
@@ -187,7 +187,7 @@ def open_pair(evidence: Evidence, name: str) -> tuple[str, str] | None:
 
 def cheapest_at_goal(evidence: Evidence) -> str | None:
     """The cheapest arm on this machine that reaches the goal beyond doubt and that the leader is not ahead of; None without one, or if doing nothing may do too."""
-    reached = {name: goal_met(evidence.goal, evidence.metric, evidence.served(name)) for name in evidence.metrics}
+    reached = {name: goal_met(evidence.goal, evidence.metric, evidence.served[name]) for name in evidence.metrics}
     if evidence.control is not None and reached[evidence.control] is not False:
         return None
     able = (name for name in local(evidence) if reached[name] and evidence.is_something(name))
@@ -264,7 +264,7 @@ def is_at_ceiling(metric: MetricName, found: Metric) -> bool:
 
 def is_blind_to_goal(evidence: Evidence, name: str) -> bool:
     """True if the interval is so wide that hardly any goal could be judged by it."""
-    found = evidence.served(name)
+    found = evidence.served[name]
     return evidence.metric not in UNBOUNDED and (found.high - found.low) / 2 > BLIND
 
 

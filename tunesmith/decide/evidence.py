@@ -121,19 +121,13 @@ class Evidence:
     """Out-of-scope recall, where the task has it and it does not decide already."""
     metrics: Mapping[str, Metric]
     """Arm → deciding metric."""
+    served: Mapping[str, Metric]
+    """Arm → the same of the weights that stand for it: of several trainings it is one that is served, and that a goal is asked of."""
     seconds: Mapping[str, Metric]
     """Arm → second metric; empty where there is none."""
     found: Mapping[Pair, Comparison]
     """What was compared, in its order, corrected together."""
     goal: Goal
-
-    def served(self, name: str) -> Metric:
-        """The deciding metric of the weights that stand for an arm: of several trainings it is one that is served, and that a goal is asked of."""
-        arm = self.arms[name]
-        if len(arm.runs) == 1:
-            return self.metrics[name]
-        found = metric_over(self.metric, (arm.own,), confidence=self.goal.confidence)
-        return found if found is not None else self.metrics[name]
 
     def named(self, remedies: Iterable[Remedy]) -> list[str]:
         """The arms with one of these remedies, the best one first (ties: as the finalists stand)."""
@@ -297,6 +291,8 @@ def weigh(
         metric=metric,
         second=second,
         metrics=metrics,
+        served=metrics
+        | {name: own for name, arm in arms.items() if len(arm.runs) > 1 and (own := metric_over(metric, (arm.own,), confidence=goal.confidence))},
         seconds=seconds,
         found={},
         goal=goal,

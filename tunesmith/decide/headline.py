@@ -176,7 +176,7 @@ def most_needed(outcome: Outcome) -> str:
 def goal_open(evidence: Evidence, outcome: Outcome) -> str:
     """That the test rows are too few to judge any goal."""
     assert evidence.goal.at_least is not None
-    found = evidence.served(outcome.chosen)
+    found = evidence.served[outcome.chosen]
     low, high = shown(evidence.metric, found.low).removesuffix(" %"), shown(evidence.metric, found.high)
     return (
         f"The goal cannot be judged with this test set: on {counted(found)} {weights(evidence, outcome.chosen)} reaches anything between {low} and {high}, "
@@ -203,7 +203,7 @@ def weights(evidence: Evidence, name: str) -> str:
 
 def does_served(evidence: Evidence, name: str) -> str:
     """What those achieve on test."""
-    return achieves(evidence.metric, evidence.served(name).value, evidence.second is not None)
+    return achieves(evidence.metric, evidence.served[name].value, evidence.second is not None)
 
 
 def value(evidence: Evidence, name: str) -> str:

@@ -38,7 +38,7 @@ def reasons(evidence: Evidence, outcome: Outcome, known: Known, looks: int) -> l
     """What the decision rests on, as sentences with numbers; the verdict's comparisons hold all of them."""
     found: list[str] = []
     if evidence.goal.at_least is not None and outcome.decision != "nothing is fast enough":
-        best = evidence.served(outcome.chosen)
+        best = evidence.served[outcome.chosen]
         found.append(goal_words(evidence.goal, evidence.metric, best, weights(evidence, outcome.chosen), outcome.goal_met))
     found += wait_words(evidence, outcome)
     found += told(evidence, outcome)

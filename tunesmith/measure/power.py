@@ -20,8 +20,6 @@ LEAST_MORE = 10
 """Fewer than a tenth more rows are no advice: the observed difference is not known that well."""
 MOST_SEEDS = 10
 """More trainings than this are none either."""
-
-
 USUAL_SEEDS = 2
 """What seeds usually do counts as much as so many further trainings: two alone cannot tell that seeds do not matter."""
 USUAL_FREEDOM = 8.0
