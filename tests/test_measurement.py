@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tunesmith.examiner import Examiner
 from tunesmith.line import Line
 from tunesmith.measurement import answering_of, answers_of, asked_before
 from tunesmith.pipeline import opened
-from tunesmith.spec.candidate import Prompted
+from tunesmith.spec.candidate import Constant, Prompted
 from tunesmith.spec.chat import Prompt
 from tunesmith.spec.job import Event, Progress, StageFinished
 from tunesmith.spec.report import Predictions
@@ -242,3 +243,20 @@ def test_forgetting_a_row_erases_what_was_said_to_it(folder: Path, store: Store)
     assert answers.name in done.erased
     assert not (answers.path / PREDICTIONS).exists()
     assert store.find(answers.key) is None
+
+
+def test_whoever_declines_in_other_words_has_declined(folder: Path, store: Store) -> None:
+    said = "I am sorry, I don't have any information about that."
+    texts = [(f"what about card {k}{k}", f"card {k} is in the drawer number {k}") for k in range(40)]
+    others = ["dog", "sun", "sea", "moon", "star", "tree", "lake", "bird", "wolf", "rain", "snow", "wind", "hill", "rock", "salt", "corn"]
+    texts += [(" ".join((one, other) * 2), "Ask me about cards.") for one, other in zip(others, reversed(others), strict=True)]
+    rows = "".join(json.dumps({"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]}) + "\n" for q, a in texts)
+    (folder / "declining.jsonl").write_text(rows)
+    text = (folder / "chat.toml").read_text().replace("chat.jsonl", "declining.jsonl").replace('columns = ["region"]\n', "")
+    (folder / "declining.toml").write_text(text.replace('kind = "generate"', 'kind = "generate"\nout_of_scope = "Ask me about cards."'))
+    line = line_of(folder, store, "split.dev_out_of_scope=4", file="declining")
+    shares = []
+    for answer in ("Ask me about cards!", said, "Somebody won it."):
+        _, report = line.measure(Constant(name="always", answer=answer), "dev", "measure")
+        shares.append((report.metrics["out_of_scope_recall"].value, report.metrics["false_refusal_rate"].value))
+    assert shares == [(1, 1), (1, 1), (0, 0)]

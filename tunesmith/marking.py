@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunesmith.errors import BadProject, NotFound
 from tunesmith.evaluate.execution.code import CodeScorer
@@ -14,16 +14,22 @@ from tunesmith.evaluate.execution.database import SqlScorer
 from tunesmith.evaluate.judge import Judging
 from tunesmith.evaluate.judge_sample import distinct, graded_sample, paired_sample
 from tunesmith.evaluate.own_scorer import OwnScorer
+from tunesmith.evaluate.refusals import refusals_in
 from tunesmith.evaluate.row_scorers import RowScorer
 from tunesmith.measure.fields import Fits, fitting
+from tunesmith.measure.refusal import Refusals
 from tunesmith.settings import secret
-from tunesmith.spec.dataset import Origin
+from tunesmith.spec.candidate import Candidate
+from tunesmith.spec.dataset import Dataset, Origin
 from tunesmith.spec.job import Monitor, Note, Progress, Silent
 from tunesmith.spec.judging import GradedSample, JudgeTrust, PairedSample
 from tunesmith.spec.making_teacher import Asked, Failure, LocalTeacher, Reply
 from tunesmith.spec.noun import digest
 from tunesmith.spec.project import Project
-from tunesmith.store.artifacts import Store
+from tunesmith.store.artifacts import Artifact, Store
+
+if TYPE_CHECKING:
+    from tunesmith.evaluate.run import How
 
 VERDICTS = Path("judge", "verdicts.jsonl")
 """In the store: what a judge was paid for is not asked again, by no run."""
@@ -39,6 +45,8 @@ class Marking:
     store: Store
     """Where verdicts that were paid for are kept, and judges of this machine stand."""
     monitor: Monitor = field(default_factory=Silent)
+    _refusals: dict[str, Refusals] = field(default_factory=dict, init=False)
+    """Dataset → what declines in it."""
 
     @cached_property
     def schema(self) -> str | None:
@@ -79,6 +87,37 @@ class Marking:
         if self.judging is not None:
             found.append(self.judging)
         return tuple(found)
+
+    def how(self, candidate: Candidate, data: Artifact) -> How:
+        """How a candidate answers a dataset's questions, and what marks its answers.
+
+        Raises: as `fits` and `scorers`; NotFound, DamagedWeights.
+        """
+        from tunesmith.answer.candidate import passages_shown
+        from tunesmith.evaluate.run import How, decoding_for
+
+        dataset = data.load(Dataset)
+        return How(
+            decoding=decoding_for(self.project.task, dataset),
+            scorers=self.scorers,
+            refusals=self.refusals(data) if dataset.out_of_scope is not None else None,
+            fits=self.fits,
+            has_documents=bool(self.project.documents),
+            passages=passages_shown(candidate, self.store),
+        )
+
+    def refusals(self, data: Artifact) -> Refusals:
+        """What declines, in the task of a dataset.
+
+        Raises: DamagedWeights.
+        """
+        if data.name not in self._refusals:
+            from tunesmith.data.writing import read_rows
+
+            data.verify()
+            train, dev = ([row for row in read_rows(data.path, split) if row.desirable is not False] for split in ("train", "dev"))
+            self._refusals[data.name] = refusals_in(data.load(Dataset), train, dev)
+        return self._refusals[data.name]
 
     @cached_property
     def judging(self) -> Judging | None:

@@ -82,9 +82,8 @@ class Measurement:
         beside: dict[str, Any] = {}
 
         def make(work: Work) -> Report:
-            from tunesmith.answer.candidate import passages_shown
             from tunesmith.evaluate.answers import read_predictions
-            from tunesmith.evaluate.run import How, Questions, decoding_for, mark
+            from tunesmith.evaluate.run import Questions, mark
 
             opened = self.opening(candidate)
             answers, predictions = self._predicted(candidate, split, rows, opened)
@@ -97,9 +96,7 @@ class Measurement:
             beside.update(answering=Answering(seconds=seconds, wait=wait).model_dump(mode="json"), predictions=answers.name)
             artifact, dataset = line.dataset
             questions = Questions(self._asked(split, rows), dataset, artifact.name, split, line.project.goal.confidence)
-            decoding, has_documents = decoding_for(line.project.task, dataset), bool(line.project.documents)
-            how = How(decoding, line.marking.scorers, line.marking.fits, has_documents, passages_shown(candidate, line.store))
-            return mark(predictions, read_predictions(answers.path), questions, how, work.path, line.monitor)
+            return mark(predictions, read_predictions(answers.path), questions, line.marking.how(candidate, artifact), work.path, line.monitor)
 
         return line.steps.do(step, make, self._words, Report, beside=lambda: beside)
 

@@ -115,15 +115,14 @@ class Remeasurement:
 
         Raises: NotFound, DamagedWeights, Interrupted; what opens a candidate or marks its answers.
         """
-        from tunesmith.answer.candidate import open_candidate, passages_shown
-        from tunesmith.evaluate.run import How, Questions, decoding_for, evaluate
+        from tunesmith.answer.candidate import open_candidate
+        from tunesmith.evaluate.run import Questions, evaluate
 
         artifact, dataset = self.inspection.data
         rows = [row for row in self.inspection.rows if row.desirable is not False]
         questions = Questions(rows, dataset, artifact.name, "test", self.inspection.project.goal.confidence)
         answerer = open_candidate(entrant.candidate, self.bench)
-        project, passages = self.inspection.project, passages_shown(entrant.candidate, self.inspection.store)
-        how = How(decoding_for(project.task, dataset), self.marking.scorers, self.marking.fits, bool(project.documents), passages)
+        how = self.marking.how(entrant.candidate, artifact)
         with tempfile.TemporaryDirectory() as folder:
             report = evaluate(entrant.candidate, answerer, questions, how, Path(folder), self.inspection.monitor)
             self.answers[entrant.candidate.name] = read_answers(Path(folder))

@@ -6,6 +6,7 @@ import doctest
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from tests import tiny
@@ -56,14 +57,16 @@ def wait_of(seconds: list[float], longest_s: float = 100.0, stop: Callable[[], b
 def test_median_and_nine_of_ten_by_nearest_rank_and_what_cannot_be_read_is_no_reading() -> None:
     found, asked = wait_of([0.25, 0.5, 64.0, 1.0, 2.0])
     assert len(asked) == 5
-    assert found == Wait(n=4, median_s=0.5, p90_s=2.0)
+    assert found == Wait(n=4, median_s=0.5, p90_s=2.0, p90_least_s=0.5)
     twenty = [0.01 * n for n in range(1, 21)]
-    assert alone.of_seconds(twenty[::-1]) == Wait(n=20, median_s=twenty[9], p90_s=twenty[17])
+    assert alone.of_seconds(twenty[::-1]) == Wait(n=20, median_s=twenty[9], p90_s=twenty[17], p90_least_s=twenty[15])
 
 
 def test_slow_answers_are_timed_less_often() -> None:
     found, asked = wait_of([4.0, 8.0, 1.0, 1.0, 1.0], longest_s=10.0)
-    assert (found, len(asked)) == (Wait(n=2, median_s=4.0, p90_s=8.0), 2)
+    assert (found, len(asked)) == (Wait(n=2, median_s=4.0, p90_s=8.0, p90_least_s=4.0), 2)
+    found, asked = wait_of([16.0, 8.0, 1.0], longest_s=10.0)
+    assert (found, len(asked)) == (Wait(n=2, median_s=8.0, p90_s=16.0, p90_least_s=8.0), 2)  # one alone would say nothing of nine of ten
 
 
 def test_nothing_is_read_where_nothing_was_asked() -> None:
@@ -71,10 +74,18 @@ def test_nothing_is_read_where_nothing_was_asked() -> None:
     assert waited(ConstantAnswerer("yes"), [], FREE, longest_s=1.0, stop=lambda: False) is None
 
 
-def test_a_limit_is_missed_by_the_nine_of_ten_and_not_by_the_median() -> None:
-    found = Wait(n=20, median_s=0.1, p90_s=0.3)
-    limits = {None: False, 0.2: True, 0.3: False}
-    assert {limit: found.model_copy(update={"at_most_s": limit}).is_too_long for limit in limits} == limits
+def test_a_limit_is_missed_by_what_is_sure_of_nine_of_ten_and_not_by_the_median() -> None:
+    found = Wait(n=20, median_s=0.1, p90_s=0.3, p90_least_s=0.2)
+    limits = {None: (False, True), 0.15: (True, False), 0.2: (False, False), 0.3: (False, True)}
+    held = {limit: found.model_copy(update={"at_most_s": limit}) for limit in limits}
+    assert {limit: (one.is_too_long, one.is_in_time) for limit, one in held.items()} == limits
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 20, 29, 60])
+def test_what_nine_of_ten_take_is_hardly_ever_less_than_is_called_sure(n: int) -> None:
+    draws = np.random.default_rng(n).exponential(size=(400, n))
+    below = [alone.of_seconds(row.tolist()).p90_least_s <= np.log(10) for row in draws]
+    assert np.mean(below) >= 0.95 - 4 * np.sqrt(0.05 * 0.95 / 400)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3", "lfm2"])

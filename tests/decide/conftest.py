@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tunesmith.measure.refusal import refusals_of
 from tunesmith.measure.scorers import aggregate, score
 from tunesmith.spec.candidate import Candidate, Classifier, Constant, Decoding, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Message, Prompt
@@ -17,6 +18,7 @@ from tunesmith.spec.task import TaskKind, form_of
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Finalist
 
+OTHER = refusals_of("classify", "other", (), ())
 REMEDIES: Mapping[str, Remedy] = {
     "tuned": "fine-tune",
     "tuned-again": "fine-tune",
@@ -89,7 +91,7 @@ def make_answers(in_scope: str, outside: str = "", *, label: str = "card_lost", 
             answer=answer,
             confidence=None,
             out_of_scope=reference == "other",
-            scores=score("classify", answer, reference, out_of_scope="other"),
+            scores=score("classify", answer, reference, refusals=OTHER),
             prompt_tokens=1,
             completion_tokens=1,
         )

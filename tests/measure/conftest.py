@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tunesmith.measure.refusal import refusals_of
 from tunesmith.measure.scorers import score
 from tunesmith.spec.dataset import Origin
 from tunesmith.spec.report import Scored
@@ -23,7 +24,7 @@ def scored_row(
         answer=answer,
         confidence=confidence,
         out_of_scope=reference == out_of_scope,
-        scores=score(task, answer, reference, out_of_scope=out_of_scope),
+        scores=score(task, answer, reference, refusals=refusals_of(task, out_of_scope, (), ()) if out_of_scope is not None else None),
         prompt_tokens=1,
         completion_tokens=1,
     )

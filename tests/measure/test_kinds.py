@@ -71,8 +71,8 @@ def test_what_cannot_be_measured_alone_says_what_it_needs(kind, metric, needs):
 
 def test_a_summary_is_held_against_its_text():
     text = "The Hallberg Postal Service moved 3,312,456 parcels in 2023."
-    good = score("summarise", "Hallberg moved 3.3 million parcels.", "Hallberg moved many parcels.", out_of_scope=None, sources=[text])
-    bad = score("summarise", "Norbert moved 4 million parcels.", "Hallberg moved many parcels.", out_of_scope=None, sources=[text])
+    good = score("summarise", "Hallberg moved 3.3 million parcels.", "Hallberg moved many parcels.", refusals=None, sources=[text])
+    bad = score("summarise", "Norbert moved 4 million parcels.", "Hallberg moved many parcels.", refusals=None, sources=[text])
     assert (good["unsupported"], bad["unsupported"]) == (0.0, 1.0)
     assert good["supported"] > bad["supported"]
     assert good["rouge_1"] == pytest.approx(2 * 3 / (5 + 4))  # hallberg, moved, parcels of five and four words
@@ -80,14 +80,14 @@ def test_a_summary_is_held_against_its_text():
 
 
 def test_without_sources_nothing_is_said_about_them():
-    assert "unsupported" not in score("summarise", "a", "b", out_of_scope=None)
-    assert "unsupported" not in score("chat", "a", "b", out_of_scope=None, sources=["c"])
+    assert "unsupported" not in score("summarise", "a", "b", refusals=None)
+    assert "unsupported" not in score("chat", "a", "b", refusals=None, sources=["c"])
 
 
 def test_extraction_is_scored_by_field_and_by_schema():
-    found = score("extract", '{"a": 1, "b": 2}', '{"a": 1, "b": 3}', out_of_scope=None, fits=fitting('{"required": ["c"]}', "s"))
+    found = score("extract", '{"a": 1, "b": 2}', '{"a": 1, "b": 3}', refusals=None, fits=fitting('{"required": ["c"]}', "s"))
     assert (found["field_f1"], found["json_valid"], found["schema_valid"], found["exact_match"]) == (0.5, 1.0, 0.0, 0.0)
-    assert "schema_valid" not in score("extract", "{}", "{}", out_of_scope=None)
+    assert "schema_valid" not in score("extract", "{}", "{}", refusals=None)
 
 
 @pytest.mark.parametrize("kind", get_args(TaskKind))

@@ -215,7 +215,7 @@ UNSEEN_ANSWERS = [
 
 
 def own(*known: str, frames: bool = True) -> Refusals:
-    return Refusals((OWN, *known), closed=False, frames=frames)
+    return Refusals((OWN, *known), form="generate", frames=frames)
 
 
 def test_examples() -> None:

@@ -9,33 +9,38 @@ import pytest
 from sklearn.metrics import precision_score, recall_score
 
 from tunesmith.errors import BadProject
+from tunesmith.measure.refusal import refusals_of
 from tunesmith.measure.scorers import aggregate, deciding_metric, metric_of, score
 from tunesmith.measure.statistics import wilson
 from tunesmith.spec.report import Scored
 from tunesmith.spec.task import KINDS, Goal
 
 Row = Callable[..., Scored]
+OTHER, CANNOT = refusals_of("classify", "other", (), ()), refusals_of("chat", "I cannot help with that.", (), ())
 
 
 def test_a_label_is_exact_when_it_is_verbatim() -> None:
-    assert score("classify", " card_lost\n", "card_lost", out_of_scope=None) == {"exact_match": 1.0}
-    assert score("classify", "Card_lost", "card_lost", out_of_scope="other") == {"exact_match": 0.0, "refused": 0.0}
-    assert score("classify", "other", "card_lost", out_of_scope="other") == {"exact_match": 0.0, "refused": 1.0}
+    assert score("classify", " card_lost\n", "card_lost", refusals=None) == {"exact_match": 1.0}
+    assert score("classify", "Card_lost", "card_lost", refusals=OTHER) == {"exact_match": 0.0, "refused": 0.0}
+    assert score("classify", "other", "card_lost", refusals=OTHER) == {"exact_match": 0.0, "refused": 1.0}
 
 
 def test_json_is_exact_when_its_value_is() -> None:
-    found = score("extract", '{"b": 2, "a": 1}', '{"a":1,"b":2}', out_of_scope=None)
+    found = score("extract", '{"b": 2, "a": 1}', '{"a":1,"b":2}', refusals=None)
     assert found == {"exact_match": 1.0, "json_valid": 1.0, "token_f1": pytest.approx(1.0), "field_f1": 1.0}
-    assert score("extract", '{"name":"x y","n":1}', '{"name": "x z", "n": 1}', out_of_scope=None)["token_f1"] == pytest.approx(4 / 5)
-    broken = score("extract", '{"a": 1', '{"a": 1}', out_of_scope=None)
+    assert score("extract", '{"name":"x y","n":1}', '{"name": "x z", "n": 1}', refusals=None)["token_f1"] == pytest.approx(4 / 5)
+    broken = score("extract", '{"a": 1', '{"a": 1}', refusals=None)
     assert (broken["exact_match"], broken["json_valid"]) == (0.0, 0.0)
 
 
 def test_free_text_is_exact_after_normalising() -> None:
-    found = score("generate", "The answer: Reset it!", "answer reset it", out_of_scope="I cannot help with that.")
+    found = score("generate", "The answer: Reset it!", "answer reset it", refusals=CANNOT)
     assert set(found) == {"exact_match", "refused", "token_f1", "rouge_l", "chrf", "bleu"}
     assert (found["exact_match"], found["refused"], found["token_f1"]) == (1.0, 0.0, 1.0)
-    assert score("generate", "i cannot help with that", "x", out_of_scope="I cannot help with that.")["refused"] == 1.0
+    assert score("generate", "i cannot help with that", "x", refusals=CANNOT)["refused"] == 1.0
+    assert (
+        score("chat", "I'm sorry, I don't know anything about that.", "x", refusals=CANNOT)["refused"] == 1.0
+    )  # whoever declines in other words has declined
     assert all(0 <= value <= 1 for value in found.values())
 
 

@@ -164,9 +164,7 @@ def goal_reached(before: Sequence[Trial], facts: Facts, plan: Plan) -> str | Non
         return None
     serious = [remedy for remedy in FINAL_ORDER if remedy not in ("majority", "remote")]  # what is never recommended ends no search
     timely = [
-        trial
-        for trial in in_full(before, serious, facts)
-        if plan.decide.at_most_ms is None or (trial.wait is not None and not trial.wait.is_too_long)
+        trial for trial in in_full(before, serious, facts) if plan.decide.at_most_ms is None or (trial.wait is not None and trial.wait.is_in_time)
     ]
     every = [(trial, found) for trial in timely if (found := reach(trial, facts.metric))]
     return next((trial.candidate.name for trial, found in every if found.low >= bar(facts.goal.at_least, facts)), None)

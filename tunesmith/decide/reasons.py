@@ -51,12 +51,19 @@ def reasons(evidence: Evidence, outcome: Outcome, known: Known, looks: int) -> l
 
 
 def wait_words(evidence: Evidence, outcome: Outcome) -> list[str]:
-    """Who takes too long to be chosen, and that what is chosen does not; empty where the project limits no latency."""
-    slow = [arm for arm in evidence.arms.values() if arm.is_too_slow]
-    found = [f"{capital(subject(evidence, arm.name))} is too slow: it {takes(arm.wait)}." for arm in slow if arm.wait is not None]
-    chosen = evidence.arms[outcome.chosen]
-    fast = [f"{capital(subject(evidence, chosen.name))} is fast enough: it {takes(chosen.wait)}."] if chosen.wait and chosen.is_open_to_choice else []
-    return fast + found
+    """Who takes too long to be chosen, or may do, and that what is chosen does not; empty where the project limits no latency."""
+    found: list[str] = []
+    for arm in sorted(evidence.arms.values(), key=lambda arm: arm.name != outcome.chosen):
+        if arm.wait is None or not (arm.is_open_to_choice or arm.is_too_slow):
+            continue
+        who, it = capital(subject(evidence, arm.name)), takes(arm.wait)
+        if arm.is_too_slow:
+            found.append(f"{who} is too slow: it {it}.")
+        elif not arm.wait.is_in_time:
+            found.append(f"{who} may be too slow: it {it}; so few questions cannot say that it is, and it is left in.")
+        elif arm.name == outcome.chosen:
+            found.append(f"{who} is fast enough: it {it}.")
+    return found
 
 
 def side_words(evidence: Evidence, known: Known) -> list[str]:

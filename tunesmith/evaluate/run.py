@@ -18,6 +18,7 @@ from tunesmith.errors import Interrupted
 from tunesmith.evaluate.answers import ANSWERS, PREDICTIONS, found_part, keep_part, read_predictions
 from tunesmith.evaluate.row_scorers import RowScorer, with_scores
 from tunesmith.measure.fields import Fits
+from tunesmith.measure.refusal import Refusals
 from tunesmith.measure.scorers import aggregate, score, sources_of
 from tunesmith.spec.candidate import Candidate, Decoding
 from tunesmith.spec.dataset import Dataset, Record, SplitName
@@ -55,6 +56,8 @@ class How:
     decoding: Decoding
     scorers: Sequence[RowScorer] = ()
     """Everything that runs: a database, programs, the user's own function."""
+    refusals: Refusals | None = None
+    """What declines; None where the task has no out-of-scope answer."""
     fits: Fits | None = None
     """Whether an answer fits the task's JSON schema."""
     has_documents: bool = False
@@ -219,7 +222,7 @@ def _scored(row: Record, said: Predicted, dataset: Dataset, how: How) -> Scored:
     answer, out_of_scope, question = said.answer, dataset.out_of_scope, last_question(row.conversation.question())
     sources = sources_of(dataset.kind, question, how.passages(answer.shown), has_documents=how.has_documents)
     reference = row.conversation.answer() or ""
-    scores = score(dataset.kind, answer.text, reference, out_of_scope=out_of_scope, sources=sources, fits=how.fits)
+    scores = score(dataset.kind, answer.text, reference, refusals=how.refusals, sources=sources, fits=how.fits)
     if said.nll is not None and said.nll_tokens is not None:
         scores |= {"nll": said.nll, "tokens": float(said.nll_tokens)}
     return Scored(

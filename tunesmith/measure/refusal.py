@@ -1,6 +1,7 @@
 """An answer → whether it is a refusal, and by which sign: the project's own, almost that, or a general way of declining.
 
-A keyword is no sign: "unfortunately the card cannot be used abroad" answers a question. Among labels a refusal is the label and nothing else. In free text it is
+A keyword is no sign: "unfortunately the card cannot be used abroad" answers a question. Among labels a refusal is the label and nothing else, among JSON texts an
+equal value. In free text it is
 
     fixed   the project's out-of-scope answer, or an answer that training rows out of scope have; what follows may only offer help
     near    almost one of these: token-F1 ≥ 0.8 or edit similarity ≥ 0.85, the same side of "not", no number of its own
@@ -20,8 +21,8 @@ from typing import Literal
 from rapidfuzz import fuzz
 
 from tunesmith.measure.declining import declines, only_offers
-from tunesmith.measure.text import normalise, token_f1, words
-from tunesmith.spec.task import TaskKind, form_of
+from tunesmith.measure.text import normalise, same_json, token_f1, words
+from tunesmith.spec.task import Form, TaskKind, form_of
 
 Sign = Literal["fixed", "near", "frame"]
 
@@ -39,23 +40,24 @@ _NEGATIONS = frozenset(
 
 @dataclass(frozen=True)
 class Refusals:
-    """How refusals are recognised in one task. `sign` tells which sign an answer bears."""
+    """How refusals are recognised in one task, by whatever measures them. `sign` tells which sign an answer bears."""
 
     known: tuple[str, ...]
     """Texts: the project's out-of-scope answer first, then those of the training rows."""
-    closed: bool
-    """Answers are labels: only the very label is a refusal."""
+    form: Form
+    """Of the task's answers."""
     frames: bool
     """Whether general ways of declining count."""
 
     def sign(self, answer: str) -> Sign | None:
         """By what the answer is a refusal; None where it is none. An empty answer is none: it says nothing.
 
-        >>> Refusals(("I only answer questions about the bank.",), False, True).sign("Sorry, I only answer questions about the bank!")
+        >>> Refusals(("I only answer questions about the bank.",), "generate", True).sign("Sorry, I only answer questions about the bank!")
         'near'
         """
-        if self.closed:
-            return "fixed" if answer.strip() in {text.strip() for text in self.known} else None
+        if self.form != "generate":
+            is_value = self.form == "extract"
+            return "fixed" if any(answer.strip() == text.strip() or (is_value and same_json(answer, text)) for text in self.known) else None
         folded = normalise(answer)
         if not folded:
             return None
@@ -75,7 +77,7 @@ def refusals_of(task: TaskKind, out_of_scope: str | None, refused: Iterable[str]
     known = tuple(dict.fromkeys(text for text in texts if text.strip()))[:MOST_KNOWN]
     form = form_of(task)
     mistaken = sum(declines(text) for text in right) if form == "generate" else 0
-    return Refusals(known, form == "classify", form == "generate" and mistaken <= TRUSTED * len(right))
+    return Refusals(known, form, form == "generate" and mistaken <= TRUSTED * len(right))
 
 
 def near(answer: str, known: str) -> bool:

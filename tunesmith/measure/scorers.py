@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.errors import BadProject
 from tunesmith.measure.fields import Fits, field_f1
 from tunesmith.measure.quantities import PER_ROW, clusters_of, mean_of, measurable, quantity, rows_of
+from tunesmith.measure.refusal import Refusals
 from tunesmith.measure.similarity import rouge_n
 from tunesmith.measure.statistics import effective_rows, interval, wilson
 from tunesmith.measure.support import supported_share, unsupported
@@ -63,17 +64,16 @@ def deciding_metric(kind: TaskKind, goal: Goal, given: Collection[str] = ()) -> 
 
 
 def score(
-    kind: TaskKind, answer: str, reference: str, *, out_of_scope: str | None, sources: Sequence[str] | None = None, fits: Fits | None = None
+    kind: TaskKind, answer: str, reference: str, *, refusals: Refusals | None, sources: Sequence[str] | None = None, fits: Fits | None = None
 ) -> dict[str, float]:
-    """The scores of one answer, each in [0, 1]; `refused` says whether it is the out-of-scope answer, where the task has one.
+    """The scores of one answer, each in [0, 1]; `refused` says whether it declines, by `refusals`: None where the task has no out-of-scope answer.
 
     A label is exact when it is verbatim (outer white space aside), JSON when its value is equal, free text when it is equal after
-    `normalise`. A refusal is the fixed out-of-scope answer and nothing else: keywords would call half of all good answers refusals.
-    `sources`: what the answer may rest on (the text to summarise, the passages that were shown with the question); None: not known, and what
+    `normalise`. `sources`: what the answer may rest on (the text to summarise, the passages that were shown with the question); None: not known, and what
     rests on them is left out. `fits`: whether an answer fits the task's JSON schema.
     """
     form = form_of(kind)
-    refused = {} if out_of_scope is None else {"refused": float(same_answer(kind, answer, out_of_scope))}
+    refused = {} if refusals is None else {"refused": float(refusals.sign(answer) is not None)}
     exact = {"exact_match": float(same_answer(kind, answer, reference))}
     match form:
         case "classify":

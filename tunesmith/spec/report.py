@@ -121,13 +121,20 @@ class Wait(Noun):
     median_s: float
     p90_s: float
     """Nine of ten took at most so long; with fewer than ten questions, all."""
+    p90_least_s: float = 0.0
+    """Of all questions, nine of ten surely take no less than this (95 %); 0: too few were asked to say."""
     at_most_s: float | None = None
     """What the project allows nine of ten to take; None: any time."""
 
     @property
+    def is_in_time(self) -> bool:
+        """True if nothing less is allowed than what was read."""
+        return self.at_most_s is None or self.p90_s <= self.at_most_s
+
+    @property
     def is_too_long(self) -> bool:
-        """True if the project allows less."""
-        return self.at_most_s is not None and self.p90_s > self.at_most_s
+        """True if the project allows less than what is sure: one slow question of a few bars nobody."""
+        return self.at_most_s is not None and self.p90_least_s > self.at_most_s
 
 
 class Latency(Noun):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tunesmith.answer.engine import Usage
+from tunesmith.evaluate.refusals import refusals_in
 from tunesmith.evaluate.suites.material import Material
 from tunesmith.measure.scorers import score
 from tunesmith.spec.candidate import Answer, Decoding, Tuned
@@ -67,7 +68,7 @@ def answered(record: Record, text: str, dataset: Dataset, confidence: float | No
         answer=text,
         confidence=confidence,
         out_of_scope=dataset.out_of_scope is not None and reference == dataset.out_of_scope,
-        scores=score(dataset.kind, text, reference, out_of_scope=dataset.out_of_scope),
+        scores=score(dataset.kind, text, reference, refusals=refusals_in(dataset, (), ()) if dataset.out_of_scope is not None else None),
         prompt_tokens=3,
         completion_tokens=2,
         cluster=record.cluster,

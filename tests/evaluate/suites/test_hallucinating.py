@@ -141,9 +141,7 @@ def test_it_says_what_the_metric_says() -> None:
     rows = [
         answered(one, text, dataset).model_copy(
             update={
-                "scores": score(
-                    "answer", text, "Anna paid 12 euros.", out_of_scope=None, sources=[*passages[one.id], f"What did Anna pay in shop {k}?"]
-                )
+                "scores": score("answer", text, "Anna paid 12 euros.", refusals=None, sources=[*passages[one.id], f"What did Anna pay in shop {k}?"])
             }
         )
         for k, (one, text) in enumerate(zip(dev, said, strict=True))

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from tests import tiny
 from tests.evaluate.suites.scripted import OUTSIDE, data, material, row
-from tunesmith.evaluate.suites.material import asking, chosen, limits_for, reference_of
+from tunesmith.evaluate.refusals import reference_of
+from tunesmith.evaluate.suites.material import asking, chosen, limits_for
 from tunesmith.spec.suite import SuiteLimits
 
 ROWS = [row(k, f"question {k}", "card", cluster=str(k // 3) if k < 9 else None) for k in range(20)]
@@ -39,7 +40,7 @@ def test_asking_keeps_what_stands_before() -> None:
 def test_what_is_out_of_scope_and_what_was_refused_in_training() -> None:
     train = [row(1, "a", "I cannot say", label=OUTSIDE), row(2, "b", "I cannot say", label=OUTSIDE), row(3, "c", OUTSIDE), row(4, "d", "card")]
     found = material(data(), ROWS, train=train)
-    assert found.refused_in_training() == ["I cannot say", OUTSIDE]
+    assert found.refusals.known == (OUTSIDE, "I cannot say")
     assert [found.outside(one) for one in train] == [False, False, True, False]
     assert (found.split, reference_of(train[3])) == ("dev", "card")
     assert len(found.asked_dev()) == 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tunesmith.evaluate.suites.material import Material
 from tunesmith.measure.agreement import ALIKE, means_the_same
 from tunesmith.measure.quantities import PER_ROW
-from tunesmith.measure.refusal import Refusals, refusals_of
+from tunesmith.measure.refusal import Refusals
 from tunesmith.spec.report import Scored
 from tunesmith.spec.task import MetricName, TaskKind
 
@@ -44,7 +44,5 @@ class Judge:
 
 
 def judge_of(material: Material) -> Judge:
-    """The judge, who knows refusals by the project's answer and the training rows."""
-    right = [row.reference for row in (*material.dev_answers, *material.test_answers) if not row.out_of_scope]
-    task = material.dataset.kind
-    return Judge(task, material.metric, refusals_of(task, material.dataset.out_of_scope, material.refused_in_training(), right))
+    """The judge, who recognises refusals as the metrics do."""
+    return Judge(material.dataset.kind, material.metric, material.refusals)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+from tunesmith.evaluate.refusals import reference_of, refusals_in
+from tunesmith.measure.refusal import Refusals
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import Dataset, Record, SplitName
 from tunesmith.spec.report import Scored
@@ -80,11 +81,10 @@ class Material:
         """True if the row's right answer is the out-of-scope answer."""
         return self.dataset.out_of_scope is not None and reference_of(row) == self.dataset.out_of_scope
 
-    def refused_in_training(self) -> list[str]:
-        """Answers of training rows that bear the out-of-scope label, the most frequent first."""
-        outside = self.dataset.out_of_scope
-        counts = Counter(reference_of(row) for row in self.train if outside is not None and outside in (row.label, reference_of(row)))
-        return sorted(counts, key=lambda text: (-counts[text], text))
+    @cached_property
+    def refusals(self) -> Refusals:
+        """What declines."""
+        return refusals_in(self.dataset, self.train, self.dev)
 
 
 def limits_for(task: TaskKind, bounds: Bounds | None = None) -> SuiteLimits:
@@ -95,11 +95,6 @@ def limits_for(task: TaskKind, bounds: Bounds | None = None) -> SuiteLimits:
     return SuiteLimits(
         unknown_questions=50, repeated_rows=30, paraphrased_rows=30, paraphrases=2, reprompted_rows=30, train_rows=60, recalled_rows=100, **given
     )
-
-
-def reference_of(row: Record) -> str:
-    """The right answer; empty where there is none."""
-    return (row.conversation.answer() if row.conversation is not None else None) or ""
 
 
 def cluster_of(row: Record | Scored) -> str:

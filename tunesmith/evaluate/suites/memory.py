@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunesmith.answer.candidate import last_question
+from tunesmith.evaluate.refusals import reference_of
 from tunesmith.evaluate.suites.asking import Asker
-from tunesmith.evaluate.suites.material import Material, chosen, cluster_of, reference_of
+from tunesmith.evaluate.suites.material import Material, chosen, cluster_of
 from tunesmith.evaluate.suites.wording import counted, percent, points, rough, sentences, share
 from tunesmith.measure.memorisation import Copy, Recalled, copied_share, copy_of
 from tunesmith.measure.rates import distinct
@@ -120,7 +121,7 @@ def _gap(material: Material, metric: MetricName, asker: Asker, train: Sequence[R
 def scored(row: Record, answer: Answer, material: Material) -> Scored:
     """The answer with the scores that it and the reference alone give."""
     assert row.conversation is not None
-    reference, outside = reference_of(row), material.dataset.out_of_scope
+    reference = reference_of(row)
     return Scored(
         id=row.id,
         origin=row.origin,
@@ -129,7 +130,9 @@ def scored(row: Record, answer: Answer, material: Material) -> Scored:
         answer=answer.text,
         confidence=answer.confidence,
         out_of_scope=material.outside(row),
-        scores=score(material.dataset.kind, answer.text, reference, out_of_scope=outside),
+        scores=score(
+            material.dataset.kind, answer.text, reference, refusals=material.refusals if material.dataset.out_of_scope is not None else None
+        ),
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         cluster=row.cluster,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunesmith.evaluate.refusals import reference_of
 from tunesmith.evaluate.suites.asking import Asker
 from tunesmith.evaluate.suites.judging import Judge
-from tunesmith.evaluate.suites.material import Material, asking, chosen, cluster_of, reference_of
+from tunesmith.evaluate.suites.material import Material, asking, chosen, cluster_of
 from tunesmith.evaluate.suites.wording import counted, percent, rough, sentences, share
 from tunesmith.measure.agreement import Versions, agreement, pairwise
 from tunesmith.spec.candidate import Candidate

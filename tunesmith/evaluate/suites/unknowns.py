@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tunesmith.evaluate.suites.material import reference_of
+from tunesmith.evaluate.refusals import reference_of
 from tunesmith.measure.text import words
 from tunesmith.spec.chat import Conversation
 from tunesmith.spec.dataset import Record
