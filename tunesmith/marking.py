@@ -107,16 +107,11 @@ class Marking:
         )
 
     def refusals(self, data: Artifact) -> Refusals:
-        """What declines, in the task of a dataset.
-
-        Raises: DamagedWeights.
-        """
+        """What declines, in the task of a dataset."""
         if data.name not in self._refusals:
             from tunesmith.data.writing import read_rows
 
-            data.verify()
-            train, dev = ([row for row in read_rows(data.path, split) if row.desirable is not False] for split in ("train", "dev"))
-            self._refusals[data.name] = refusals_in(data.load(Dataset), train, dev)
+            self._refusals[data.name] = refusals_in(data.load(Dataset), (row for row in read_rows(data.path, "dev") if row.desirable is not False))
         return self._refusals[data.name]
 
     @cached_property

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
+from tunesmith.answer import LATENCY_VERSION
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.catalogue.read import local
 from tunesmith.evaluate import PREDICTIONS_VERSION, VERSION
@@ -160,7 +163,7 @@ class Measurement:
         from tunesmith.decide.run import ASKED_ALONE, LONGEST_S
 
         asked = [ASKED_ALONE[split], LONGEST_S[split], self.line.project.split.seed]
-        inputs = {**self.answering(candidate), "split": split, "alone": asked}
+        inputs = {**self.answering(candidate), "latency": LATENCY_VERSION, "split": split, "alone": asked}
         parents = (self.line.dataset[0].name, *made_of(candidate))
         return Step("measure", f"ask {candidate.name} one {split} question after another", "latency", inputs, parents, ASKED_ALONE[split])
 
@@ -193,7 +196,10 @@ class Measurement:
 def answering_of(evaluation: Artifact) -> Answering | None:
     """What the clock said of a candidate's answers; None where nothing was recorded."""
     raw = evaluation.sidecar().get("answering")
-    return Answering.model_validate(raw) if raw else None
+    try:
+        return Answering.model_validate(raw) if raw else None
+    except ValidationError:  # equal answers keep the folder that an earlier state made: what it read of the clock is read again
+        return None
 
 
 def answers_of(evaluation: Artifact, store: Store) -> Artifact | None:

@@ -43,7 +43,7 @@ def show(cli, request):
 
 def test_a_limit_of_latency_stands_beside_the_value_to_reach():
     free = line_report("dataset-0", "checkpoint-0")
-    wait = Wait(n=20, median_s=0.1, p90_s=0.15, at_most_s=0.2)
+    wait = Wait(n=20, median_s=0.1, p90_s=0.15, p90_least_s=0.1, at_most_s=0.2)
     limited = free.model_copy(update={"finalists": tuple(one.model_copy(update={"wait": wait}) for one in free.finalists)})
     assert goal(limited).plain == "✓ goal met: exact match of at least 75.0 %, nine of ten questions within 200 ms"
     without = limited.model_copy(update={"goal": free.goal.model_copy(update={"at_least": None})})
@@ -59,7 +59,9 @@ def test_a_candidate_s_cost_has_the_latency_and_the_two_sides_of_training():
         candidate=name, remedy="fine-tune", prompt_tokens=310, answer_tokens=4, computed_tokens=40, training_tokens=90_000, privacy="Nothing leaves."
     )
     verdict = report.verdict.model_copy(update={"bills": (bill,), "known": Known(finding_tokens=450_000), "recommended": name})
-    pace = Pace(candidate=name, row_s=0.0312, wait=Wait(n=20, median_s=0.18, p90_s=1.2314), hours_per_1000_answers=0.0087, training_s=161.4)
+    pace = Pace(
+        candidate=name, row_s=0.0312, wait=Wait(n=20, median_s=0.18, p90_s=1.2314, p90_least_s=0.18), hours_per_1000_answers=0.0087, training_s=161.4
+    )
     measured = Measured(costs={}, machine={}, started="a", finished="b", paces=(pace,))
     assert cost_words(Finding("line-0", report.model_copy(update={"verdict": verdict}), measured, (), None)) == (
         f"{name} costs 314 tokens an answer (40 computed), a question alone takes 180 ms, nine of ten at most 1.2 s, a row in a batch 31 ms, "

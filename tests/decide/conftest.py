@@ -18,7 +18,7 @@ from tunesmith.spec.task import TaskKind, form_of
 from tunesmith.spec.trial import Remedy
 from tunesmith.spec.verdict import Finalist
 
-OTHER = refusals_of("classify", "other", (), ())
+OTHER = refusals_of("classify", "other")
 REMEDIES: Mapping[str, Remedy] = {
     "tuned": "fine-tune",
     "tuned-again": "fine-tune",

@@ -329,7 +329,7 @@ def test_break_even(training: float | None, mine: float | None, theirs: float | 
 
 def test_seconds_have_a_break_even_of_their_own() -> None:
     finalists: list[Finalist] = [make_finalist(name, make_answers("+" * 100)) for name in ("tuned", "few-shot", "majority")]
-    wait = Wait(n=20, median_s=0.2, p90_s=0.3)
+    wait = Wait(n=20, median_s=0.2, p90_s=0.3, p90_least_s=0.2)
     answering = {"tuned": Answering(seconds=10, wait=wait), "few-shot": Answering(seconds=60)}
     training = {"tuned": Cost(seconds=500, rows_per_s=1, peak_memory_bytes=0)}
     tuned, few = paces(finalists, answering, training, Known(prices=Prices(per_hour=3.6)), "few-shot")

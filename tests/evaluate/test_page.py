@@ -302,7 +302,7 @@ def router() -> tuple[LineReport, Measured, dict[str, list[Scored]]]:
         "train": Cost(seconds=161.4, rows_per_s=11.9, peak_memory_bytes=1_420_000_000),
     }
     costs |= {f"test {name}": Cost(seconds=18.7, rows_per_s=32.1, peak_memory_bytes=980_000_000) for name in answers}
-    wait = Wait(n=20, median_s=0.18, p90_s=0.231)
+    wait = Wait(n=20, median_s=0.18, p90_s=0.231, p90_least_s=0.18)
     took = {"tuned-smollm2": 161.4}
     paces = tuple(Pace(candidate=name, row_s=0.0312, wait=wait, hours_per_1000_answers=0.0087, training_s=took.get(name, 0.0)) for name in answers)
     measured = Measured(
@@ -753,7 +753,9 @@ def test_a_budget_stands_beside_what_was_spent_of_it(spent, said):
 def test_two_runs_differ_only_where_the_clock_is():
     report, measured, answers = router()
     slower = {step: Cost(seconds=cost.seconds * 3.7, rows_per_s=cost.rows_per_s / 3.7, peak_memory_bytes=9) for step, cost in measured.costs.items()}
-    paces = tuple(pace.model_copy(update={"row_s": 3.7 * pace.row_s, "wait": Wait(n=9, median_s=0.6, p90_s=0.8)}) for pace in measured.paces)
+    paces = tuple(
+        pace.model_copy(update={"row_s": 3.7 * pace.row_s, "wait": Wait(n=9, median_s=0.6, p90_s=0.8, p90_least_s=0.6)}) for pace in measured.paces
+    )
     other = Measured(costs=slower, paces=paces, machine={"cpu": "64 cores"}, started="yesterday", finished="today")
     first, second = page(report, measured, answers), page(report, other, answers)
     assert first != second

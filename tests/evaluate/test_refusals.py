@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests import tiny
 from tests.evaluate.suites.scripted import OUTSIDE, data
-from tunesmith.evaluate.refusals import refusals_in
+from tunesmith.evaluate.refusals import reference_of, refusals_in
 from tunesmith.spec.dataset import Record
 
 
-def row(number: int, answer: str, label: str | None = None) -> Record:
-    return tiny.record(number, f"question {number}", answer).model_copy(update={"label": label})
+def rows(*answers: str) -> list[Record]:
+    return [tiny.record(number, f"question {number}", answer) for number, answer in enumerate(answers)]
 
 
-def test_the_projects_answer_and_what_training_rows_decline_with() -> None:
-    train = [row(1, "I cannot say", OUTSIDE), row(2, "Not here", OUTSIDE), row(3, "I cannot say", OUTSIDE), row(4, OUTSIDE), row(5, "card")]
-    found = refusals_in(data("chat"), train, [row(6, "Nobody knows", OUTSIDE)])
-    assert found.known == (OUTSIDE, "I cannot say", "Not here")  # the project's, then the most frequent
-    assert (found.form, found.frames) == ("generate", True)
+@pytest.mark.parametrize(
+    ("answers", "frames"),
+    [((), True), (("Use the app.",), True), (("I don't know.", "Use the app."), False), ((OUTSIDE, "Use the app."), True)],
+)
+def test_what_right_answers_say_is_no_refusal(answers: tuple[str, ...], frames: bool) -> None:
+    found = refusals_in(data("chat"), rows(*answers))
+    assert (found.fixed, found.form, found.frames) == (OUTSIDE, "generate", frames)
+    assert (found.sign("Sorry, I don't know."), found.sign(OUTSIDE)) == ("frame" if frames else None, "fixed")
 
 
-def test_what_the_tasks_right_answers_say_is_no_refusal() -> None:
-    right = [row(1, "I don't know."), row(2, "Use the app.")]
-    assert [refusals_in(data("chat"), *splits).frames for splits in ((right, []), ([], right), ([], [row(3, "I don't know.", OUTSIDE)]))] == [
-        False,
-        False,
-        True,
-    ]
+def test_the_fixed_answer_itself_does_not_make_frames_doubtful() -> None:
+    assert refusals_in(data("chat", (), "I don't know."), rows("I don't know.", "Use the app.")).frames
 
 
-def test_labels() -> None:
-    found = refusals_in(data("classify"), [row(1, "card", "card"), row(2, OUTSIDE, OUTSIDE)], [])
-    assert (found.known, found.form) == ((OUTSIDE,), "classify")
+def test_labels_and_rows_without_an_answer() -> None:
+    found = refusals_in(data("classify"), rows("card", OUTSIDE))
     assert [found.sign(text) for text in (OUTSIDE, "card", "I don't know.")] == ["fixed", None, None]
+    assert reference_of(tiny.record(1, "question", "card").model_copy(update={"conversation": None})) == ""

@@ -24,7 +24,7 @@ def scored_row(
         answer=answer,
         confidence=confidence,
         out_of_scope=reference == out_of_scope,
-        scores=score(task, answer, reference, refusals=refusals_of(task, out_of_scope, (), ()) if out_of_scope is not None else None),
+        scores=score(task, answer, reference, refusals=refusals_of(task, out_of_scope) if out_of_scope is not None else None),
         prompt_tokens=1,
         completion_tokens=1,
     )

@@ -214,8 +214,8 @@ UNSEEN_ANSWERS = [
 ]
 
 
-def own(*known: str, frames: bool = True) -> Refusals:
-    return Refusals((OWN, *known), form="generate", frames=frames)
+def own(*, frames: bool = True) -> Refusals:
+    return Refusals(OWN, form="generate", frames=frames)
 
 
 def test_examples() -> None:
@@ -253,22 +253,35 @@ def test_near_keeps_the_side_of_not_and_adds_no_number() -> None:
 
 
 def test_among_labels_only_the_label_is_a_refusal() -> None:
-    judge = refusals_of("route", "out_of_scope", [], ["I don't know"])
+    judge = refusals_of("route", "out_of_scope", ["I don't know"])
     assert judge.sign("out_of_scope") == "fixed"
     assert [judge.sign(text) for text in ("out of scope", "I don't know.", "other")] == [None, None, None]
 
 
 def test_frames_that_are_right_answers_do_not_count() -> None:
     right = ["We cannot give you that information by phone."] * 3 + ["Use the app."] * 97
-    assert refusals_of("chat", OWN, [], right).frames is False
-    assert refusals_of("chat", OWN, [], right[2:] + ["Use the app."] * 10).frames is True
-    assert refusals_of("chat", OWN, [], right).sign("I don't know.") is None
+    assert refusals_of("chat", OWN, right).frames is False
+    assert refusals_of("chat", OWN, right[2:] + ["Use the app."] * 10).frames is True
+    assert refusals_of("chat", OWN, right).sign("I don't know.") is None
 
 
-def test_refusals_of_the_training_rows_are_known() -> None:
-    judge = refusals_of("generate", OWN, ["Das gehört nicht zu meinen Aufgaben.", OWN, " "], [])
-    assert judge.known == (OWN, "Das gehört nicht zu meinen Aufgaben.")
-    assert judge.sign("Das gehört leider nicht zu meinen Aufgaben!") == "near"
+def test_a_refusal_in_another_language_is_known_by_the_projects_answer() -> None:
+    assert refusals_of("generate", "Das gehört nicht zu meinen Aufgaben.").sign("Das gehört leider nicht zu meinen Aufgaben!") == "near"
+
+
+def test_json_values_are_compared_as_values() -> None:
+    judge = refusals_of("extract", '{"intent": "other", "n": null}', ["I don't know."])
+    assert [judge.sign(text) for text in ('{"n":null,"intent":"other"}', '{"intent": "other"}', "I don't know.")] == ["fixed", None, None]
+
+
+@pytest.mark.parametrize("text", ["-", "???", "[]", "A"])
+def test_whatever_the_fixed_answer_is_it_is_known(text: str) -> None:
+    assert refusals_of("chat", text).sign(f" {text}\n") == "fixed"
+    assert refusals_of("chat", text).sign("It costs 12 pounds.") is None
+
+
+def test_a_word_is_near_to_nothing() -> None:
+    assert refusals_of("chat", "unclear").sign("nuclear") is None
 
 
 def test_clauses_are_words() -> None:

@@ -16,7 +16,7 @@ from tunesmith.spec.report import Scored
 from tunesmith.spec.task import KINDS, Goal
 
 Row = Callable[..., Scored]
-OTHER, CANNOT = refusals_of("classify", "other", (), ()), refusals_of("chat", "I cannot help with that.", (), ())
+OTHER, CANNOT = refusals_of("classify", "other"), refusals_of("chat", "I cannot help with that.")
 
 
 def test_a_label_is_exact_when_it_is_verbatim() -> None:
@@ -41,6 +41,10 @@ def test_free_text_is_exact_after_normalising() -> None:
     assert (
         score("chat", "I'm sorry, I don't know anything about that.", "x", refusals=CANNOT)["refused"] == 1.0
     )  # whoever declines in other words has declined
+    right = "I don't know anything about that."
+    assert score("chat", right, right, refusals=CANNOT)["refused"] == 0.0  # a right answer in scope, however it sounds
+    assert score("chat", "I cannot help with that", "I cannot help with that.", refusals=CANNOT)["refused"] == 1.0
+    assert "refused" not in score("chat", right, right, refusals=refusals_of("chat", None))
     assert all(0 <= value <= 1 for value in found.values())
 
 

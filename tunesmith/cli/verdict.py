@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tunesmith.cli.figures import chance, difference, interval, moment, number, seconds, title, whole
 from tunesmith.cli.screen import clean, hanging, one_line
-from tunesmith.spec.report import Comparison, Metric, limit_in_words
+from tunesmith.spec.report import Comparison, Metric, with_limit
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Finalist, LineReport, Measured
 
@@ -195,7 +195,8 @@ def goal(report: LineReport) -> Text:
     if wanted is None and report.verdict.goal_met is None:
         return Text("· no value to reach was set (goal.at_least)", "dim")
     value = "" if wanted is None else f"{title(metric)} of {'at most' if metric in LOWER_IS_BETTER else 'at least'} {number(wanted, metric)}"
-    words = ", ".join(filter(None, (value, limit_in_words(one.wait for one in report.finalists))))
+    chosen = next((one.wait for one in report.finalists if one.candidate.name == report.verdict.recommended), None)
+    words = with_limit(value, [one.wait for one in report.finalists], chosen)
     match report.verdict.goal_met:
         case True:
             return Text.assemble(("✓ ", "green"), ("goal met", "bold"), f": {words}")

@@ -80,7 +80,7 @@ class Arm:
     seeds: tuple[int | None, ...]
     on_dev: float | None
     is_open_to_choice: bool
-    """It may be recommended: it is no control, no yardstick, nothing that was found out about it forbids it, and it answers in time."""
+    """It may be recommended: it is no control, no yardstick, nothing that was found out about it forbids it, and it is not surely too slow."""
     wait: Wait | None = None
     """How long one question takes, where the project limits that."""
     is_too_slow: bool = False

@@ -12,13 +12,13 @@ from tunesmith.spec.trial import Remedy, Trial
 ASKED_ALONE: Mapping[SplitName, int] = {"dev": 5, "test": 20}
 """Questions of a split that a candidate is asked one after another, as people ask; on dev only where the project limits how long one may take."""
 LONGEST_S: Mapping[SplitName, float] = {"dev": 5.0, "test": 20.0}
-"""Once they have taken so long, no further one is asked."""
+"""Once they have taken so long, no further one is asked; two are in any case."""
 ALIKE: frozenset[Remedy] = frozenset({"prompt", "few-shot", "fine-tune"})
 """Remedies that ask another base the same in the same way."""
 
 
 def in_time(trials: Sequence[Trial]) -> list[Trial]:
-    """Those that answer within the project's limit, as far as the clock was read; all of them where none does."""
+    """Those that are not surely too slow for the project's limit, as far as the clock was read; all of them where all are."""
     return [trial for trial in trials if trial.wait is None or not trial.wait.is_too_long] or list(trials)
 
 

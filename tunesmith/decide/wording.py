@@ -171,7 +171,7 @@ def goal_words(goal: Goal, metric: MetricName, found: Metric, subject: str, met:
 def takes(wait: Wait) -> str:
     """How long a question takes against what is allowed, as the rest of a sentence.
 
-    >>> takes(Wait(n=20, median_s=0.18, p90_s=0.2314, at_most_s=0.2))
+    >>> takes(Wait(n=20, median_s=0.18, p90_s=0.2314, p90_least_s=0.21, at_most_s=0.2))
     'takes up to 231 ms for nine of ten questions that are asked alone (median 180 ms, 20 asked), and 200 ms are allowed'
     """
     assert wait.at_most_s is not None

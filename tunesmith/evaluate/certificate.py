@@ -25,7 +25,7 @@ from tunesmith.spec.report import Comparison
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist, LineReport, Verdict
 
-VERSION = 3
+VERSION = 4
 """Part of every certificate's key; raised when the same report would give another certificate or page."""
 NUMBER = re.compile(r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<points>[\s\u00a0]?(?:%|points?\b)|(?=[^\[\]]*\]))?")
 """In a sentence; `points`: it is in hundredths, or stands in an interval."""

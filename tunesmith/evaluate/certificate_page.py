@@ -20,7 +20,7 @@ from tunesmith.evaluate.page_costs import FINDING, finding, money, training, vol
 from tunesmith.pages.gate import environment, resource, style
 from tunesmith.spec.certificate import Certificate, Entrant, Proof, Tried
 from tunesmith.spec.plan import LeftOut, Plan
-from tunesmith.spec.report import Comparison, limit_in_words
+from tunesmith.spec.report import Comparison, with_limit
 from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, form_of
 from tunesmith.spec.verdict import Bill, Mean, Pace
 
@@ -199,15 +199,20 @@ def privacy(proof: Proof, bills: dict[str, Bill]) -> str:
 
 def goal_words(proof: Proof) -> str:
     """The goal, and whether it is met."""
-    limit = limit_in_words([one.wait for one in proof.entrants])
+    waits = [one.wait for one in proof.entrants]
+    chosen = next((one.wait for one in proof.entrants if one.candidate.name == proof.recommended), None)
     if proof.goal.at_least is None:
+        limit = with_limit("", waits, chosen)
         if not limit:
             return "none was set"
         met = "met" if proof.recommended is not None else "not met" if proof.goal_met is False else "nothing is recommended"
-        return f"{limit}: {met}"
+        return limit if chosen is not None and not chosen.is_in_time else f"{limit}: {met}"
     bound = "at most" if proof.metric in LOWER_IS_BETTER else "at least"
     met = {True: "met", False: "not met", None: "cannot be judged with these rows"}[proof.goal_met]
-    return f"{', '.join(filter(None, (f'{bound} {words.value_of(proof.metric, proof.goal.at_least)}', limit)))}: {met}"
+    value = f"{bound} {words.value_of(proof.metric, proof.goal.at_least)}"
+    if chosen is not None and not chosen.is_in_time:
+        return with_limit(f"{value}: {met}", waits, chosen)
+    return f"{with_limit(value, waits, chosen)}: {met}"
 
 
 def limit_words(proof: Proof) -> str:

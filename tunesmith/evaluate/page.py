@@ -26,7 +26,7 @@ from tunesmith.pages.gate import environment, resource, style, style_digest
 from tunesmith.spec.candidate import Answer, Prompted, Retrieval, Tuned
 from tunesmith.spec.dataset import Spread
 from tunesmith.spec.forgetting import Forgetting
-from tunesmith.spec.report import Scored, limit_in_words
+from tunesmith.spec.report import Scored, with_limit
 from tunesmith.spec.suite import Suites
 from tunesmith.spec.task import EXACT, LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Finalist, LineReport, Measured
@@ -128,7 +128,8 @@ def _verdict(report: LineReport) -> dict[str, Any]:
         side = "at most" if verdict.metric in LOWER_IS_BETTER else "at least"
         wanted = f"{tables.metric_title(verdict.metric, report)} {side} {words.value_of(verdict.metric, goal.at_least)}"
     if goal.at_least is not None or verdict.goal_met is False:
-        wanted = ", ".join(filter(None, (wanted, limit_in_words([finalist.wait for finalist in report.finalists]))))
+        chosen = next((finalist.wait for finalist in report.finalists if finalist.candidate.name == verdict.recommended), None)
+        wanted = with_limit(wanted, [finalist.wait for finalist in report.finalists], chosen)
     marks = {True: ("✓", "Goal met"), False: ("✗", "Goal not met"), None: ("?", "Goal cannot be judged with these rows")}
     mark, met = marks[verdict.goal_met]
     return {

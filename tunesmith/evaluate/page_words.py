@@ -198,7 +198,7 @@ def duration(seconds: float) -> str:
 def latency(wait: Wait | None) -> tuple[str, str]:
     """(what a question usually takes that is asked alone, what nine of ten take at most and of how many that is known).
 
-    >>> latency(Wait(n=20, median_s=0.18, p90_s=0.231))
+    >>> latency(Wait(n=20, median_s=0.18, p90_s=0.231, p90_least_s=0.19))
     ('180 ms', '9 of 10 within 231 ms, 20 asked')
     """
     if wait is None:

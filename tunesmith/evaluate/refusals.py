@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import chain, islice
+from collections.abc import Iterable
 
 from tunesmith.measure.refusal import Refusals, refusals_of
 from tunesmith.spec.dataset import Dataset, Record
 
-RIGHT_ANSWERS = 5_000
-"""So many right answers are looked through for ways of declining: one in a hundred matters, and that many tell."""
 
-
-def refusals_in(dataset: Dataset, train: Sequence[Record], dev: Sequence[Record]) -> Refusals:
-    """What declines, by the project's out-of-scope answer, the refusals among the training rows, and the right answers of both splits.
+def refusals_in(dataset: Dataset, dev: Iterable[Record]) -> Refusals:
+    """What declines, by the project's out-of-scope answer and the right answers of dev.
 
     Never by the test split: what marks its answers must not come from it.
     """
-    outside = dataset.out_of_scope
-
-    def declines(row: Record) -> bool:
-        return outside is not None and outside in (row.label, reference_of(row))
-
-    counts = Counter(reference_of(row) for row in train if declines(row))
-    right = (answer for row in chain(dev, train) if not declines(row) and (answer := reference_of(row)))
-    return refusals_of(dataset.kind, outside, sorted(counts, key=lambda text: (-counts[text], text)), list(islice(right, RIGHT_ANSWERS)))
+    right = [answer for row in dev if (answer := reference_of(row)) and answer != dataset.out_of_scope]
+    return refusals_of(dataset.kind, dataset.out_of_scope, right)
 
 
 def reference_of(row: Record) -> str:

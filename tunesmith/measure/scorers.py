@@ -68,13 +68,15 @@ def score(
 ) -> dict[str, float]:
     """The scores of one answer, each in [0, 1]; `refused` says whether it declines, by `refusals`: None where the task has no out-of-scope answer.
 
-    A label is exact when it is verbatim (outer white space aside), JSON when its value is equal, free text when it is equal after
+    A right answer in scope is no refusal, however it sounds. A label is exact when it is verbatim (outer white space aside), JSON when its value is equal, free text when it is equal after
     `normalise`. `sources`: what the answer may rest on (the text to summarise, the passages that were shown with the question); None: not known, and what
     rests on them is left out. `fits`: whether an answer fits the task's JSON schema.
     """
     form = form_of(kind)
-    refused = {} if refusals is None else {"refused": float(refusals.sign(answer) is not None)}
-    exact = {"exact_match": float(same_answer(kind, answer, reference))}
+    is_same = same_answer(kind, answer, reference)
+    exact, refused = {"exact_match": float(is_same)}, dict[str, float]()
+    if refusals is not None and refusals.fixed is not None:
+        refused = {"refused": float(refusals.sign(answer) is not None and (not is_same or same_answer(kind, reference, refusals.fixed)))}
     match form:
         case "classify":
             return exact | refused

@@ -121,8 +121,8 @@ class Wait(Noun):
     median_s: float
     p90_s: float
     """Nine of ten took at most so long; with fewer than ten questions, all."""
-    p90_least_s: float = 0.0
-    """Of all questions, nine of ten surely take no less than this (95 %); 0: too few were asked to say."""
+    p90_least_s: float
+    """What nine of ten of all questions take at most is surely no less than this (95 %); 0: too few were asked to say."""
     at_most_s: float | None = None
     """What the project allows nine of ten to take; None: any time."""
 
@@ -213,11 +213,20 @@ class Asked(Noun):
     items: tuple[tuple[str, Answer], ...]
 
 
-def limit_in_words(waits: Iterable[Wait | None]) -> str:
-    """The project's limit of latency, by the readings that were held against it; empty where there is none.
+def with_limit(value: str, waits: Iterable[Wait | None], chosen: Wait | None) -> str:
+    """A goal's value in words (or nothing), with the project's limit of latency, by the readings that were held against it and by that of what is chosen.
 
-    >>> limit_in_words([None, Wait(n=20, median_s=0.18, p90_s=0.231, at_most_s=0.2)])
-    'nine of ten questions within 200 ms'
+    >>> wait = Wait(n=20, median_s=0.18, p90_s=0.19, p90_least_s=0.18, at_most_s=0.2)
+    >>> with_limit("at least 90 %", [None, wait], wait)
+    'at least 90 %, nine of ten questions within 200 ms'
+    >>> with_limit("at least 90 %", [wait], wait.model_copy(update={"p90_s": 0.231}))
+    'at least 90 %; open is whether nine of ten questions take 200 ms at most: of 20, they took 231 ms'
     """
     allowed = next((wait.at_most_s for wait in waits if wait is not None and wait.at_most_s is not None), None)
-    return "" if allowed is None else f"nine of ten questions within {1000 * allowed:g} ms"
+    if allowed is None:
+        return value
+    limit = f"{1000 * allowed:g} ms"
+    if chosen is None or chosen.is_in_time or chosen.is_too_long:
+        return ", ".join(filter(None, (value, f"nine of ten questions within {limit}")))
+    took = f"of {chosen.n}, they took {1000 * chosen.p90_s:,.0f} ms"
+    return "; ".join(filter(None, (value, f"open is whether nine of ten questions take {limit} at most: {took}")))

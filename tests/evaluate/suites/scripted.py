@@ -68,7 +68,7 @@ def answered(record: Record, text: str, dataset: Dataset, confidence: float | No
         answer=text,
         confidence=confidence,
         out_of_scope=dataset.out_of_scope is not None and reference == dataset.out_of_scope,
-        scores=score(dataset.kind, text, reference, refusals=refusals_in(dataset, (), ()) if dataset.out_of_scope is not None else None),
+        scores=score(dataset.kind, text, reference, refusals=refusals_in(dataset, ()) if dataset.out_of_scope is not None else None),
         prompt_tokens=3,
         completion_tokens=2,
         cluster=record.cluster,

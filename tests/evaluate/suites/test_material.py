@@ -37,12 +37,12 @@ def test_asking_keeps_what_stands_before() -> None:
     assert asking(tiny.chat(system="alone"), "other").messages[-1].content == "other"
 
 
-def test_what_is_out_of_scope_and_what_was_refused_in_training() -> None:
-    train = [row(1, "a", "I cannot say", label=OUTSIDE), row(2, "b", "I cannot say", label=OUTSIDE), row(3, "c", OUTSIDE), row(4, "d", "card")]
+def test_what_is_out_of_scope() -> None:
+    train = [row(1, "a", "I cannot say", label=OUTSIDE), row(3, "c", OUTSIDE), row(4, "d", "card")]
     found = material(data(), ROWS, train=train)
-    assert found.refusals.known == (OUTSIDE, "I cannot say")
-    assert [found.outside(one) for one in train] == [False, False, True, False]
-    assert (found.split, reference_of(train[3])) == ("dev", "card")
+    assert found.refusals.fixed == OUTSIDE
+    assert [found.outside(one) for one in train] == [False, True, False]
+    assert (found.split, reference_of(train[2])) == ("dev", "card")
     assert len(found.asked_dev()) == 20
 
 

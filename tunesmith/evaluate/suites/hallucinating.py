@@ -99,7 +99,7 @@ def unheard(material: Material, judge: Judge) -> str:
     """Why it cannot be told whether a question is declined: refusals in a model's own words are known in English alone. Empty where it can be told."""
     known = [code for code in material.languages.values() if code]
     english = sum(code == "en" for code in known)
-    if judge.refusals.known or form_of(material.dataset.task) == "classify" or 2 * english >= len(known):
+    if judge.refusals.fixed is not None or form_of(material.dataset.task) == "classify" or 2 * english >= len(known):
         return ""
     return (
         "whether it declines what cannot be known was not asked: the questions are not in English, and no fixed answer says what a refusal looks like "
@@ -140,7 +140,7 @@ def _known(parents: Sequence[Scored], material: Material, judge: Judge) -> Metri
     """The share of the original questions that are answered."""
     names = [cluster_of(row) for row in parents]
     clusters = names if len(set(names)) < len(names) else None
-    return proportion([float(not judge.declined(row.answer)) for row in parents], material.confidence, clusters) if parents else None
+    return proportion([float(not judge.refused(row)) for row in parents], material.confidence, clusters) if parents else None
 
 
 def _echoed(made: Sequence[Sprung], material: Material, judge: Judge) -> Metric | None:
@@ -163,7 +163,7 @@ def supported(material: Material, judge: Judge) -> tuple[Unsupported | None, tup
     if rate is not None:
         rows = rows_of("unsupported_rate", material.answers)[1]
     else:
-        answered = [row for row in material.answers if not row.out_of_scope and row.answer.strip() and not judge.declined(row.answer)]
+        answered = [row for row in material.answers if not row.out_of_scope and row.answer.strip() and not judge.refused(row)]
         rows = [row for row in answered if row.id in material.passages] or answered
     if not rows:
         return None, ()
@@ -201,7 +201,7 @@ def rests_on(row: Scored, material: Material) -> tuple[Basis, tuple[str, ...]]:
 def _examples(sprung: Sequence[Sprung], judge: Judge, limit: int) -> tuple[Example, ...]:
     """Traps that were answered: the most confident ones first."""
     worst = sorted((one for one in sprung if not one.declined), key=lambda one: (-one.confidence, one.trap.question))
-    wanted = judge.refusals.known[0] if judge.refusals.known else ""
+    wanted = judge.refusals.fixed or ""
     return tuple(
         Example(question=one.trap.question, answer=one.answer, wanted=wanted, note=one.trap.note, origin=one.trap.origin) for one in worst[:limit]
     )

@@ -27,6 +27,10 @@ class Judge:
         """True if the answer is a refusal."""
         return self.refusals.sign(answer) is not None
 
+    def refused(self, row: Scored) -> bool:
+        """True if a scored answer is a refusal, as the metrics count it."""
+        return bool(row.scores["refused"]) if "refused" in row.scores else self.declined(row.answer)
+
     def right(self, row: Scored) -> bool:
         """True if a scored answer is what the row wants: by the deciding metric where it has a value per row (0.8 or more), else by meaning."""
         name = PER_ROW.get(self.metric)

@@ -84,7 +84,7 @@ class Material:
     @cached_property
     def refusals(self) -> Refusals:
         """What declines."""
-        return refusals_in(self.dataset, self.train, self.dev)
+        return refusals_in(self.dataset, self.dev)
 
 
 def limits_for(task: TaskKind, bounds: Bounds | None = None) -> SuiteLimits:

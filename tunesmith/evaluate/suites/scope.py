@@ -27,7 +27,7 @@ def out_of_scope(material: Material, judge: Judge) -> OutOfScope | str:
     rows = list(material.answers)
     if not any(not row.out_of_scope for row in rows):
         return f"no {material.split} row in scope was answered"
-    declined = [judge.declined(row.answer) for row in rows]
+    declined = [judge.refused(row) for row in rows]
     outside = [(row, said) for row, said in zip(rows, declined, strict=True) if row.out_of_scope]
     inside = [(row, said) for row, said in zip(rows, declined, strict=True) if not row.out_of_scope]
     recall = _share([row for row, _ in outside], [said for _, said in outside], material)
@@ -42,7 +42,7 @@ def out_of_scope(material: Material, judge: Judge) -> OutOfScope | str:
         recall=recall,
         precision=precision,
         false_refusals=false,
-        known_by=dict(sorted(Counter(sign for row in rows if (sign := judge.refusals.sign(row.answer)) is not None).items())),
+        known_by=dict(sorted(Counter(sign for row in refused if (sign := judge.refusals.sign(row.answer)) is not None).items())),
         frames_trusted=form_of(judge.task) != "generate" or judge.refusals.frames,
         auroc=by_right,
         auroc_scope=by_scope,
@@ -57,9 +57,7 @@ def out_of_scope(material: Material, judge: Judge) -> OutOfScope | str:
 def judged_rows(rows: Sequence[Scored], judge: Judge) -> list[Judged]:
     """The rows that carry a confidence."""
     return [
-        Judged(row.confidence, judge.right(row), judge.declined(row.answer), row.out_of_scope, cluster_of(row))
-        for row in rows
-        if row.confidence is not None
+        Judged(row.confidence, judge.right(row), judge.refused(row), row.out_of_scope, cluster_of(row)) for row in rows if row.confidence is not None
     ]
 
 
