@@ -27,7 +27,7 @@ from tunesmith.spec.plan import Done
 from tunesmith.spec.project import to_toml
 from tunesmith.spec.report import Asked, Cost, Report, Scored
 from tunesmith.spec.suite import Suites
-from tunesmith.spec.task import Form, MustNotWorsen
+from tunesmith.spec.task import MustNotWorsen, TaskKind
 from tunesmith.spec.trial import Remedy, Trial
 from tunesmith.spec.verdict import Finalist, Known, LineReport, Measured, Outlook, Side, Verdict
 from tunesmith.store.artifacts import Artifact, Store
@@ -95,13 +95,13 @@ class Forgotten:
     found: tuple[Artifact, Forgetting] | str
     """Its weights beside their base; the reason where that cannot be measured."""
 
-    def side(self, limits: MustNotWorsen, form: Form) -> Side:
+    def side(self, limits: MustNotWorsen, kind: TaskKind) -> Side:
         """For the verdict, held against the project's limits."""
         from tunesmith.evaluate.suites.sides import forgetting_side
 
         if not isinstance(self.found, str):
-            return forgetting_side(self.candidate, self.found[1], limits, form)
-        is_limited = any(limit is not None for limit in limits.of_tuning(form))
+            return forgetting_side(self.candidate, self.found[1], limits, kind)
+        is_limited = any(limit is not None for limit in limits.of_tuning(kind))
         sentence = f"What {self.candidate} has forgotten of general ability could not be measured: {self.found}."
         return Side(candidate=self.candidate, topic=UNMEASURED, sentence=sentence, standing="cannot tell", is_limited=is_limited)
 
@@ -112,7 +112,7 @@ def leading(line: Line, finalists: Sequence[Finalist], forgotten: Sequence[Forgo
     from tunesmith.decide.run import limited, spoken_for
 
     goal, (artifact, dataset) = line.project.goal, line.dataset
-    sides = (one.side(goal.must_not_worsen, dataset.task) for one in forgotten)
+    sides = (one.side(goal.must_not_worsen, dataset.kind) for one in forgotten)
     barred = tuple(side for side in sides if side.standing == "blocks")
     inputs = {
         "version": DECIDE_VERSION,
@@ -156,11 +156,11 @@ class Examined:
         """Of the artifacts."""
         return (self.suites[0].name, *(artifact.name for artifact, _ in self.losses))
 
-    def sides(self, limits: MustNotWorsen, form: Form) -> tuple[Side, ...]:
+    def sides(self, limits: MustNotWorsen, kind: TaskKind) -> tuple[Side, ...]:
         """For the verdict; what was forgotten is held against the project's limits."""
         from tunesmith.evaluate.suites.sides import sides
 
-        return (*sides(self.suites[1]), *(one.side(limits, form) for one in self.forgotten))
+        return (*sides(self.suites[1]), *(one.side(limits, kind) for one in self.forgotten))
 
 
 @dataclass
@@ -253,7 +253,7 @@ class Conclusion:
         from tunesmith.decide.run import failed_words, limited
 
         project = self.line.project
-        sides = self.examined.sides(project.goal.must_not_worsen, self.line.dataset[1].task)
+        sides = self.examined.sides(project.goal.must_not_worsen, self.line.dataset[1].kind)
         return Known(
             outlook=self.outlook,
             sides=(*sides, *limited(self.finalists, answers, project.goal)),

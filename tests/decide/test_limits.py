@@ -33,7 +33,7 @@ def test_a_loss_beyond_its_limit_bars_a_candidate() -> None:
         "100 rows) against the best written prompt: that is worse by more than the 10.0 points that are allowed, beyond doubt."
     )
     assert (found.decision, found.recommended) == ("prompting is enough", "prompt-plain")
-    assert found.headline.split(". ")[0].endswith("the tuned model (90.0 %) lost too much elsewhere")
+    assert found.headline.split(". ")[0].endswith("the tuned model (90.0 %) lost more elsewhere than is allowed")
     assert any(side.sentence in reason for reason in found.reasons)
 
 

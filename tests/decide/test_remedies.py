@@ -287,11 +287,23 @@ def test_a_candidate_that_lost_too_much_elsewhere_is_not_recommended() -> None:
     )
     found = judge(rows, Known(sides=(lost,)))
     assert (found.decision, found.recommended) == ("prompting is enough", "few-shot")
-    assert found.headline.endswith("; the tuned model (90.0 %) lost too much elsewhere.")
+    assert found.headline.endswith("; the tuned model (90.0 %) lost more elsewhere than is allowed.")
     assert any(lost.sentence in reason for reason in found.reasons)
     told = judge(rows, Known(sides=(lost.model_copy(update={"standing": "worse"}),)))
     assert (told.decision, told.recommended) == ("fine-tune", "tuned")
     assert any(lost.sentence in reason for reason in told.reasons)
+
+
+def test_where_the_rest_is_open_the_headline_still_names_the_one_that_is_ahead_and_barred() -> None:
+    rows = {"tuned-rag": mix(270, 300), "tuned": "+-" * 150, "few-shot": "-+" * 145 + "-" * 10, "majority": mix(9, 300)}
+    lost = Side(candidate="tuned-rag", topic="forgetting", sentence="It has forgotten much.", standing="blocks")
+    found = judge(rows, Known(sides=(lost,)))
+    assert found.decision == "cannot tell"
+    assert found.headline.endswith(
+        " The tuned model that reads the documents (90.0 %) is ahead beyond doubt and is not recommended: it lost more elsewhere than is allowed (goal.must_not_worsen)."
+    )
+    assert found.headline.count("90.0 %") == 1  # the question that is open is one among the others
+    assert judge(rows).decision == "fine-tune with RAG"
 
 
 def test_without_anything_that_may_be_recommended_nothing_is() -> None:

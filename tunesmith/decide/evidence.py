@@ -85,6 +85,8 @@ class Arm:
     """How long one question takes, where the project limits that."""
     is_too_slow: bool = False
     """It could be recommended, were it not for that limit."""
+    is_barred: bool = False
+    """It has lost more elsewhere than the project allows."""
 
     @property
     def is_trained(self) -> bool:
@@ -313,7 +315,8 @@ def arms_of(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]
         first = min(group, key=lambda one: (one.on_dev is None, sign * (one.on_dev or 0.0)))
         values = [one.on_dev for one in group if one.on_dev is not None]
         names = tuple(one.candidate.name for one in group)
-        is_choice = first.remedy != CONTROL and (first.remedy != "remote" or known.may_leave) and blocked.isdisjoint(names)
+        is_barred = not blocked.isdisjoint(names)
+        is_choice = first.remedy != CONTROL and (first.remedy != "remote" or known.may_leave) and not is_barred
         is_slow = first.wait is not None and first.wait.is_too_long
         found.append(
             Arm(
@@ -326,6 +329,7 @@ def arms_of(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]
                 is_open_to_choice=is_choice and not is_slow,
                 wait=first.wait,
                 is_too_slow=is_choice and is_slow,
+                is_barred=is_barred,
             )
         )
     return found

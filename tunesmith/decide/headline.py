@@ -23,6 +23,7 @@ RESTS_ON: Mapping[str, str] = {
     "rule": " (a rule of thumb: too few small trainings were made to show it)",
 }
 """Behind a number of training rows: what it rests on."""
+LOST = "lost more elsewhere than is allowed"
 MOST_LABELS = 5
 """Named in a sentence."""
 
@@ -31,11 +32,12 @@ def headline(evidence: Evidence, outcome: Outcome) -> str:
     """The headline: what is decided, the numbers that decide it, whether the goal is missed by it, and what is lost by it."""
     first = sentence(evidence, outcome.beneath or outcome.decision, outcome)
     missed = [goal_missed(evidence, outcome)] if outcome.goal_met is False and outcome.decision != "nothing is fast enough" else []
+    more = [*barred(evidence, outcome), *missed, *trades(evidence, outcome)]
     if outcome.decision == "get more rows":
-        return " ".join([more_rows(outcome), f"For now: {first}", *missed, *trades(evidence, outcome)])
+        return " ".join([more_rows(outcome), f"For now: {first}", *more])
     if outcome.decision == "the goal cannot be judged":
-        return " ".join([goal_open(evidence, outcome), first])
-    return " ".join([first, *missed, *trades(evidence, outcome)])
+        return " ".join([goal_open(evidence, outcome), first, *barred(evidence, outcome)])
+    return " ".join([first, *more])
 
 
 def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
@@ -78,6 +80,19 @@ def ruled_out(evidence: Evidence) -> str:
     return f"; a gain of more than {gap(metric, evidence.may_gain).removeprefix('+')} is out of the question"
 
 
+def barred(evidence: Evidence, outcome: Outcome) -> list[str]:
+    """That something is ahead, beyond doubt, of what is decided for or would be, and may not be: with what bars it. Not what the sentence before has told."""
+    said = outcome.decision in (*PROVEN, "prompting is enough") and not outcome.by_goal
+    told = adds_nothing(evidence, outcome.chosen) if said else ""
+    found: list[str] = []
+    for name in sorted((name for name, arm in evidence.arms.items() if arm.is_barred), key=evidence.badness):
+        ahead = any(other != name and evidence.standing(name, other) == "ahead" for other in (outcome.chosen, evidence.leader))
+        who = f"{subject(evidence, name)} ({value(evidence, name)})"
+        if ahead and who not in told:
+            found.append(f"{capital(who)} is ahead beyond doubt and is not recommended: it {LOST} (goal.must_not_worsen).")
+    return found
+
+
 def against(evidence: Evidence, chosen: str) -> str:
     """The best thing that needs less, beside what is decided for."""
     tier = evidence.arms[chosen].tier
@@ -97,7 +112,7 @@ def adds_nothing(evidence: Evidence, chosen: str) -> str:
     if not dearer:
         return ""
     arm = evidence.arms[dearer[0]]
-    rest = "adds nothing that matters" if arm.is_open_to_choice else "is too slow" if arm.is_too_slow else "lost too much elsewhere"
+    rest = "is too slow" if arm.is_too_slow else LOST if arm.is_barred else "adds nothing that matters"
     return f"{subject(evidence, dearer[0])} ({value(evidence, dearer[0])}) {rest}"
 
 
@@ -146,7 +161,8 @@ def open_question(evidence: Evidence, outcome: Outcome) -> str:
         return f"Cannot tell: {best}, but nothing else was measured that it could be compared with."
     found = evidence.between(first, second, evidence.metric) if second is not None else None
     if second is None or found is None:
-        other = evidence.control or next(name for name in evidence.arms if name != first)
+        open_ones = [name for name in sorted(evidence.choices, key=evidence.badness) if name != first]
+        other = evidence.control or next(iter(open_ones), None) or next(name for name in evidence.arms if name != first)
         rows = counted(evidence.metrics[first])
         return f"Cannot tell: {best}, {subject(evidence, other)} {value(evidence, other)}, and {rows} are too few to say what helps."
     rival = f"{subject(evidence, second)} {value(evidence, second)}"

@@ -21,7 +21,7 @@ from tunesmith.pages.gate import environment, resource, style
 from tunesmith.spec.certificate import Certificate, Entrant, Proof, Tried
 from tunesmith.spec.plan import LeftOut, Plan
 from tunesmith.spec.report import Comparison, with_limit
-from tunesmith.spec.task import LOWER_IS_BETTER, MetricName, form_of
+from tunesmith.spec.task import LOWER_IS_BETTER, MetricName
 from tunesmith.spec.verdict import Bill, Mean, Pace
 
 COLUMNS = (("tokens", "Tokens per answer"), ("cost", "1,000 answers cost"), ("training", "Training it"), ("break_even", "Pays for itself"))
@@ -217,7 +217,7 @@ def goal_words(proof: Proof) -> str:
 
 def limit_words(proof: Proof) -> str:
     """What the goal allows to be lost, in one line; empty where nothing is limited."""
-    ability, factor = proof.goal.must_not_worsen.of_tuning(form_of(proof.kind))
+    ability, factor = proof.goal.must_not_worsen.of_tuning(proof.kind)
     found = [f"general ability by more than {100 * ability:g} points"] if ability is not None else []
     found += [f"perplexity of neutral prose by more than times {factor:g}"] if factor is not None else []
     return ", ".join(

@@ -58,7 +58,7 @@ NEEDS: Mapping[MetricName, str] = {
 
 
 GENERAL_ABILITY, PERPLEXITY = 0.05, 1.2
-"""What a tuning may cost: the gate of the project's evidence on forgetting."""
+"""What a tuning may cost where people may ask the model anything: the gate of the project's evidence on forgetting."""
 
 
 class Kind(Noun):
@@ -71,6 +71,8 @@ class Kind(Noun):
     """The first of these that can be measured with what the project gives decides."""
     instruction: str
     """What the model is told to do where the project does not say."""
+    is_general: bool = False
+    """People may ask it anything: what a tuning has forgotten of general ability is missed there."""
     together: str | None = None
     """Which rows belong in one split, so that the test is honest: named where no source has a `group`. None: none that we know of."""
 
@@ -111,7 +113,12 @@ KINDS: Mapping[TaskKind, Kind] = {
         together="questions about one document",
     ),
     "chat": Kind(
-        form="generate", metrics=_LIKENESS, deciding=("token_f1",), instruction="Answer the user.", together="conversations of one person or case"
+        form="generate",
+        metrics=_LIKENESS,
+        deciding=("token_f1",),
+        instruction="Answer the user.",
+        is_general=True,
+        together="conversations of one person or case",
     ),
     "translate": Kind(
         form="generate",
@@ -134,7 +141,7 @@ KINDS: Mapping[TaskKind, Kind] = {
         instruction="Write the SQL query that answers the question. Answer with the query only.",
         together="questions that one query answers",
     ),
-    "generate": Kind(form="generate", metrics=_LIKENESS, deciding=("token_f1",), instruction="Answer the question."),
+    "generate": Kind(form="generate", metrics=_LIKENESS, deciding=("token_f1",), instruction="Answer the question.", is_general=True),
 }
 """Kind of task → what follows from it. The three forms are kinds too, for tasks that are none of the others."""
 _GIVEN_FOR: Mapping[str, TaskKind] = {"json_schema": "extract", "database": "sql", "tests": "code"}
@@ -184,8 +191,8 @@ class Task(Noun):
 class MustNotWorsen(Noun):
     """What may be lost beside the deciding metric. Whoever is shown to lose more is not recommended; where the rows do not show it, that is said.
 
-    Without limits of yours, a tuned model that writes its answers may lose 5 points of general ability, and neutral prose may become 1.2 times as
-    surprising to it. One that only chooses among labels can say nothing else, so that what it has forgotten is told and bars nothing.
+    Without limits of yours, a tuned model that people may ask anything (`chat`, `generate`) may lose 5 points of general ability, and neutral prose may
+    become 1.2 times as surprising to it. One that has a single job is not asked for the rest: what it has forgotten is told there, and bars nothing.
     """
 
     general_ability: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -208,13 +215,13 @@ class MustNotWorsen(Noun):
         }
         return {metric: limit for metric, limit in given.items() if limit is not None}
 
-    def of_tuning(self, form: Form) -> tuple[float | None, float | None]:
+    def of_tuning(self, kind: TaskKind) -> tuple[float | None, float | None]:
         """(points of general ability, factor of perplexity) that a tuning may cost; None: no limit.
 
-        >>> MustNotWorsen().of_tuning("generate"), MustNotWorsen().of_tuning("classify")
+        >>> MustNotWorsen().of_tuning("chat"), MustNotWorsen().of_tuning("answer")
         ((0.05, 1.2), (None, None))
         """
-        usual = (None, None) if form == "classify" else (GENERAL_ABILITY, PERPLEXITY)
+        usual = (GENERAL_ABILITY, PERPLEXITY) if KINDS[kind].is_general else (None, None)
         return self.general_ability or usual[0], self.perplexity or usual[1]
 
 

@@ -11,7 +11,7 @@ from tunesmith.evaluate.suites.sides import forgetting_side, sides
 from tunesmith.measure.forgetting import sentence, standing_of
 from tunesmith.spec.forgetting import STANDINGS, Change, Fluency, Forgetting, ProbeLimits, Tolerance
 from tunesmith.spec.report import Metric
-from tunesmith.spec.task import Form, MustNotWorsen
+from tunesmith.spec.task import MustNotWorsen, TaskKind
 
 
 def test_every_suite_has_its_sentence() -> None:
@@ -76,25 +76,27 @@ def lost(value: float, low: float, high: float, factor: tuple[float, float, floa
 
 
 @pytest.mark.parametrize(
-    ("found", "limits", "form", "expected"),
+    ("found", "limits", "kind", "expected"),
     [
-        (lost(-0.10, -0.14, -0.06), {}, "generate", ("blocks", True)),  # five points are allowed, six at least are lost
+        (lost(-0.10, -0.14, -0.06), {}, "chat", ("blocks", True)),  # five points are allowed, six at least are lost
         (lost(-0.10, -0.14, -0.06), {}, "classify", ("worse", False)),  # it can say nothing but labels
+        (lost(-0.10, -0.14, -0.06), {}, "answer", ("worse", False)),  # it has a single job
+        (lost(-0.10, -0.14, -0.06), {"general_ability": 0.05}, "answer", ("blocks", True)),
         (lost(-0.10, -0.14, -0.06), {"general_ability": 0.05}, "classify", ("blocks", True)),
         (lost(-0.10, -0.14, -0.06), {"general_ability": 0.2}, "generate", ("worse", True)),
-        (lost(-0.06, -0.10, -0.03), {}, "generate", ("worse", True)),  # a loss, and whether it is more than five points is open
-        (lost(-0.02, -0.07, 0.03), {}, "generate", ("cannot tell", True)),
+        (lost(-0.06, -0.10, -0.03), {}, "chat", ("worse", True)),  # a loss, and whether it is more than five points is open
+        (lost(-0.02, -0.07, 0.03), {}, "chat", ("cannot tell", True)),
         (lost(-0.02, -0.07, 0.03), {}, "classify", ("cannot tell", False)),
-        (lost(0.0, -0.015, 0.015), {}, "generate", ("fine", True)),
-        (lost(0.0, -0.015, 0.015), {"general_ability": 0.01}, "generate", ("cannot tell", True)),
-        (lost(0.0, -0.015, 0.015, (1.4, 1.3, 1.5)), {}, "generate", ("blocks", True)),
+        (lost(0.0, -0.015, 0.015), {}, "chat", ("fine", True)),
+        (lost(0.0, -0.015, 0.015), {"general_ability": 0.01}, "chat", ("cannot tell", True)),
+        (lost(0.0, -0.015, 0.015, (1.4, 1.3, 1.5)), {}, "chat", ("blocks", True)),
         (lost(0.0, -0.015, 0.015, (1.4, 1.3, 1.5)), {"perplexity": 2.0}, "generate", ("worse", True)),
     ],
 )
 def test_what_a_tuning_has_cost_is_held_against_its_limits(
-    found: Forgetting, limits: dict[str, float], form: Form, expected: tuple[str, bool]
+    found: Forgetting, limits: dict[str, float], kind: TaskKind, expected: tuple[str, bool]
 ) -> None:
-    side = forgetting_side("tuned", found, MustNotWorsen.model_validate(limits), form)
+    side = forgetting_side("tuned", found, MustNotWorsen.model_validate(limits), kind)
     assert (side.standing, side.is_limited) == expected
 
 

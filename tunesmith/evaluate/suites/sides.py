@@ -12,7 +12,7 @@ from typing import Literal
 from tunesmith.spec.forgetting import TOPIC, Forgetting
 from tunesmith.spec.report import Metric
 from tunesmith.spec.suite import Calibrated, Memorisation, Slices, Suites
-from tunesmith.spec.task import Form, MustNotWorsen
+from tunesmith.spec.task import MustNotWorsen, TaskKind
 from tunesmith.spec.verdict import Side
 
 MOST_ANSWERED = 0.5
@@ -70,9 +70,9 @@ def of_slices(spread: Slices) -> Standing:
     return "fine" if spread.slices else "cannot tell"
 
 
-def forgetting_side(name: str, lost: Forgetting, limits: MustNotWorsen, form: Form) -> Side:
+def forgetting_side(name: str, lost: Forgetting, limits: MustNotWorsen, kind: TaskKind) -> Side:
     """What the tuning of the candidate `name` has cost. It blocks where the interval of a loss lies beyond its limit as a whole."""
-    ability, factor = limits.of_tuning(form)
+    ability, factor = limits.of_tuning(kind)
     ranges = [(-one.difference.high, -one.difference.low, ability) for one in lost.changes]
     ranges += [(lost.fluency.ratio.low, lost.fluency.ratio.high, factor)] if lost.fluency is not None else []
     held = [(least, most, limit) for least, most, limit in ranges if limit is not None]
