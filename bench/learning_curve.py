@@ -25,7 +25,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from bench.vectors import banking, clinc, vectors
+from bench.readers import Known, Row, banking77, clinc150
+from bench.vectors import vectors
 from bench.work import base
 from tunesmith.measure.curve import Point, fit
 from tunesmith.measure.statistics import wilson
@@ -63,15 +64,20 @@ Learner = Callable[[I64, int, float], dict[str, float]]
 def corpora(path: Path | None, folder: Path | None) -> Iterator[Corpus]:
     """The data sets that were given."""
     if path is not None:
-        splits = {split: clinc(path, name) for split, name in (("train", "train"), ("dev", "val"), ("test", "test"))}
-        yield Corpus("clinc150", {k: v[0] for k, v in splits.items()}, {k: v[1] for k, v in splits.items()}, splits["train"][2])
+        yield corpus(clinc150(path))
     if folder is not None:
-        texts, labels, names = banking(folder, "train")
-        asked, references, _ = banking(folder, "test")
-        order = np.random.default_rng(0).permutation(len(texts))
-        held, kept = np.sort(order[:BANKING_DEV]), np.sort(order[BANKING_DEV:])
-        split = {"train": [texts[i] for i in kept], "dev": [texts[i] for i in held], "test": asked}
-        yield Corpus("banking77", split, {"train": labels[kept], "dev": labels[held], "test": references}, names)
+        found = banking77(folder)
+        order = np.random.default_rng(0).permutation(len(found.train))
+        held, kept = ([found.train[i] for i in np.sort(part)] for part in (order[:BANKING_DEV], order[BANKING_DEV:]))
+        yield corpus(found._replace(train=kept, dev=held))
+
+
+def corpus(found: Known) -> Corpus:
+    """A public data set with its labels as numbers."""
+    splits: dict[str, Sequence[Row]] = {"train": found.train, "dev": found.dev, "test": found.test}
+    names = sorted({row.answer for row in found.train})
+    texts = {split: [row.question for row in rows] for split, rows in splits.items()}
+    return Corpus(found.name.lower(), texts, {split: np.array([names.index(row.answer) for row in rows]) for split, rows in splits.items()}, names)
 
 
 def classifier(corpus: Corpus) -> Learner:

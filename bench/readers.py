@@ -27,6 +27,8 @@ class Known(NamedTuple):
     test: list[Row]
     """Empty: its authors publish none."""
     has_labels: bool
+    dev: Sequence[Row] = ()
+    """Empty: its authors publish none."""
 
 
 def banking77(folder: Path) -> Known:
@@ -40,9 +42,10 @@ def gsm8k(folder: Path) -> Known:
 
 
 def clinc150(path: Path) -> Known:
-    """CLINC150 (CC BY 3.0): 15,000 and 4,500 rows, without those that are out of scope; `path` is its data_full.json."""
+    """CLINC150 (CC BY 3.0): 15,000, 4,500 and (dev) 3,000 rows, without those that are out of scope; `path` is its data_full.json."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    return Known("CLINC150", *([Row(text, intent) for text, intent in found[split]] for split in ("train", "test")), True)
+    train, test, dev = ([Row(text, intent) for text, intent in found[split]] for split in ("train", "test", "val"))
+    return Known("CLINC150", train, test, True, dev)
 
 
 def numbered(rows: Sequence[Row]) -> tuple[list[str], NDArray[np.int64], list[str]]:

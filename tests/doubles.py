@@ -107,14 +107,16 @@ def made_up(step: Step, work: Folder, count: int) -> Noun:
             return Grounding.model_validate({"dataset": step.inputs["dataset"], "index": step.inputs["index"], **more})
         case "timing":
             is_training = step.inputs["activity"] == "train"
-            work_done = Work(activity=step.inputs["activity"], parameters=1_000, rows=10, tokens=10.0)
+            work_done = Work(activity=step.inputs["activity"], parameters=1_000, rows=10, tokens=10.0, longest=step.inputs["longest"])
             return Speeds(timed=(Timed(work=work_done, seconds=12.0 if is_training else 3.0),))
         case "checkpoint":
             return checkpoint("data").model_copy(update={"template_digest": mark, "resolved": Recipe.model_validate(step.inputs["recipe"])})
         case "suites":
             parts = dict.fromkeys(("out_of_scope", "hallucination", "consistency", "memorisation", "calibration", "slices"))
             about = {"candidate": step.inputs["candidate"], "dataset": mark, "task": "classify", "decoding": Decoding(), "limits": SuiteLimits()}
-            return Suites.model_validate({**parts, **about, **tokens, "confidence": 0.95, "left_out": {}, "asked": 0})
+            return Suites.model_validate(
+                {**parts, **about, **tokens, "confidence": 0.95, "right": "Right is an answer that is the reference.", "left_out": {}, "asked": 0}
+            )
         case "forgetting":
             none: dict[str, Any] = {"changes": (), "fluency": None, "divergence": (), "areas": {}, "lost": ()}
             return Forgetting(probes=mark, limits=ProbeLimits(), tolerance=Tolerance(), standing="kept", sentence="Nothing is lost.", **none)

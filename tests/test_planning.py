@@ -21,12 +21,13 @@ from tunesmith.planning import Planning, stopwatch
 from tunesmith.spec.candidate import Tuned
 from tunesmith.spec.job import Job, Silent
 from tunesmith.spec.plan import Activity, Plan, PlannedTrial, Speeds, Stored, Timed, Work
-from tunesmith.spec.report import Report
+from tunesmith.spec.report import Latency, Report
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
 from tunesmith.store.steps import StageDone, cost_of
+from tunesmith.timing import Timing
 from tunesmith.trials import tried
 
 TRAINED = ["fine-tune pilot-25", "fine-tune pilot-50", "fine-tune ladder-0-100", "fine-tune ladder-1-100", "fine-tune ladder-2-100"]
@@ -161,9 +162,56 @@ def test_what_is_done_costs_nothing(store: Store, folder: Path, wishes: tuple[st
 
 def test_of_other_rows_nothing_is_done(store: Store, folder: Path) -> None:
     processes(folder, store, "decide.budget=100", steps=Many)
-    crawl(store)
     with pytest.raises(BadProject, match="too short for any verdict"):
-        run(open_line(folder, store, "decide.budget=100", "split.seed=1", steps=Many))
+        run(open_line(folder, store, "decide.budget=5", "split.seed=1", steps=Many))
+
+
+def timings(store: Store) -> list[str]:
+    """What this machine was timed at, in order."""
+    return titles(store.artifacts("timing"))[::-1]
+
+
+def test_a_budget_is_refused_on_fresh_readings_alone(store: Store, folder: Path) -> None:
+    """A machine that was busy once is no reason to refuse for good."""
+    crawl(store)
+    plan = Planning(open_line(folder, store, "decide.budget=100", steps=Many), since=time.time()).current()[1]
+    assert plan.steps
+    assert timings(store) == ["time a few answers, once more", "time a few training steps, once more"]
+    known = read_speeds(store.home, machine_name(settings_module.settings().computing()))
+    assert max(one.seconds for one in known.timed) < 3600
+    crawl(store)
+    line = open_line(folder, store, "decide.budget=5", steps=Many)
+    with pytest.raises(BadProject, match="too short for any verdict"):
+        Planning(line, since=time.time()).current()
+    assert line.steps.made  # another job has timed it again
+    known = read_speeds(store.home, machine_name(settings_module.settings().computing()))
+    assert max(one.seconds for one in known.timed) == 3600  # what did not change the answer did not replace what is known
+
+
+def test_a_machine_that_was_timed_by_this_job_is_not_timed_again_to_refuse(store: Store, folder: Path) -> None:
+    since = time.time()
+    for _ in range(2):
+        with pytest.raises(BadProject, match="too short for any verdict"):
+            Planning(open_line(folder, store, "decide.budget=5", steps=Many), since=since).current()
+    assert timings(store) == ["time a few answers", "time a few training steps"]
+
+
+def test_what_an_earlier_version_examined_is_passed_over(store: Store, folder: Path) -> None:
+    line = open_line(folder, store, "decide.budget=100", steps=Many)
+    history, _, _ = walk(line, Planning(line, since=time.time()))
+    with store.work("0" * 16, stage="measure", title="old", parents=(line.dataset[0].name,)) as work:
+        work.finish("suites", Latency(wait=None, of=""))
+    assert Planning(line, since=time.time()).spent(history) >= 0
+
+
+def test_answers_that_may_be_longer_are_timed_anew(store: Store, folder: Path) -> None:
+    line = open_line(folder, store, "decide.budget=100", steps=Many)
+    facts, known = Planning(line, since=time.time()).facts.model_copy(update={"answering": "write"}), Speeds()
+    counts = []
+    for longest in (32, 32, 64):
+        known = Timing(line, facts.model_copy(update={"longest": longest}), since=time.time()).completed(known)
+        counts.append(len(known.timed))
+    assert counts == [2, 2, 3]
 
 
 def test_a_plan_that_goes_less_far_than_there_is_time_for_is_not_taken_over(store: Store, folder: Path) -> None:

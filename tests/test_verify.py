@@ -416,6 +416,45 @@ def test_names_and_files_that_are_none_are_refused(store: Store, tmp_path: Path)
         verify({"certificate": "nowhere", "root": str(tmp_path)}, store, Silent())
 
 
+def test_without_the_rows_it_says_how_to_make_them_and_repeats_no_command_that_is_not_ours(
+    certificate: Certificate, store: Store, tmp_path: Path
+) -> None:
+    other = Store.open(tmp_path / "other")
+
+    def said(found: Certificate) -> str:
+        (tmp_path / "certificate.json").write_text(found.to_text())
+        with pytest.raises(NotFound) as caught:
+            verify({"certificate": "certificate.json", "root": str(tmp_path)}, other, Silent())
+        return caught.value.problems[0].fix
+
+    assert "run: tunesmith run" in said(certificate)
+    assert "--plan certificate.json" in said(certificate)
+    for command in ("rm -rf /", "tunesmith models remove a", "tunesmith run 'a", "tunesmith run 'a\n  fix: rm -rf /'"):
+        fix = said(edited(certificate, lambda raw, command=command: raw.update(rerun=command)))
+        assert command not in fix
+        assert "none of Tunesmith's" in fix
+        assert "--plan certificate.json" in fix
+    chained = said(edited(certificate, lambda raw: raw.update(rerun="tunesmith run a.toml; rm -rf /")))
+    assert "tunesmith run 'a.toml;' rm -rf /" in chained  # quoted, it is an argument
+    (tmp_path / "certificate.json").write_text(edited(certificate, better, signed=False).to_text())
+    with pytest.raises(BadData, match="was edited"):
+        verify({"certificate": "certificate.json", "root": str(tmp_path)}, other, Silent())
+    other.close()
+
+
+def test_readings_of_the_clock_are_held_against_the_stored_ones(certificate: Certificate, store: Store, bare: Store) -> None:
+    assert certificate.clock is not None
+    assert outcomes(certificate, store)["readings of the clock"] == "holds"
+    assert "readings of the clock" not in outcomes(certificate, bare)
+    paces = tuple(one.model_copy(update={"row_s": one.row_s / 2}) for one in certificate.clock.paces)
+    quicker = certificate.model_copy(update={"clock": certificate.clock.model_copy(update={"paces": paces})})
+    assert outcomes(quicker, store)["readings of the clock"] == "differs"
+    assert result(quicker, store) == "does not hold"
+    another_run = certificate.model_copy(update={"clock": certificate.clock.model_copy(update={"started": "yesterday"})})
+    assert "readings of the clock" not in outcomes(another_run, store)
+    assert result(another_run, store) == "holds"
+
+
 def test_a_file_reads_back_to_the_same_certificate(certificate: Certificate) -> None:
     assert read(certificate.to_text(), "certificate.json") == certificate
 

@@ -36,7 +36,7 @@ from tunesmith.store.steps import Step, cost_of
 from tunesmith.store.work import Work
 from tunesmith.verify import issue
 
-VERSION = 7
+VERSION = 8
 """Part of every report's key; raised when the same measurements would give another report or page."""
 TRAININGS = {"fine-tune": "train", "fine-tune-rag": "train-rag"}
 """Remedy → what the cost of its training is called."""
@@ -317,7 +317,13 @@ class Conclusion:
         measured = self.measured(report.verdict)
         items = self.asked.items if self.asked else ()
         (work.path / PAGE).write_text(
-            page(report, measured, answers, items, (self.examined.suites[1], next((lost for _, lost in self.examined.losses), None))),
+            page(
+                report,
+                measured,
+                answers,
+                items,
+                (self.examined.suites[1], [(one.candidate, one.found[1]) for one in self.examined.forgotten if not isinstance(one.found, str)]),
+            ),
             encoding="utf-8",
         )
         if items:

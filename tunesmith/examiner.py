@@ -14,7 +14,7 @@ from typing import Any
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.errors import NotEnoughData
 from tunesmith.evaluate.answers import read_answers
-from tunesmith.evaluate.suites import FORGETTING_VERSION, VERSION
+from tunesmith.evaluate.suites import CALLS_VERSION, FORGETTING_VERSION, PROBED_VERSION, VERSION
 from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.probes.load import probes
@@ -54,11 +54,11 @@ class Examiner:
         line = self.line
         asked = {
             **line.answering(candidate),
-            "suites": VERSION,
+            "suites": CALLS_VERSION,
             "limits": self.limits.model_dump(mode="json"),
             "unanswerable": [[origin.model_dump(mode="json"), asked.model_dump(mode="json")] for origin, asked in line.unanswerable],
         }
-        inputs = {**asked, "dev": dev, "test": test, "metric": self.line.metric, **line.measurement.marks()}
+        inputs = {**asked, "version": VERSION, "dev": dev, "test": test, "metric": self.line.metric, **line.measurement.marks()}
         parents = tuple(name for name in (line.dataset[0].name, dev, test) if name)
         step = Step("measure", f"examine {candidate.name}", "suites", inputs, parents)
 
@@ -126,7 +126,7 @@ class Examiner:
         """The step that puts the probes to a base."""
         counted = self._probe_limits(share).model_dump(mode="json", include={"questions", "instructions", "passages", "answer_tokens", "excluded"})
         inputs = {
-            "version": [FORGETTING_VERSION, ANSWER_VERSION],
+            "version": [PROBED_VERSION, ANSWER_VERSION],
             "base": checkpoint.base_digest,
             "probes": probes().digest,
             "limits": counted,

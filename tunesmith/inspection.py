@@ -15,11 +15,11 @@ from typing import Any
 from tunesmith.errors import TunesmithError
 from tunesmith.evaluate.certificate import differing, prove
 from tunesmith.pins import MARKING, code, code_digest, judged_by, lookups, named_files
-from tunesmith.spec.certificate import TOLERANCE, Certificate, Check, Pin, PinKind, Proof
+from tunesmith.spec.certificate import CLOCK, TOLERANCE, Certificate, Check, Pin, PinKind, Proof
 from tunesmith.spec.dataset import Dataset, Record
 from tunesmith.spec.job import Monitor
 from tunesmith.spec.project import Project, parse_project
-from tunesmith.spec.verdict import LineReport
+from tunesmith.spec.verdict import LineReport, Measured
 from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.disk import file_digest
 from tunesmith.store.ledger import Ledger, Look
@@ -115,6 +115,7 @@ class Inspection:
         yield self.against_line()
         yield self.computed()
         yield self.plan()
+        yield from self.clock()
         yield from self.pins()
         yield self.wishes()
         if not self.unreadable:
@@ -158,6 +159,15 @@ class Inspection:
         if any(one.plan == self.proof.plan for one in self.issued):
             return Check(topic=topic, outcome="holds", detail=f"as this store's own certificate of {self.proof.line} says")
         return Check(topic=topic, outcome="differs", detail=f"this store's own certificate of {self.proof.line} has another one")
+
+    def clock(self) -> Iterator[Check]:
+        """The readings of the clock, against those of the very run where this store has it: another run has others, and no digest covers them."""
+        clock = self.certificate.clock
+        if clock is None or isinstance(self.line, str):
+            return
+        stored = Measured.model_validate(self.store.get(self.proof.line, "line").sidecar()["measured"])
+        if (clock.started, clock.finished) == (stored.started, stored.finished):
+            yield compared(CLOCK, plain(clock), plain(stored), 0.0, f"as {self.proof.line} has them")
 
     def wishes(self) -> Check:
         """What is said of the project beside its text.

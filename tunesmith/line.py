@@ -320,7 +320,7 @@ class Line:
             return None
         found = (self.waits if self.readings is None else self.readings).get(name)
         if found is None and self.readings is None:
-            found = self.measurement.wait(candidate, split, evaluation)
+            found = self.measurement.wait(candidate, split, evaluation, limit / 1000)
         if found is not None:
             self.waits[name] = found = found.model_copy(update={"at_most_s": limit / 1000})
         return found

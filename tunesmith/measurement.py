@@ -9,8 +9,9 @@ Answers know nothing of what marks them: a mended scorer or another confidence m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 from tunesmith.answer import LATENCY_VERSION
 from tunesmith.answer import VERSION as ANSWER_VERSION
 from tunesmith.catalogue.read import local
+from tunesmith.errors import DamagedWeights
 from tunesmith.evaluate import PREDICTIONS_VERSION, VERSION
 from tunesmith.library import Surroundings, made_of
 from tunesmith.marking import Marking
@@ -32,6 +34,8 @@ from tunesmith.store.artifacts import Artifact, Store
 from tunesmith.store.steps import NotMade, Step, cost_of
 from tunesmith.store.work import Work
 
+BUSY = 10.0
+"""No other work on a machine was seen to make single answers slower than so many times (docs/log.md, 2026-11-23: 2 to 5 times)."""
 Opening = Callable[[], Any]
 """Gives the answerer: the same one every time, in memory from the first time on."""
 
@@ -42,6 +46,10 @@ class Judged(Surroundings, Protocol):
     @property
     def store(self) -> Store:
         """Where everything is kept."""
+
+    @property
+    def since(self) -> float:
+        """When the job began, in Unix time."""
 
     @property
     def marking(self) -> Marking:
@@ -175,22 +183,45 @@ class Measurement:
         line = self.line
         drawn = sampled_questions(self._asked(split, None), ASKED_ALONE[split], line.project.split.seed)
         decoding = decoding_for(line.project.task, line.dataset[1])
-        return Latency(wait=waited(opened(), drawn, decoding, longest_s=LONGEST_S[split], stop=line.monitor.stopping))
+        wait = waited(opened(), drawn, decoding, longest_s=LONGEST_S[split], stop=line.monitor.stopping)
+        return Latency(wait=wait, of=self._latency_step(candidate, split).key)
 
     def _timed(self, candidate: Candidate, split: SplitName, opened: Opening) -> Wait | None:
         """How long one question takes: read before, or now in the midst of an evaluation."""
         return self.line.steps.part(self._latency_step(candidate, split), lambda work: self._waited(candidate, split, opened), Latency)[1].wait
 
-    def wait(self, candidate: Candidate, split: SplitName, evaluation: Artifact) -> Wait | None:
-        """How long one question takes: as the evaluation says, or read for that alone. None where nothing was answered, or whoever only looks finds no reading."""
-        answering = answering_of(evaluation)
-        if answering is not None and answering.wait is not None:
-            return answering.wait
-        step, opened = self._latency_step(candidate, split), self.opening(candidate)
+    def wait(self, candidate: Candidate, split: SplitName, evaluation: Artifact, at_most_s: float) -> Wait | None:
+        """How long one question takes: as the evaluation says, or read for that alone. None where nothing was answered, or whoever only looks finds no reading.
+
+        A machine that is busy makes answers slower and never faster. So whoever would miss the limit is timed once more by every job, and the fastest reading
+        stands; not where it misses by more than a busy machine explains (`BUSY`).
+        """
+        answering, step = answering_of(evaluation), self._latency_step(candidate, split)
+        found = answering.wait if answering is not None and answering.wait is not None else self._read(step, candidate, split)
+        if found is None or found.p90_s <= at_most_s:
+            return found
+        found = min([found, *self._readings(step)], key=lambda one: one.p90_s)
+        if not at_most_s < found.p90_s <= BUSY * at_most_s:
+            return found
+        again = replace(step, title=f"{step.title}, once more", inputs={**step.inputs, "job": self.line.since})
+        last = self._read(again, candidate, split)
+        return found if last is None else min(found, last, key=lambda one: one.p90_s)
+
+    def _read(self, step: Step, candidate: Candidate, split: SplitName) -> Wait | None:
+        """A reading of the clock, made or found; None where nothing was answered, or whoever only looks finds none."""
+        opened = self.opening(candidate)
         try:
             return self.line.steps.do(step, lambda work: self._waited(candidate, split, opened), _wait_words, Latency)[1].wait
         except NotMade:  # a few seconds, and no reason to call a plan undone
             return None
+
+    def _readings(self, step: Step) -> Iterator[Wait]:
+        """All that the store has of the same."""
+        for artifact in self.line.store.artifacts("latency"):
+            with suppress(DamagedWeights):  # of another version
+                found = artifact.load(Latency)
+                if found.of == step.key and found.wait is not None:
+                    yield found.wait
 
 
 def answering_of(evaluation: Artifact) -> Answering | None:

@@ -17,38 +17,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
 
-from tunesmith.errors import BadProject, DamagedWeights, Interrupted
+from tunesmith.errors import BadProject, DamagedWeights
 from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.measurement import asked_before
 from tunesmith.probes.load import probes
-from tunesmith.settings import settings
 from tunesmith.spec.candidate import Candidate, Prompted, Tuned, reader
 from tunesmith.spec.checkpoint import Checkpoint
 from tunesmith.spec.forgetting import Forgetting
-from tunesmith.spec.job import Note, Reading, Silent, Spoken
-from tunesmith.spec.plan import Activity, Base, Decide, Done, Facts, Plan, PlannedTrial, Speeds, Stored, Timed
+from tunesmith.spec.job import Note, Silent
+from tunesmith.spec.plan import Base, Decide, Done, Facts, Plan, PlannedTrial, Speeds, Stored
 from tunesmith.spec.report import Report
 from tunesmith.spec.suite import Suites
 from tunesmith.spec.trial import Trial
 from tunesmith.store.artifacts import Artifact
-from tunesmith.store.speeds import keep_speeds, machine_name, read_speeds
+from tunesmith.store.speeds import keep_speeds, read_speeds
 from tunesmith.store.steps import Finding, NotMade, Step, cost_of
-from tunesmith.store.work import Work
+from tunesmith.timing import Timing, this_machine
 from tunesmith.trials import tried
 
-VERSION = 4
+VERSION = 5
 """Part of every plan's key; raised when the same facts and wishes would give another plan."""
-TIMED_ROWS = 48
-"""Questions that are answered to see how fast this machine is."""
 LONGEST_START_S = 60.0
 """Whoever takes longer between two steps was asleep."""
-TIMED_STEPS = 3
-TIMED_TRAINING_ROWS = 64
-"""So many steps, or as many as have these rows, of a training that is made to see how fast this machine is."""
 FULL = ("final", "fine-tune-rag")
 """Kinds of steps that are full trainings."""
 EARLIER = 12
@@ -61,18 +54,6 @@ def stopwatch(before: float = 0.0) -> Callable[[], float]:
     """A clock of this process's seconds from now on, behind those `before`. While the machine sleeps it stands still, as far as the system's clock does."""
     began = time.monotonic()
     return lambda: before + time.monotonic() - began
-
-
-class Clocked(Silent):
-    """A monitor that reads the clock at the end of every step of a training: the first one warms up."""
-
-    def __init__(self) -> None:
-        self.at: list[float] = []
-
-    def emit(self, event: Spoken) -> None:
-        """Read the clock where a step has ended."""
-        if isinstance(event, Reading) and "train_loss" in event.values:
-            self.at.append(time.monotonic())
 
 
 @dataclass
@@ -125,15 +106,10 @@ class Planning:
             return wishes
         return wishes.model_copy(update={"search_over": tuple(name for name in wishes.search_over if name != "rank")})
 
-    @cached_property
-    def machine(self) -> str:
-        """The name that this machine's speeds are kept under."""
-        return machine_name(settings().computing())
-
     @property
     def speeds(self) -> Speeds:
         """What this machine is known to take."""
-        return read_speeds(self.line.store.home, self.machine)
+        return read_speeds(self.line.store.home, this_machine())
 
     @cached_property
     def first(self) -> Frozen:
@@ -146,8 +122,10 @@ class Planning:
         dataset = self.line.dataset[0].name
         inputs = {"version": VERSION, "dataset": dataset, "facts": self.facts.content_digest(), "decide": self.decide.model_dump(mode="json")}
         step = Step("measure", "plan what is tried", "plan", inputs, (dataset,))
-        speeds = self._calibrated() if self.line.store.find(step.key) is None else Speeds()
-        return self.line.steps.do(step, lambda work: self._made(speeds), plan_summary, Plan)
+        made = cache(self._made)
+        if self.line.store.find(step.key) is None:
+            made()  # ahead of it: to time this machine are steps of their own
+        return self.line.steps.do(step, lambda work: made(), plan_summary, Plan)
 
     def _taken(self, given: Plan) -> Frozen:
         from tunesmith.decide.run import wanted
@@ -165,25 +143,42 @@ class Planning:
         )
         return self.line.steps.do(step, lambda work: given, plan_summary, Plan)
 
-    def _made(self, speeds: Speeds) -> Plan:
-        from tunesmith.decide.run import least, leaves_a_choice, make_plan, spoken
+    def _made(self) -> Plan:
+        """The plan that these wishes and this machine's speeds lead to.
+
+        A budget is refused on fresh readings alone: those that are kept may be of a time when the machine was busy with something else.
+        """
+        from tunesmith.decide.run import least, leaves_a_choice, spoken
 
         if not leaves_a_choice(self.facts):
             raise BadProject(
                 "nothing is left to compare", where="rivals", got="on these rows every rival that may be recommended is switched off, or cannot be made",
                 expected="at least one of them", fix="let one in: rivals.prompts = true, or rivals.fine_tune = true",
             )  # fmt: skip
-        spent = self.worked()
-        plan = make_plan(self.facts, self.decide, speeds, spent)
-        plan = self._done_before(plan) or self._going_on(plan, speeds, spent)
+        timing, speeds = Timing(self.line, self.facts, self.since), self.speeds
+        if self.decide.budget is not None:
+            speeds = timing.completed(speeds)
+        plan = self._within(speeds)
+        if not plan.steps and self.worked() < (self.decide.budget or 0.0):
+            speeds = timing.afresh()
+            plan = self._within(speeds)
         if plan.steps:
+            keep_speeds(self.line.store.home, this_machine(), speeds)
             return plan
-        needed = least(self.facts, self.decide, speeds)
+        spent, needed = self.worked(), least(self.facts, self.decide, speeds)
         assert needed is not None  # somebody is left
         raise BadProject(
             "the budget is too short for any verdict", where="decide.budget", got=f"{spoken(self.decide.budget or 0.0)}, of which {spoken(spent)} are gone",
-            expected=f"about {spoken(spent + needed)} or more", fix=f"give it more time: --budget {round((spent + needed) / 60 + 1)}m",
+            expected=f"about {spoken(spent + needed)} or more", fix=f"give it more time: --budget {math.ceil((spent + needed) / 60 + 0.5)}m",
         )  # fmt: skip
+
+    def _within(self, speeds: Speeds) -> Plan:
+        """What fits at these speeds into the time that is left, with what the store holds; without steps: nothing does."""
+        from tunesmith.decide.run import make_plan
+
+        spent = self.worked()
+        plan = make_plan(self.facts, self.decide, speeds, spent)
+        return self._done_before(plan) or self._going_on(plan, speeds, spent)
 
     def _done_before(self, fresh: Plan) -> Plan | None:
         """An earlier plan for these rows that is done and holds all that the fresh one would do; None where there is none, or no budget presses.
@@ -379,7 +374,9 @@ class Planning:
         found = [one for one in store.artifacts("forgetting") if dataset in one.parents and made & set(one.parents)]
         nouns: dict[str, type[Report | Suites]] = {"evaluation": Report, "suites": Suites}
         for kind, noun in nouns.items():
-            found += [one for one in store.artifacts(kind) if dataset in one.parents and one.load(noun).candidate in candidates]
+            for one in store.artifacts(kind):
+                with suppress(DamagedWeights):  # of another version: nothing of this job
+                    found += [one] if dataset in one.parents and one.load(noun).candidate in candidates else []
         return found
 
     def learn(self, step: PlannedTrial, trial: Trial) -> None:
@@ -404,7 +401,7 @@ class Planning:
                 speeds = learn(speeds, [training(step, self.facts, rows)], cost_of(artifact).seconds)
                 between = self._between(artifact, evaluation)
                 speeds = learn(speeds, [starting(1)], between) if 0 < between < LONGEST_START_S else speeds
-        keep_speeds(store.home, self.machine, speeds)
+        keep_speeds(store.home, this_machine(), speeds)
 
     def learn_proof(self, first: Candidate, examined: Artifact, probed: Sequence[Artifact], share: float) -> None:
         """Keep what the suites of the finalist that was looked into and the probes took, of those that this process has made."""
@@ -420,7 +417,7 @@ class Planning:
         for base in bases if len(bases) == 1 else ():
             models = len(fresh) + sum(one.kind == "probed" for one in made)
             speeds = learn(speeds, probed_models(self.facts, base, share, models), sum(cost_of(one).seconds for one in fresh))
-        keep_speeds(store.home, self.machine, speeds)
+        keep_speeds(store.home, this_machine(), speeds)
 
     def _base_of(self, candidate: Candidate) -> Base | None:
         """The base whose weights answer by themselves; None where none of ours do, or where they read what is looked up, which takes as long as that is."""
@@ -454,57 +451,6 @@ class Planning:
     def _between(self, first: Artifact, second: Artifact) -> float:
         """Seconds from the end of one step to the beginning of the next, which another process has done; 0 where an earlier job did the first."""
         return second.created_at - cost_of(second).seconds - first.created_at if first.created_at >= self.since else 0.0
-
-    def _calibrated(self) -> Speeds:
-        """This machine's speeds; measured in short where a budget rests on them and nothing is known."""
-        known = self.speeds
-        if self.decide.budget is None:
-            return known
-        activities: tuple[Activity, ...] = (self.facts.answering, *(("train",) if self.line.project.tunes() else ()))
-        for activity in activities:
-            if not any(timed.work.activity == activity for timed in known.timed):
-                known = Speeds(timed=(*known.timed, *self._timed(activity).timed))
-        keep_speeds(self.line.store.home, self.machine, known)
-        return known
-
-    def _timed(self, activity: Activity) -> Speeds:
-        """One reading of the clock."""
-        artifact, _ = self.line.dataset
-        inputs: dict[str, Any] = {"version": VERSION, "machine": self.machine, "activity": activity, "base": self.line.footing.base.digest}
-        stage, title, make = ("train", "time a few training steps", self._time_training)
-        if activity != "train":
-            stage, title, make = ("measure", "time a few answers", self._time_answers)
-        step = Step(stage, title, "timing", inputs | {"dataset": artifact.name}, (artifact.name,))
-        return self.line.steps.do(step, make, lambda found: ", ".join(f"{t.work.rows} rows in {t.seconds:.1f} s" for t in found.timed), Speeds)[1]
-
-    def _time_answers(self, work: Work) -> Speeds:
-        from tunesmith.answer.candidate import open_candidate
-        from tunesmith.decide.run import asked, sampled_questions
-        from tunesmith.evaluate.run import decoding_for
-
-        line, base = self.line, self.facts.bases[0]
-        every = [row for row in line.references("dev") if row.conversation is not None]
-        questions = sampled_questions(every, TIMED_ROWS, self.facts.seed)
-        answerer = open_candidate(Prompted(name="timing", model=base.id, prompt=self.facts.prompt), line.bench)
-        decoding = decoding_for(line.project.task, line.dataset[1])
-        answerer.answer(questions[:1], decoding, done=lambda n: None, stop=line.monitor.stopping)  # loading comes once, and many questions after it
-        began = time.monotonic()
-        answers = answerer.answer(questions, decoding, done=lambda n: None, stop=line.monitor.stopping)
-        if len(answers) < len(questions):
-            raise Interrupted("stopped while this machine was being timed", where="plan", fix="run the same command again")
-        asked_rows = asked(self.facts, base, len(questions)).model_copy(update={"begun": True})
-        return Speeds(timed=(Timed(work=asked_rows, seconds=time.monotonic() - began),))
-
-    def _time_training(self, work: Work) -> Speeds:
-        from tunesmith.decide.run import trained
-
-        steps = Clocked()
-        size = self.facts.recipe.budget.step_rows
-        rows = self.line.trainings.few_steps(work, 1 + max(TIMED_STEPS, math.ceil(TIMED_TRAINING_ROWS / size)), steps).trained_rows - size
-        if len(steps.at) < 2 or rows <= 0:  # fewer rows than two steps have
-            return Speeds()
-        later = trained(self.facts, self.facts.bases[0], 1.0).model_copy(update={"rows": rows, "begun": True})
-        return Speeds(timed=(Timed(work=later, seconds=steps.at[-1] - steps.at[0]),))
 
     def announce(self, step: PlannedTrial, plan: Plan) -> None:
         """Say which step of the plan begins, and for a training with which settings."""

@@ -86,16 +86,34 @@ def verify(payload: Mapping[str, Any], store: Store, monitor: Monitor) -> dict[s
 def refuse_without_rows(certificate: Certificate, store: Store, name: str) -> None:
     """Nothing, where the store has the rows that everything rests on: without them nothing can be held against the certificate, for it or against it.
 
-    Raises: NotFound with the command that makes them.
+    Raises: NotFound with the command that makes them; BadData where the file contradicts itself, which needs no rows to see.
     """
     proof = certificate.proof
     try:
         store.get(proof.locked.dataset, "dataset")
     except NotFound:
+        if not certificate.is_intact():
+            raise BadData(
+                "the certificate was edited: its digest is not that of what it states", where=name, got=f"{proof.content_digest()[:16]} … for what it states",
+                expected=f"{certificate.digest[:16]} …, as it says", fix="ask for the file as it was issued",
+            ) from None  # fmt: skip
         raise NotFound(
             "the certificate's rows are not in this store", where=name, got=f"no {proof.locked.dataset}", expected="the store that the verdict was reached in, or the same rows",
-            fix=f"in the folder of the project and its data run: {proof.rerun}" + (f" --plan {shlex.quote(name)}" if proof.plan else "") + ", then verify it again",
+            fix=f"in the folder of the project and its data {_made_by(proof, name)}, then verify it again",
         ) from None  # fmt: skip
+
+
+def _made_by(proof: Proof, name: str) -> str:
+    """What runs the project again: the file's own command if it is one of ours, each word quoted, for whoever wrote the file may be anybody."""
+    try:
+        said = shlex.split(proof.rerun)
+    except ValueError:
+        said = []
+    plan = ("--plan", name) if proof.plan else ()
+    if said[:2] != ["tunesmith", "run"] or not proof.rerun.isprintable():
+        more = f", with {shlex.join(plan)}" if plan else ""
+        return f"run the project{more} (the command that the file names is none of Tunesmith's, and is not repeated here)"
+    return "run: " + shlex.join([*said, *plan])
 
 
 def checks_of(inspection: Inspection) -> Iterator[Check]:

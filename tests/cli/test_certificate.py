@@ -11,6 +11,7 @@ import typer
 
 from tests.cli.conftest import HOSTILE, SHOWN, keep, line_report
 from tunesmith.cli import certificate as certificate_command
+from tunesmith.cli import report as report_command
 from tunesmith.cli import verify as verify_command
 from tunesmith.errors import BadProject, NotFound
 from tunesmith.spec.certificate import Certificate, Check, Code, Locked, Proof, Verification
@@ -58,6 +59,24 @@ def test_it_is_written_as_a_file_that_can_be_read_and_as_a_page(artifact: Artifa
         call(certificate_command.app, "latest", "--write", file)
     assert call(certificate_command.app, "latest", "--write", file, "--force") == 0
     capsys.readouterr()
+
+
+def test_a_project_means_its_newest_and_all_are_listed(artifact: Artifact, store: Store, line: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+    other = keep(store, "report", "certificate", proof().model_copy(update={"project": "faq", "decision": "use RAG"}), {"page.html": ""})
+    for app, kind, newest in ((certificate_command.app, "certificates", other), (report_command.app, "reports", line)):
+        for name in ("router", "latest", "nowhere"):
+            if name == "nowhere":
+                with pytest.raises(NotFound, match="--list"):
+                    call(app, name)
+                continue
+            assert call(app, name) == 0
+            assert (artifact.name if kind == "certificates" and name == "router" else newest.name) in capsys.readouterr().out
+        assert call(app, "--list", "--json") == 0
+        listed = json.loads(capsys.readouterr().out)[kind]
+        assert [one["name"] for one in listed] == ([other.name, artifact.name] if kind == "certificates" else [line.name])
+        assert call(app, "--list") == 0
+        shown = capsys.readouterr().out
+        assert all(one["name"] in shown and one["decision"] in shown for one in listed)
 
 
 def test_machines_get_one_object(artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:

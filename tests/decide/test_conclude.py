@@ -74,6 +74,16 @@ def test_a_classifier_that_is_better_does_it(judge: Judge) -> None:
     assert any(reason.startswith("The tuned model against the best written prompt (exact match): better, +40.0 points") for reason in found.reasons)
 
 
+def test_a_classifier_s_nearest_rival_is_named_beside_training(judge: Judge) -> None:
+    rows = {"tuned": mix(120, 200), "prompt-plain": mix(40, 200), "classifier": mix(180, 200), "majority": mix(7, 200)}
+    said = judge(rows | {"few-shot": mix(178, 200, shift=9)}).headline
+    assert "better than the tuned model (60.0 %), and costs far less to run. It is no worse than the prompt with examples (89.0 %), as far as" in said
+    ahead = judge(rows | {"few-shot": mix(178, 200)} | {"classifier": mix(174, 200)})
+    assert "(89.0 %)" not in ahead.headline or "better" not in ahead.headline.split("89.0")[0][-40:]
+    behind = judge(rows | {"few-shot": mix(150, 200)}).headline
+    assert "75.0 %" not in behind
+
+
 def test_a_classifier_that_cannot_be_told_apart_does_it_and_nobody_wins(judge: Judge) -> None:
     found = judge({"tuned": mix(160, 200), "prompt-plain": mix(40, 200), "classifier": mix(158, 200, shift=25), "majority": mix(7, 200)})
     assert (found.decision, found.winner) == ("a classifier does it", None)

@@ -122,3 +122,12 @@ def test_processes_take_their_time_to_start() -> None:
     two = Work(activity="process", parameters=1, rows=2, tokens=1.0)
     assert counted(two) == 8
     assert seconds([two], learn(Speeds(), [two], 40.0)) > 30
+
+
+def test_readings_of_answers_that_may_be_as_long_are_believed_first() -> None:
+    short, long = (Work(activity="write", parameters=1_000_000, rows=100, tokens=20.0, longest=longest) for longest in (16, 256))
+    base = counted(short)
+    known = Speeds(timed=(Timed(work=short, seconds=base), Timed(work=long, seconds=10 * base)))
+    assert seconds_of(short, known) < 2 * base < 5 * base < seconds_of(long, known)
+    other = short.model_copy(update={"longest": 64})
+    assert seconds_of(short, known) < seconds_of(other, known)  # where none is as long, all speak

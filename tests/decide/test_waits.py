@@ -84,6 +84,14 @@ def judged(waits: dict[str, tuple[float, float]], at_most_ms: float | None = 200
     return conclude(finalists, rows, make_project(), make_dataset(), 1)
 
 
+def test_where_all_are_too_slow_the_best_on_the_locked_rows_is_spoken_for() -> None:
+    rows = {name: make_answers(pattern) for name, pattern in PATTERNS.items()}
+    slow = Wait(n=20, median_s=0.3, p90_s=0.4, p90_least_s=0.3, at_most_s=0.2)
+    on_dev = {"few-shot": 0.99}  # leads on dev, and not on the locked rows
+    every = [make_finalist(name, found).model_copy(update={"wait": slow, "on_dev": on_dev.get(name, 0.1)}) for name, found in rows.items()]
+    assert spoken_for(every, rows, Goal(), make_dataset()) == "tuned"
+
+
 def test_what_takes_too_long_is_not_chosen_and_the_reason_has_the_numbers() -> None:
     free = judged({})
     assert (free.decision, free.recommended) == ("fine-tune", "tuned")

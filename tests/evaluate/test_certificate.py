@@ -169,11 +169,11 @@ def test_a_file_reads_back_and_anything_else_is_refused() -> None:
         ({"a": 0.5}, {"a": 0.505}, 0.01, []),
         ({"a": [1, {"b": "x"}]}, {"a": [1, {"b": "y"}]}, 0.5, ['a[1].b: "x" is stated, "y" was found']),
         ({"a": 1}, {}, 0.0, ["a: 1 is stated, null was found"]),
-        ([1, 2], [1], 0.0, [": [1, 2] is stated, [1] was found"]),
+        ([1, 2], [1], 0.0, ["[1, 2] is stated, [1] was found"]),
         (True, 1.0, 0.5, []),  # JSON's true equals 1 in Python; no field of ours may be either
         (math.nan, math.nan, 0.0, []),
         (100.0, 100.9, 0.01, []),
-        (None, 0.0, 0.5, [": null is stated, 0.0 was found"]),
+        (None, 0.0, 0.5, ["null is stated, 0.0 was found"]),
     ],
 )
 def test_places_that_differ_are_named(stated: object, found: object, tolerance: float, places: list[str]) -> None:

@@ -1067,7 +1067,7 @@ def test_evidence_says_whom_it_is_about():
         left_out={"slices": "too few rows"}, asked=0, computed_tokens=0,
     )  # fmt: skip
     verdict = report.verdict.model_copy(update={"recommended": "minilm-logistic"})
-    text = words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers, examined=(suites, None)))
+    text = words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers, examined=(suites, ())))
     assert "About few-shot-8; to serve is minilm-logistic." in text
     same = report.verdict.model_copy(update={"recommended": "few-shot-8"})
-    assert "About few-shot-8. " in words_of(page(report.model_copy(update={"verdict": same}), measured, answers, examined=(suites, None)))
+    assert "About few-shot-8. " in words_of(page(report.model_copy(update={"verdict": same}), measured, answers, examined=(suites, ())))

@@ -44,7 +44,13 @@ def test_examples_in_docstrings(module):
 
 @pytest.mark.parametrize(
     ("expected", "low", "high"),
-    [((0, 0.2, 0.4, 0.6, 0.8, 1.0), 0, 0.83), ((0, 20, 40, 60), 0, 60.0), ((-0.1, 0, 0.1, 0.2, 0.3), -0.06, 0.29), ((2.0, 2.5, 3.0, 3.5, 4.0), 2, 2)],
+    [
+        ((0, 0.2, 0.4, 0.6, 0.8, 1.0), 0, 0.83),
+        ((0, 20, 40, 60), 0, 60.0),
+        ((-0.1, 0, 0.1, 0.2, 0.3), -0.06, 0.29),
+        ((1.8, 1.85, 1.9, 1.95, 2.0), 2, 2),
+        ((0.9, 0.92, 0.94, 0.96, 0.98, 1.0), 1, 1),
+    ],
 )
 def test_ticks_are_round_and_cover_the_range(expected, low, high):
     found = plots.ticks(low, high)
@@ -101,7 +107,7 @@ def test_curves_differ_by_marker_and_say_their_ends():
     svg = curve(Line("train loss", ((0, 4.0), (20, 1.0)), "first"), Line("dev loss", ((10, 3.0),), "second"))
     assert {"circle", "rect"} == {e.tag for e in of_class(svg, "marker")}
     assert {"train loss", "dev loss", "best: step 10"} <= set(texts(svg))
-    assert parsed(svg).find("desc").text == "train loss: 4 at step 0, 1 at step 20; dev loss: 3 at step 10, 3 at step 10; best at step 10"
+    assert parsed(svg).find("desc").text == "train loss: 4 at step 0, 1 at step 20; dev loss: 3 at step 10; best at step 10"
     path = next(e for e in parsed(svg).iter("path"))
     assert path.get("d") == "M46 40 L350 196"  # from the top left corner of the frame to its bottom right
 

@@ -60,7 +60,7 @@ def test_a_heavy_loss_blocks_and_names_the_worst() -> None:
     assert [one.id for one in found.lost] == [CHOICES[number].id for number in (119, 118, 117, 116, 115)]
     assert found.lost[0].drop == pytest.approx(0.5 + 0.5 + 0.119)
     assert (found.lost[0].before, found.lost[0].after) == ("right", CHOICES[119].options[(CHOICES[119].right + 1) % 4])
-    assert found.sentence.startswith("General ability has suffered much (5 points or more, or perplexity times 1.2): ")
+    assert found.sentence.startswith("General ability has suffered beyond doubt, and much as measured (5 points or more, or perplexity times 1.2): ")
     assert "60.0 % before and 45.0 % after (-15.0 points" in found.sentence
 
 

@@ -2,5 +2,5 @@
 
 VERSION = 7
 """Part of every key an answer stands under; raised when the same candidate would answer differently."""
-LATENCY_VERSION = 2
+LATENCY_VERSION = 3
 """Part of every key that a reading of how long one question takes stands under; raised when another thing would be read."""

@@ -57,7 +57,8 @@ def no_threshold(name: str) -> Unsupported:
     """The error where declining is asked for and there is nothing to go by."""
     return Unsupported(
         f"there is no threshold for `{name}` to decline below", where="decline",
-        expected="a candidate for which the report proposed one, and `task.out_of_scope` to say instead", fix="leave `decline` out",
+        expected="a candidate whose report has one that does not break its promise on the locked rows, and `task.out_of_scope` to say instead",
+        fix="leave `decline` out; the report says of each threshold whether serving can apply it",
     )  # fmt: skip
 
 

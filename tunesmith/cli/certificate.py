@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from tunesmith.cli.examples import examples
+from tunesmith.cli.finished import meant, show_list
 from tunesmith.cli.follow import open_store
 from tunesmith.cli.options import Json
 from tunesmith.cli.screen import Screen, clean, hanging, open_screen
@@ -26,20 +27,26 @@ PAGE = "page.html"
 @app.command(
     epilog=examples(
         ("tunesmith certificate", "the newest, on the screen"),
+        ("tunesmith certificate my-router", "the newest of a project"),
+        ("tunesmith certificate --list", "all that there are"),
         ("tunesmith certificate --write certificate.json", "for a sceptic: `tunesmith verify certificate.json` checks it"),
         ("tunesmith certificate --html certificate.html", "one page that prints"),
     )
 )
 def certificate(
-    name: Annotated[str, typer.Argument(help="Name of a certificate, a unique part of it, or `latest`.")] = "latest",
+    name: Annotated[str, typer.Argument(help="Name of a project or a certificate, a unique part of it, or `latest`.")] = "latest",
     write: Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Write it to this file, as JSON.")] = None,
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Copy its page to this file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+    every: Annotated[bool, typer.Option("--list", help="List the certificates of this store.")] = False,
     json: Json = False,
 ) -> None:
     """Show or hand out what was proved: what was tried, what won, how sure that is, what got worse, and the hashes of it all."""
     screen = open_screen(json)
-    artifact = open_store().get(name, "certificate")
+    store = open_store()
+    if every:
+        return show_list(screen, store, "certificate", name, write or html)
+    artifact = store.get(meant(store, "certificate", name), "certificate")
     found = read(artifact)
     for path in (write, html):
         refuse_taken(path, force)

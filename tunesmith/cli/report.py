@@ -10,6 +10,7 @@ import typer
 
 from tunesmith.cli.examples import examples
 from tunesmith.cli.findings import read_finding
+from tunesmith.cli.finished import meant, show_list
 from tunesmith.cli.follow import open_store
 from tunesmith.cli.options import Json
 from tunesmith.cli.screen import Screen, open_screen
@@ -22,19 +23,25 @@ app = typer.Typer(add_completion=False)
 @app.command(
     epilog=examples(
         ("tunesmith report", "the newest"),
+        ("tunesmith report my-router", "the newest of a project"),
+        ("tunesmith report --list", "all that there are"),
         ("tunesmith report latest --json", "every metric with value, low, high and n"),
         ("tunesmith report line-1a2b3c4d5e6f --html report.html", "a copy of the page, one file that works offline"),
     )
 )
 def report(
-    name: Annotated[str, typer.Argument(help="Name of a line, a unique part of it, or `latest`.")] = "latest",
+    name: Annotated[str, typer.Argument(help="Name of a project or a report, a unique part of it, or `latest`.")] = "latest",
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Copy the HTML report to this file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --html overwrite a file.")] = False,
+    every: Annotated[bool, typer.Option("--list", help="List the reports of this store.")] = False,
     json: Json = False,
 ) -> None:
     """Show what a run found."""
     screen = open_screen(json)
-    finding = read_finding(open_store(), name)
+    store = open_store()
+    if every:
+        return show_list(screen, store, "line", name, html)
+    finding = read_finding(store, meant(store, "line", name))
     if html is not None:
         copy_page(finding, html, force)
     if json:

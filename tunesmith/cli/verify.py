@@ -13,7 +13,7 @@ from tunesmith.cli.examples import examples
 from tunesmith.cli.follow import Order, carry_out, open_store
 from tunesmith.cli.options import Json, NoWait
 from tunesmith.cli.screen import clean, hanging, open_screen
-from tunesmith.spec.certificate import TOLERANCE, Check, Verification
+from tunesmith.spec.certificate import CLOCK, TOLERANCE, Check, Verification
 
 app = typer.Typer(add_completion=False)
 EXIT = {"holds": 0, "does not hold": 1, "holds in part": 6}
@@ -80,5 +80,10 @@ def conclusion(found: Verification) -> Text:
         left = ", ".join(check.topic for check in found.checks if check.outcome == "not checked")
         return Text.assemble(("The certificate holds in part", "bold yellow"), clean(f", {how}. Not checked: {left}."))
     if found.result == "holds":
-        return Text.assemble(("The certificate holds", "bold green"), f", {how}.")
+        open_ = (
+            ""
+            if any(check.topic == CLOCK for check in found.checks)
+            else " Latencies and seconds are another run's readings of the clock: nothing proves them."
+        )
+        return Text.assemble(("The certificate holds", "bold green"), f", {how}.{open_}")
     return Text.assemble(("The certificate does not hold", "bold red"), f": {differs} of {len(found.checks)} checks differ.")

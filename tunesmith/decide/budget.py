@@ -356,5 +356,11 @@ def changes(before: Plan, after: Plan) -> list[str]:
 
 def extent(step: PlannedStep) -> str:
     """How much of a step is done, where it comes in several versions."""
-    count = f"{step.trials} tried" if step.trials > 1 else f"{step.epochs:g} epochs" if step.epochs is not None else "as long as its settings say"
+    count = (
+        f"{step.trials} tried"
+        if step.trials > 1
+        else f"{step.epochs:g} epoch{'' if step.epochs == 1 else 's'}"
+        if step.epochs is not None
+        else "as long as its settings say"
+    )
     return f"{count}, about {spoken(step.seconds)}"

@@ -91,13 +91,17 @@ def spoken_for(
     given: Sequence[str] = (),
     known: Known | None = None,
 ) -> str | None:
-    """The finalist that these answers speak for with what is known so far: what would be recommended, else the winner; None where there is neither.
+    """The finalist that these answers speak for with what is known so far: what would be recommended, else the winner, or the best where all are too slow; None
+    where there is none.
 
     Raises: as `conclude`.
     """
     evidence = weigh(finalists, scored, goal, dataset, known or Known(), given)
-    chosen = choose(evidence).chosen
-    return chosen if evidence.arms[chosen].is_open_to_choice else winner(evidence)
+    found = choose(evidence)
+    if evidence.arms[found.chosen].is_open_to_choice:
+        return found.chosen
+    slow = [name for name, arm in evidence.arms.items() if arm.is_too_slow] if found.decision == "nothing is fast enough" else []
+    return winner(evidence) or min(slow, key=evidence.badness, default=None)
 
 
 def decide(evidence: Evidence, dataset: Dataset, known: Known) -> Outcome:

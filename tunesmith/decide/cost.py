@@ -91,10 +91,11 @@ def typical(readings: Sequence[tuple[float, float]]) -> float:
 
 
 def like(work: Work, speeds: Speeds) -> list[Timed]:
-    """The readings that speak for such work: for the same purpose, of models of the same size, else the nearest that there are."""
+    """The readings that speak for such work: of answers that may be as long, for the same purpose, of models of the same size, else the nearest that there are."""
     activities = ASKING if work.activity in ASKING else {work.activity}
     known = [timed for timed in speeds.timed if timed.work.activity in activities]
     same = [timed for timed in known if timed.work.activity == work.activity]
+    same = [timed for timed in same if timed.work.longest == work.longest] or same
     purpose = [timed for timed in same if timed.work.purpose == work.purpose]
     size = [[timed for timed in some if timed.work.parameters == work.parameters] for some in (purpose, same)]
     return size[0] or purpose or size[1] or same or known

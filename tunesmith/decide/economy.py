@@ -119,7 +119,7 @@ def paces(
             Pace(
                 candidate=name,
                 row_s=seconds[name],
-                wait=answering[name].wait,
+                wait=finalist.wait or answering[name].wait,
                 hours_per_1000_answers=seconds[name] * THOUSAND / HOUR_S,
                 training_s=trained,
                 per_1000_answers=seconds[name] * THOUSAND / HOUR_S * hourly if hourly is not None else None,

@@ -59,6 +59,7 @@ def facts_of(given: Given) -> Facts:
         question_tokens=max(1.0, profile.input_tokens.mean * factor),
         answer_tokens=max(1.0, profile.answer_tokens.mean * factor),
         answering="choose" if form_of(dataset.task) == "classify" else "write",
+        longest=None if form_of(dataset.task) == "classify" else project.task.max_new_tokens,
         bases=tuple(given.bases),
         encoder_parameters=given.encoder_parameters,
         probe_share=given.probe_share,

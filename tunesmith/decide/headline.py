@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence
 from tunesmith.decide.outcome import Outcome
@@ -127,10 +127,21 @@ def classifier_does(evidence: Evidence, chosen: str) -> str:
     found = evidence.between(chosen, other, evidence.metric)
     assert found is not None
     if found.outcome == "better":
-        return f"{head}, better than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run."
+        return f"{head}, better than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run.{nearest(evidence, chosen, other, dearer)}"
     if found.outcome == "worse":
         return f"{head}, hardly less than {subject(evidence, other)} ({value(evidence, other)}), and costs far less to run."
     return f"{head} and costs far less to run; {standing_words(found, subject(evidence, other), value(evidence, other))}."
+
+
+def nearest(evidence: Evidence, chosen: str, told: str, dearer: Sequence[str]) -> str:
+    """How the classifier stands to the best of all that is dearer, as a sentence, where that is not the one that was told of and is not surely behind."""
+    first = min(dearer, key=evidence.badness)
+    found = evidence.between(chosen, first, evidence.metric)
+    if first == told or found is None or found.outcome == "better":
+        return ""
+    who, reached = subject(evidence, first), value(evidence, first)
+    said = f"it is hardly less than {who} ({reached})" if found.outcome == "worse" else standing_words(found, who, reached)
+    return f" {capital(said)}."
 
 
 def reaches_goal(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:

@@ -308,7 +308,8 @@ def asked(facts: Facts, base: Base, rows: int, extra: float = 0.0) -> Work:
     """Rows that a base answers; `extra` tokens stand before each question beside what all rows share."""
     if facts.answering == "choose":
         return Work(activity="choose", parameters=base.parameters, rows=rows, tokens=facts.question_tokens + FRAME_TOKENS + extra)
-    return Work(activity="write", parameters=base.parameters, rows=rows, tokens=facts.answer_tokens + (facts.question_tokens + extra) / 5)
+    tokens = facts.answer_tokens + (facts.question_tokens + extra) / 5
+    return Work(activity="write", parameters=base.parameters, rows=rows, tokens=tokens, longest=facts.longest)
 
 
 def one_of_many(facts: Facts, base: Base, rows: int) -> Work:

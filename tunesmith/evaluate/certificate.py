@@ -25,7 +25,7 @@ from tunesmith.spec.report import Comparison
 from tunesmith.spec.trial import Trial
 from tunesmith.spec.verdict import Finalist, LineReport, Verdict
 
-VERSION = 4
+VERSION = 5
 """Part of every certificate's key; raised when the same report would give another certificate or page."""
 NUMBER = re.compile(r"(?P<number>[-−+]?\d[\d,]*(?:\.\d+)?)(?P<points>[\s\u00a0]?(?:%|points?\b)|(?=[^\[\]]*\]))?")
 """In a sentence; `points`: it is in hundredths, or stands in an interval."""
@@ -202,7 +202,7 @@ def differing(stated: Any, found: Any, tolerance: float, place: str = "") -> lis
         return []
     if stated == found or (numbers and canonical(stated) == canonical(found)):  # NaN is stated as NaN
         return []
-    return [f"{place}: {shortened(stated)} is stated, {shortened(found)} was found"]
+    return [f"{place + ': ' if place else ''}{shortened(stated)} is stated, {shortened(found)} was found"]
 
 
 def wording(stated: str, found: str, tolerance: float) -> Literal["same", "other numbers", "other words"]:

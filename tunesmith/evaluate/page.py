@@ -53,9 +53,10 @@ def page(
     measured: Measured,
     answers: Mapping[str, Sequence[Scored]],
     questions: Sequence[tuple[str, Answer]] = (),
-    examined: tuple[Suites, Forgetting | None] | None = None,
+    examined: tuple[Suites, Sequence[tuple[str, Forgetting]]] | None = None,
 ) -> str:
-    """The HTML text of a line's report. `answers`: candidate name → its rows on test; `questions`: asked of the finished model; `examined`: what else was found out about it.
+    """The HTML text of a line's report. `answers`: candidate name → its rows on test; `questions`: asked of the finished model; `examined`: what else was
+    found out about the finalist that leads, and what tuning has cost each (finalist, loss).
 
     Latencies are looked up in `measured.paces`, seconds of training in `measured.costs` under `train`.
     """
@@ -76,7 +77,7 @@ def page(
         "prompt": _prompts(report),
         "questions": questions,
         "cost": cost if any(cost.values()) else None,
-        "methods": methods.explained(report, [one for one in examined or () if one is not None]),
+        "methods": methods.explained(report, [examined[0], *(lost for _, lost in examined[1])] if examined is not None else ()),
         "again": _again(report),
     }
     links = [(part, title) for part, title in CONTENTS.items() if parts[part]]
@@ -85,13 +86,11 @@ def page(
         at = links.index(("answers", CONTENTS["answers"]))
         links[at : at + 1] = more
     evidence = page_parts.parts(examined[0]) if examined is not None else []
-    if examined is not None and examined[1] is not None:
-        evidence.append(page_parts.forgetting(examined[1]))
+    evidence += page_parts.forgetting(examined[1]) if examined is not None else []
     at = next((i for i, (part, _) in enumerate(links) if part == "data"), len(links))
     links[at:at] = [(part.ident, part.title) for part in evidence]
     text = template().render(
         evidence=evidence,
-        examined=examined[0].candidate.name if examined is not None else "",
         report=report,
         measured=measured,
         verdict=_verdict(report),
@@ -288,7 +287,7 @@ def what(report: LineReport, finalist: Finalist) -> str:
         case "fine-tune-rag":
             return "The model that was tuned to read passages"
         case _:
-            return "The best rival"
+            return "What is recommended" if finalist.candidate.name == report.verdict.recommended else "The best rival"
 
 
 def _mistake(row: Scored, metric: MetricName, graded: bool) -> dict[str, Any]:

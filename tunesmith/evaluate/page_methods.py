@@ -15,7 +15,7 @@ from tunesmith.spec.report import Comparison, Metric
 from tunesmith.spec.suite import Slices
 from tunesmith.spec.verdict import LineReport
 
-OVER_SEEDS = re.compile(r"(.+) over (?:(\d+) )?seeds")
+OVER_SEEDS = re.compile(r"(.+) over (?:(\d+) )?seeds?")
 """How `measure/seeds.py` marks what rests on several trainings."""
 
 
@@ -37,7 +37,7 @@ METHODS: Mapping[str, Method] = {
     "exact": Method("exact, nothing to estimate", "Where every row gives the very same value there is nothing to estimate."),
     "mcnemar mid-p": Method("McNemar, mid-p", "Right or wrong on the same rows: McNemar’s exact test with mid-p, which looks at the rows that only one of the two gets right."),
     "paired permutation": Method("paired permutation", "Other scores on the same rows: a permutation test, which exchanges the two candidates’ answers at random, row by row."),
-    "permutation of clusters": Method("permutation of whole clusters", "Rows that share clusters: the same permutation test, all rows of a cluster exchanged together."),
+    "permutation of clusters": Method("permutation of whole clusters", "Rows that share clusters: a permutation test, which exchanges the two candidates’ answers at random, all rows of a cluster together."),
 }  # fmt: skip
 SEEDS = "Trained more than once: rows are averaged over the seeds. What the seeds differ by widens the intervals and weakens the tests (Student’s t, with Welch’s degrees of freedom), and a gain has to hold for every seed."
 SLICES = "Slices: Fisher’s exact test for right or wrong in rows that stand alone, else a permutation of whole clusters; Holm over all slices. They are ranked by values drawn towards the mean, or the smallest would always be the worst."
@@ -46,8 +46,8 @@ SLICES = "Slices: Fisher’s exact test for right or wrong in rows that stand al
 def cell(method: str) -> str:
     """What a table's cell says of a method.
 
-    >>> cell("mcnemar mid-p over 2 seeds"), cell("bca over seeds"), cell("wilson")
-    ('McNemar, mid-p, over 2 seeds', 'BCa bootstrap, over seeds', 'Wilson')
+    >>> cell("mcnemar mid-p over 2 seeds"), cell("mcnemar mid-p over 1 seed"), cell("bca over seeds"), cell("wilson")
+    ('McNemar, mid-p, over 2 seeds', 'McNemar, mid-p, over 1 seed', 'BCa bootstrap, over seeds', 'Wilson')
     """
     name, seeds = parted(method)
     known = METHODS.get(name)
@@ -57,7 +57,8 @@ def cell(method: str) -> str:
 def parted(method: str) -> tuple[str, str]:
     """(the method, the seeds that it was used over or nothing)."""
     found = OVER_SEEDS.fullmatch(method)
-    return (found[1], f"{found[2]} seeds" if found[2] else "seeds") if found else (method, "")
+    count = "" if found is None or not found[2] else f"{found[2]} "
+    return (found[1], f"{count}{'seed' if count == '1 ' else 'seeds'}") if found else (method, "")
 
 
 def explained(report: LineReport, examined: Sequence[Noun] = ()) -> list[str]:

@@ -80,7 +80,9 @@ def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
     >>> ticks(0, 0.83)
     (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     """
-    span = high - low if high > low else max(abs(high), 1.0)
+    if high == low and high:  # one value: a narrow axis below it, so that no share is drawn beyond 100 %
+        low = high - abs(high) / 10
+    span = high - low if high > low else 1.0
     raw = span / about
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw * 0.999)
@@ -176,8 +178,7 @@ def curves(lines: Sequence[Line], *, ident: str, title: str, axis: Callable[[flo
     parts += [_curve(line, x, y) for line in drawn]
     parts += [_legend(line, 8 + 120 * i) for i, line in enumerate(drawn)]
     desc = "; ".join(
-        f"{line.name}: {axis(line.points[0][1])} at step {count(line.points[0][0])}, {axis(line.points[-1][1])} at step {count(line.points[-1][0])}"
-        for line in drawn
+        f"{line.name}: " + ", ".join(f"{axis(b)} at step {count(a)}" for a, b in dict.fromkeys((line.points[0], line.points[-1]))) for line in drawn
     )
     if best is not None:
         desc += f"; best at step {count(best)}"

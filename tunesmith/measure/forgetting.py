@@ -220,13 +220,13 @@ def sentence(standing: Standing, changes: Sequence[Change], fluency: Fluency | N
     opening = {
         "kept": "General ability is kept",
         "cannot tell": f"No loss of general ability is shown, but these probes cannot rule out {100 * tolerance.warn:g} points",
-        "warn": "General ability has suffered",
-        "block": f"General ability has suffered much ({100 * tolerance.block:g} points or more, or perplexity times {tolerance.perplexity:g})",
+        "warn": "General ability has suffered as measured",
+        "block": f"General ability has suffered beyond doubt, and much as measured ({100 * tolerance.block:g} points or more, or perplexity times {tolerance.perplexity:g})",
     }[standing]
     facts = [_words(one) for one in changes]
     if fluency is not None:
         facts.append(
-            f"perplexity of neutral prose {fluency.before.value:.1f} before and {fluency.after.value:.1f} after (times {fluency.ratio.value:.2f})"
+            f"perplexity of neutral prose {fluency.before.value:.1f} before and {fluency.after.value:.1f} after (times {fluency.ratio.value:.2f}, {fluency.ratio.low:.2f} to {fluency.ratio.high:.2f})"
         )
     return f"{opening}: {'; '.join(facts)}." if facts else f"{opening}."
 

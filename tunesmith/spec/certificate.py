@@ -137,7 +137,7 @@ class Proof(Noun):
     """Of what was trained several times: what the comparisons are of."""
     comparisons: tuple[Comparison, ...]
     worse: tuple[str, ...]
-    """What got worse, in sentences."""
+    """What got worse, or is weak, in sentences."""
     locked: Locked
     bills: tuple[Bill, ...]
     known: Known
@@ -174,6 +174,10 @@ class Certificate(Noun):
     def to_text(self) -> str:
         """The certificate as the text of a file."""
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+
+
+CLOCK = "readings of the clock"
+"""The check of what is no part of the proof: made only where the very run is known."""
 
 
 class Check(Noun):

@@ -41,7 +41,7 @@ class Elected(Noun):
 
 
 def proposed(suites: Suites, candidate: Candidate) -> Threshold | None:
-    """The first threshold proposed for `candidate` that declines anything, has something to say instead, and does not break its promise on test."""
+    """The first threshold for `candidate` that serving may apply."""
     if suites.out_of_scope is None or suites.candidate != candidate:
         return None
-    return next((one for one in suites.out_of_scope.thresholds if one.value and one.instead is not None and one.kept != "no"), None)
+    return next((one for one in suites.out_of_scope.thresholds if one.is_for_serving), None)

@@ -152,10 +152,11 @@ def known_keys(noun: type[BaseModel], path: Sequence[str | int]) -> list[str]:
 
 
 def describe(noun: type[BaseModel], path: Sequence[str | int]) -> str:
-    """What a field is for, from its docstring."""
+    """What a field is for: the first sentence of its docstring."""
     if not path or not isinstance(path[-1], str):
         return ""
     for owner in nouns_at(noun, path[:-1]):
         if path[-1] in owner.model_fields:
-            return (owner.model_fields[path[-1]].description or "").split("\n")[0]
+            text = " ".join((owner.model_fields[path[-1]].description or "").split())
+            return text.partition(". ")[0].removesuffix(".")
     return ""

@@ -114,7 +114,7 @@ class Decide(Noun):
 
     budget: Annotated[float | None, Field(gt=0, allow_inf_nan=False), BeforeValidator(_duration)] = None
     """Time for everything: `20m`, `1h30m`, or seconds. None: as long as the steps below take."""
-    at_most_ms: Annotated[float, Field(gt=0)] | None = None
+    at_most_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """The longest that nine of ten questions may take that are asked alone, in milliseconds: what takes longer is not recommended, and other bases that
     surely would are not tried. None: no limit."""
     stop_at_goal: bool = False
@@ -144,6 +144,8 @@ class Work(Noun):
     tokens: float
     """Of a row, without what all rows share."""
     purpose: Purpose = "rows"
+    longest: int | None = None
+    """Tokens that a written answer may have: a model that was not tuned rambles on to there. None: nothing is written."""
     begun: bool = False
     """The process, the model and the shared beginning are there already: only rows are left."""
 
@@ -197,6 +199,8 @@ class Facts(Noun):
     """Mean of a question."""
     answer_tokens: float
     answering: Literal["choose", "write"]
+    longest: int | None = None
+    """Tokens that a written answer may have; None: answers are chosen."""
     bases: Annotated[tuple[Base, ...], Field(min_length=1)]
     """The project's own first."""
     encoder_parameters: int = 0

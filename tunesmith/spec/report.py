@@ -142,6 +142,8 @@ class Latency(Noun):
 
     wait: Wait | None
     """None: none of them was answered."""
+    of: str
+    """Key of the first reading of the same: others are made where that one would bar somebody."""
 
 
 class Answering(Noun):

@@ -124,6 +124,11 @@ class Threshold(Noun):
     """Share of questions out of scope that are declined on test: without and with it; None where there are none."""
     sentence: str
 
+    @property
+    def is_for_serving(self) -> bool:
+        """True if it declines anything, has something to say instead, and does not break its promise on test: serving offers no other."""
+        return bool(self.value) and self.instead is not None and self.kept != "no"
+
     def applied(self, answer: Answer) -> Answer:
         """The answer as it is served with this threshold: below it, what is said instead; as it is where nobody has said what that is."""
         return answer.model_copy(update={"text": self.instead}) if self.declines(answer.confidence) else answer
@@ -340,6 +345,8 @@ class Suites(Noun):
     limits: SuiteLimits
     confidence: float
     """Of every interval."""
+    right: str
+    """What counts as a right answer, in a sentence."""
     out_of_scope: OutOfScope | None
     hallucination: Hallucination | None
     consistency: Consistency | None

@@ -32,7 +32,12 @@ from tunesmith.store.work import Work, enter_sealed
 __all__ = ["Artifact", "Forgotten", "Store", "Version", "Work"]
 NOUNS = {"dataset": "data set", "checkpoint": "tuned model", "line": "report of a run", "examination": "examination", "version": "version of data"}
 """Kind → what a person calls it; other kinds are called by their name."""
-LISTS = {"dataset": "tunesmith data list", "line": "tunesmith jobs list", "version": "tunesmith data versions"}
+LISTS = {
+    "dataset": "tunesmith data list",
+    "line": "tunesmith report --list",
+    "certificate": "tunesmith certificate --list",
+    "version": "tunesmith data versions",
+}
 """Kind → the command that lists it; the others are found from the models."""
 
 

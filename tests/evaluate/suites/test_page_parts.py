@@ -121,7 +121,13 @@ def test_what_was_forgotten_has_a_section() -> None:
         divergence=(Divergence(on="task", nats=share(0.4), tokens=900),), areas={"physics": (10, 7, 3), "time": (10, 7, 7)},
         lost=(Lost(id="time-1", ability="questions", asked=HOSTILE, before="noon", after=HOSTILE, drop=1.0),), standing="block", sentence="It has forgotten much.",
     )  # fmt: skip
-    text = shown([forgetting(found)])
+    [part] = forgetting([("tuned", found)])
+    assert (part.title, part.about, part.beside) == ("What has the tuned model forgotten?", "tuned", "before the tuning")
+    several = forgetting([("tuned", found), ("tuned-rag", found)])
+    assert [(one.title, one.about) for one in several] == [(f"What has {name} forgotten?", name) for name in ("tuned", "tuned-rag")]
+    assert len({one.ident for one in several}) == 2
+    text = shown([part])
+    assert "suffered much" in text
     assert "−10.0 points" in text
     assert "13.00" in text
     assert "0.400 nats per token" in text

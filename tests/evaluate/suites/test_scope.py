@@ -65,8 +65,8 @@ def test_a_clean_record_is_no_proof_of_none() -> None:
     assert found.recall is None
     assert found.auroc is None
     assert found.curve == ()
-    assert found.false_refusals.method == "rule of three"
-    assert "None of the 60 questions in scope is declined (at most 4.9 %)" in found.sentence
+    assert found.false_refusals.method == "wilson"  # as the metric of that name
+    assert "None of the 60 questions in scope is declined (at most 6.0 %)" in found.sentence
     assert "is not known" in found.sentence
 
 

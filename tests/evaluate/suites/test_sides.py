@@ -103,5 +103,5 @@ def test_what_a_tuning_has_cost_is_held_against_its_limits(
 def test_the_sentence_says_what_is_allowed() -> None:
     said = forgetting_side("tuned", lost(-0.10, -0.14, -0.06), MustNotWorsen(), "generate").sentence
     assert said.endswith(
-        "(-10.0 points, -14.0 to -6.0); perplexity of neutral prose 0.5 before and 0.5 after (times 1.00). That is beyond doubt more than is allowed (5 points and perplexity times 1.2)."
+        "(-10.0 points, -14.0 to -6.0); perplexity of neutral prose 0.5 before and 0.5 after (times 1.00, 0.98 to 1.02). That is beyond doubt more than is allowed (5 points and perplexity times 1.2)."
     )

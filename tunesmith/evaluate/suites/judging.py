@@ -9,7 +9,7 @@ from tunesmith.measure.agreement import ALIKE, means_the_same
 from tunesmith.measure.quantities import PER_ROW
 from tunesmith.measure.refusal import Refusals
 from tunesmith.spec.report import Scored
-from tunesmith.spec.task import MetricName, TaskKind
+from tunesmith.spec.task import MetricName, TaskKind, form_of
 
 RIGHTNESS = frozenset({"exact_match", "token_f1", "same_result", "tests_passed", "own_score", "judge_score"})
 """Scores of a row that say whether its answer is right, from 0.8 on."""
@@ -37,6 +37,19 @@ class Judge:
         if not row.out_of_scope and name in RIGHTNESS and name in row.scores:
             return row.scores[name] >= ALIKE
         return self.fits(row.answer, row.reference, row.out_of_scope)
+
+    def meaning(self) -> str:
+        """What counts as right, for people."""
+        name, whole = PER_ROW.get(self.metric), form_of(self.task)
+        if name in RIGHTNESS - {"exact_match", "token_f1"}:
+            found = f"whose {str(name).replace('_', ' ')} is {ALIKE:.0%} or more"
+        elif name == "exact_match" or whole == "classify":
+            found = "that is the reference"
+        elif whole == "generate":
+            found = f"whose words are nearly those of the reference (token-F1 of {ALIKE:g} or more)"
+        else:
+            found = "that says what the reference says"
+        return f"Right is an answer {found}; out of scope: a refusal."
 
     def fits(self, answer: str, reference: str, outside: bool) -> bool:
         """True if an answer is what a row with this reference wants: a refusal where it is out of scope."""

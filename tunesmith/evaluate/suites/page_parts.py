@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
@@ -15,11 +15,13 @@ from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate.page_tables import Cell, Column, Table, used
 from tunesmith.evaluate.plots import Interval, intervals, share_bar
 from tunesmith.evaluate.suites.suite_plots import reliability, risk_coverage
+from tunesmith.measure.agreement import ALIKE
 from tunesmith.spec.forgetting import Forgetting
 from tunesmith.spec.report import Metric
 from tunesmith.spec.suite import Calibrated, Consistency, Example, Hallucination, Memorisation, OutOfScope, Slices, Suites, Threshold
 
 SHOWN_SLICES = 20
+STANDING_WORDS = {"kept": "kept", "cannot tell": "cannot tell", "warn": "suffered", "block": "suffered much"}
 KINDS = {"name": "an invented name", "identifier": "an invented identifier", "number": "a number that is not there", "thing": "an invented thing"}
 
 
@@ -40,30 +42,39 @@ class Part:
 
     ident: str
     title: str
+    about: str
+    """Name of the candidate."""
     sentence: str
     tables: tuple[Table, ...] = ()
     plots: tuple[tuple[str, Markup], ...] = ()
     examples: tuple[Shown, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    beside: str = "wanted"
+    """What stands beside the answers that are shown."""
 
 
 def parts(suites: Suites) -> list[Part]:
     """A section for every suite that says something, and one for what was not examined, with the reasons."""
+    name = suites.candidate.name
     found = [
-        _scope(suites.out_of_scope) if suites.out_of_scope else None,
-        _hallucination(suites.hallucination) if suites.hallucination else None,
-        _consistency(suites.consistency) if suites.consistency else None,
-        _memorisation(suites.memorisation) if suites.memorisation else None,
-        _calibration(suites.calibration) if suites.calibration else None,
-        _slices(suites.slices) if suites.slices else None,
+        _scope(suites.out_of_scope, name) if suites.out_of_scope else None,
+        _hallucination(suites.hallucination, name) if suites.hallucination else None,
+        _consistency(suites.consistency, name) if suites.consistency else None,
+        _memorisation(suites.memorisation, name) if suites.memorisation else None,
+        _calibration(suites.calibration, name) if suites.calibration else None,
+        _slices(suites.slices, name) if suites.slices else None,
     ]
     left = tuple(f"{name}: {why}" for name, why in suites.left_out.items())
-    asked = f"{words.plural(suites.asked, 'question')} were put to {suites.candidate.name} for this, {words.count(suites.computed_tokens)} tokens went through the model"
-    rest = Part("evidence-rest", "What was not examined", "Everything was examined." if not left else "", notes=(*left, asked))
-    return [part for part in found if part is not None] + [rest]
+    asked = (
+        f"{words.plural(suites.asked, 'question')} were put to {name} for this, {words.count(suites.computed_tokens)} tokens went through the model"
+    )
+    rest = Part("evidence-rest", "What was not examined", name, "Everything was examined." if not left else "", notes=(*left, asked))
+    judged = ("evidence-scope", "evidence-confidence")
+    said = [replace(part, notes=(suites.right, *part.notes)) if part.ident in judged else part for part in found if part is not None]
+    return [*said, rest]
 
 
-def _scope(found: OutOfScope) -> Part:
+def _scope(found: OutOfScope, about: str) -> Part:
     rows = [
         ("Questions out of scope that are declined", found.recall),
         ("Declined questions that are out of scope", found.precision),
@@ -86,6 +97,7 @@ def _scope(found: OutOfScope) -> Part:
     return Part(
         "evidence-scope",
         "Does it know what is not its business?",
+        about,
         found.sentence,
         (shares(f"Declining, on {found.split} rows", rows), _thresholds(found.thresholds)),
         (("Wrong answers, if only the most confident are given", curve),) if curve else (),
@@ -101,6 +113,7 @@ def _thresholds(found: Sequence[Threshold]) -> Table:
         Column("On dev"),
         Column("On test"),
         Column("Kept", number=False),
+        Column("Serving can apply it", number=False),
         Column("Declined out of scope, before → after"),
         Column("Wrong among given, before → after"),
     )
@@ -111,19 +124,20 @@ def _thresholds(found: Sequence[Threshold]) -> Table:
             share_cell(one.chosen),
             share_cell(one.checked),
             Cell(one.kept),
+            Cell("yes" if one.is_for_serving else "no"),
             _change(one.recall),
             _change(one.risk),
         )
         for one in found
     ]
-    return Table("Thresholds that serving can apply", *used(columns, rows))
+    return Table("Thresholds to decline below", *used(columns, rows))
 
 
 def _change(pair: tuple[Metric, Metric] | None) -> Cell:
     return Cell() if pair is None else Cell(f"{_percent(pair[0].value)} → {_percent(pair[1].value)}", words.bounds_of("accuracy", pair[1]))
 
 
-def _hallucination(found: Hallucination) -> Part:
+def _hallucination(found: Hallucination, about: str) -> Part:
     rows = [
         ("Questions about invented things that are answered", found.made),
         *((f"of them with {KINDS.get(kind, kind)}", metric) for kind, metric in found.by_kind.items()),
@@ -137,11 +151,18 @@ def _hallucination(found: Hallucination) -> Part:
         rows.append(("Reference answers with one", found.unsupported.references))
         notes = (f"Support is {found.unsupported.basis}; {found.unsupported.per_answer:.2f} unsupported numbers or names an answer.",)
     return Part(
-        "evidence-unknown", "Does it make things up?", found.sentence, (shares("What cannot be known", rows),), (), shown(found.examples), notes
+        "evidence-unknown",
+        "Does it make things up?",
+        about,
+        found.sentence,
+        (shares("What cannot be known", rows),),
+        (),
+        shown(found.examples),
+        notes,
     )
 
 
-def _consistency(found: Consistency) -> Part:
+def _consistency(found: Consistency, about: str) -> Part:
     columns = (
         Column("The same question", number=False),
         Column("Rows"),
@@ -164,11 +185,15 @@ def _consistency(found: Consistency) -> Part:
     ]
     table = Table("Agreement of answers to the same question", columns, tuple(rows))
     examples = [example for one in some for example in one.examples]
-    notes = tuple(f"{part}: {why}" for part, why in found.left_out.items() if part != "asked again")  # that one stands in the sentence
-    return Part("evidence-steady", "Does the same question get the same answer?", found.sentence, (table,), (), shown(examples), notes)
+    left = (f"{part}: {why}" for part, why in found.left_out.items() if part != "asked again")  # that one stands in the sentence
+    notes = (
+        f"Answers agree, and are right, where they say the same: equal labels, equal JSON, or texts with a token-F1 of {ALIKE:g} or more.",
+        *left,
+    )
+    return Part("evidence-steady", "Does the same question get the same answer?", about, found.sentence, (table,), (), shown(examples), notes)
 
 
-def _memorisation(found: Memorisation) -> Part:
+def _memorisation(found: Memorisation, about: str) -> Part:
     title = words.METRIC_TITLES.get(found.metric, found.metric.replace("_", " "))
     rows = [
         (f"{title} on training rows", found.train),
@@ -182,6 +207,7 @@ def _memorisation(found: Memorisation) -> Part:
     return Part(
         "evidence-memory",
         "Has it learnt the task, or the rows?",
+        about,
         found.sentence,
         (shares("Learnt rows and held-out rows", rows),),
         (("Differences between learnt and held-out rows", plot),) if plot else (),
@@ -189,7 +215,7 @@ def _memorisation(found: Memorisation) -> Part:
     )
 
 
-def _calibration(found: Calibrated) -> Part:
+def _calibration(found: Calibrated, about: str) -> Part:
     rows = [
         ("Distance of confidence and correctness (ECE)", found.expected_error),
         ("Right answers", found.accuracy),
@@ -200,6 +226,7 @@ def _calibration(found: Calibrated) -> Part:
     return Part(
         "evidence-confidence",
         "Can its confidence be believed?",
+        about,
         found.sentence,
         (shares(f"Confidence on {words.count(found.rows)} {found.split} rows", rows),),
         (("Share of right answers by confidence", plot),) if plot else (),
@@ -208,7 +235,7 @@ def _calibration(found: Calibrated) -> Part:
     )
 
 
-def _slices(found: Slices) -> Part:
+def _slices(found: Slices, about: str) -> Part:
     columns = (
         Column("Slice", number=False),
         Column("Score"),
@@ -238,12 +265,27 @@ def _slices(found: Slices) -> Part:
     )
     small = [f"{words.plural(n, 'value')} of {column} with too few rows to be judged" for column, n in found.too_small.items()]
     return Part(
-        "evidence-slices", "Where is it weak?", found.sentence, (Table(title, columns, tuple(rows), strong),), (), shown(found.examples), tuple(small)
+        "evidence-slices",
+        "Where is it weak?",
+        about,
+        found.sentence,
+        (Table(title, columns, tuple(rows), strong),),
+        (),
+        shown(found.examples),
+        tuple(small),
     )
 
 
-def forgetting(found: Forgetting) -> Part:
-    """The section of what was there before the tuning: results of the probes, which are a suite of their own."""
+def forgetting(losses: Sequence[tuple[str, Forgetting]]) -> list[Part]:
+    """A section for each tuned finalist of what was there before the tuning: results of the probes, which are a suite of their own."""
+    alone = len(losses) == 1
+    return [
+        _forgetting(found, about, "evidence-forgetting" if i == 0 else f"evidence-forgetting-{i + 1}", "the tuned model" if alone else about)
+        for i, (about, found) in enumerate(losses)
+    ]
+
+
+def _forgetting(found: Forgetting, about: str, ident: str, who: str) -> Part:
     columns = (
         Column("General ability", number=False),
         Column("Before"),
@@ -261,17 +303,17 @@ def forgetting(found: Forgetting) -> Part:
             Cell(words.difference("accuracy", one.difference)),
             Cell(f"{words.count(one.lost)}, {words.count(one.won)}"),
             Cell(words.p_text(one.p_adjusted)),
-            Cell(one.standing, f"these probes could show {words.amount('accuracy', one.minimum_detectable)} points"),
+            Cell(STANDING_WORDS[one.standing], f"these probes could show {words.amount('accuracy', one.minimum_detectable)} points"),
         )
         for one in found.changes
     ]
     tables = [Table("The shipped probes, before and after the tuning", columns, tuple(rows)), *_fluency(found), *_areas(found)]
-    lost = tuple(Shown(one.asked, one.after, one.before, f"lost among {one.ability}; before, it was right", one.id) for one in found.lost)
+    lost = tuple(Shown(one.asked, one.after, one.before, f"lost among {one.ability}; before, it passed", one.id) for one in found.lost)
     moved = tuple(
         f"Forward KL from base to tuned on {one.on} prompts: {one.nats.value:.3f} nats per token [{one.nats.low:.3f}, {one.nats.high:.3f}]."
         for one in found.divergence
     )
-    return Part("evidence-forgetting", "What has the tuned model forgotten?", found.sentence, tuple(tables), (), lost, moved)
+    return Part(ident, f"What has {who} forgotten?", about, found.sentence, tuple(tables), (), lost, moved, beside="before the tuning")
 
 
 def _fluency(found: Forgetting) -> list[Table]:
@@ -280,7 +322,7 @@ def _fluency(found: Forgetting) -> list[Table]:
     columns = (Column("Neutral prose", number=False), Column("Before"), Column("After"), Column("Ratio"), Column("Standing", number=False))
     one = found.fluency
     cells = [Cell(words.value_of("perplexity", m.value), words.bounds_of("perplexity", m)) for m in (one.before, one.after, one.ratio)]
-    return [Table("Perplexity of plain texts", columns, ((Cell("perplexity"), *cells, Cell(one.standing)),))]
+    return [Table("Perplexity of plain texts", columns, ((Cell("perplexity"), *cells, Cell(STANDING_WORDS[one.standing])),))]
 
 
 def _areas(found: Forgetting) -> list[Table]:

@@ -66,6 +66,7 @@ def examine(asker: Asker, material: Material) -> Suites:
             "decoding": asker.decoding,
             "limits": material.limits,
             "confidence": material.confidence,
+            "right": judge.meaning(),
             "left_out": left_out,
             "asked": asker.asked,
             **asdict(asker.usage),

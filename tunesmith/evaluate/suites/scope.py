@@ -13,7 +13,6 @@ from tunesmith.evaluate.suites.material import Material, cluster_of
 from tunesmith.evaluate.suites.thresholds import thresholds
 from tunesmith.evaluate.suites.wording import counted, rough, sentences, share
 from tunesmith.measure.calibration import auroc
-from tunesmith.measure.rates import failure_rate
 from tunesmith.measure.redrawn import redrawn
 from tunesmith.measure.scorers import proportion
 from tunesmith.measure.selective import Judged, area
@@ -33,7 +32,8 @@ def out_of_scope(material: Material, judge: Judge) -> OutOfScope | str:
     recall = _share([row for row, _ in outside], [said for _, said in outside], material)
     refused = [row for row, said in zip(rows, declined, strict=True) if said]
     precision = _share(refused, [row.out_of_scope for row in refused], material)
-    false = _clustered([row for row, _ in inside], [said for _, said in inside], material)
+    false = _share([row for row, _ in inside], [said for _, said in inside], material)
+    assert false is not None  # some row is in scope
     sure = judged_rows(rows, judge)
     curve, aurc, by_right, by_scope = _confidence(sure, material)
     proposals = thresholds(material, sure, judged_rows(material.dev_answers, judge))
@@ -66,12 +66,6 @@ def _share(rows: Sequence[Scored], marks: Sequence[bool], material: Material) ->
     names = [cluster_of(row) for row in rows]
     clusters = names if len(set(names)) < len(names) else None
     return proportion([float(mark) for mark in marks], material.confidence, clusters) if rows else None
-
-
-def _clustered(rows: Sequence[Scored], marks: Sequence[bool], material: Material) -> Metric:
-    """A share of failures: none seen does not mean none."""
-    names = [cluster_of(row) for row in rows]
-    return failure_rate([float(mark) for mark in marks], material.confidence, names if len(set(names)) < len(names) else None)
 
 
 def _confidence(rows: Sequence[Judged], material: Material) -> tuple[tuple[Covered, ...], Metric | None, Metric | None, Metric | None]:

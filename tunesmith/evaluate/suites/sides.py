@@ -88,5 +88,5 @@ def forgetting_side(name: str, lost: Forgetting, limits: MustNotWorsen, kind: Ta
         standing, said = "blocks", f" That is beyond doubt more than is allowed ({allowed})."
     elif any(most > limit for _, most, limit in held):
         standing = standing if standing == "worse" else "cannot tell"
-        said = f" Whether it is more than is allowed ({allowed}), these probes cannot tell."
+        said = f" Whether the loss is surely more than is allowed ({allowed}), these probes cannot tell."
     return Side(candidate=name, topic=TOPIC, sentence=f"{lost.sentence}{said}", standing=standing, is_limited=bool(told))

@@ -49,7 +49,7 @@ def slices(material: Material) -> Slices | str:
         )
         for _, row in sorted(inside, key=lambda pair: (pair[0], pair[1].id))[: limits.examples]
     )
-    told = f"1 − {name}" if falling else name
+    told = (f"1 − {name}" if falling else name) + (" (out of scope included)" if any(row.out_of_scope for row in rows) else "")
     return Slices(
         split=material.split,
         score=told,
@@ -110,14 +110,20 @@ def length_quarters(lengths: Sequence[int]) -> list[str]:
 
     >>> length_quarters([3, 3, 4, 6, 8, 8, 20, 40])
     ['up to 3 words', 'up to 3 words', '4 to 6 words', '4 to 6 words', '7 to 8 words', '7 to 8 words', 'over 8 words', 'over 8 words']
+    >>> length_quarters([1, 2, 3, 4])
+    ['1 word', '2 words', '3 words', 'over 3 words']
     """
     if not lengths:
         return []
+
+    def one(length: int) -> str:
+        return f"{length} word{'s' * (length > 1)}"
+
     bounds = sorted({int(x) for x in np.quantile(lengths, (0.25, 0.5, 0.75), method="inverted_cdf")})
     names = [
-        f"up to {bounds[0]} words",
-        *(f"{low + 1} to {high} words" for low, high in pairwise(bounds)),
-        f"over {bounds[-1]} words",
+        one(1) if bounds[0] == 1 else f"up to {bounds[0]} words",
+        *(one(high) if low + 1 == high else f"{low + 1} to {high} words" for low, high in pairwise(bounds)),
+        f"over {bounds[-1]} word{'s' * (bounds[-1] > 1)}",
     ]
     return [names[int(np.searchsorted(bounds, length))] for length in lengths]
 

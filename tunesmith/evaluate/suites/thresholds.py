@@ -77,10 +77,19 @@ def sentence_of(found: Threshold) -> str:
         return f"No threshold keeps the share on dev so low that {promise}{seen}."
     if found.value == 0:
         return f"Without a threshold {share(found.chosen)} {what} on dev, and with any it would be more than {percent(found.bound)}."
-    told = f"Decline below a confidence of {found.value:.3f}: on dev {share(found.chosen)} {what}"
+    opening = (
+        f"Declining below a confidence of {found.value:.3f} does not keep its promise"
+        if found.kept == "no"
+        else f"Decline below a confidence of {found.value:.3f}"
+    )
+    told = f"{opening}: on dev {share(found.chosen)} {what}"
     told += "" if found.promised else f" (too few rows to promise {promise.partition(' of ')[0]})"
     if found.checked is not None:
-        doubts = {"yes": "", "no": ", so the bound does not hold there", "cannot tell": ", which cannot tell whether the bound holds"}
+        doubts = {
+            "yes": "",
+            "no": f", which is surely more than {percent(found.bound)}, so serving does not offer it",
+            "cannot tell": ", which cannot tell whether the bound holds",
+        }
         told += f", on test {share(found.checked)}{doubts[found.kept]}"
     bought = []
     if found.recall is not None:
