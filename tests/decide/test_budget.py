@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.decide.planning import LARGE, SMALL, make_facts, with_documents
 from tunesmith.decide.budget import RESERVE, as_anywhere, changes, fewer_probes, goes_as_far, least, make_plan, plan_words, revise
 from tunesmith.decide.cost import counted, learn, seconds
-from tunesmith.decide.steps import PROBE_SHARES, probed_models, proof
+from tunesmith.decide.steps import PROBE_SHARES, probed_models, proof, trained
 from tunesmith.spec.plan import Base, Decide, Facts, Plan, PlannedStep, Speeds, Stored
 from tunesmith.spec.recipe import Budget, Recipe
 
@@ -426,3 +426,16 @@ def test_a_plan_that_goes_on_from_the_store_leaves_what_is_there_as_it_is() -> N
     assert [step.name for step in elsewhere.steps] == names(plan)
     assert all(step.seconds > 0 for step in elsewhere.steps)
     assert elsewhere.stored == Stored()
+
+
+def test_what_a_shorter_training_leaves_time_for_is_named() -> None:
+    facts = make_facts()
+    long = PlannedStep(name="tuned", kind="final", base=facts.bases[0].id, can_change="", parts=(trained(facts, facts.bases[0], 2.0),), epochs=2.0)
+    short = long.model_copy(update={"parts": (trained(facts, facts.bases[0], 1.0),), "epochs": 1.0, "seconds": 60.0})
+    examples = PlannedStep(name="few-shot", kind="few-shot", base=facts.bases[0].id, can_change="whether examples help", parts=(), seconds=30.0)
+    before, after = Plan(decide=Decide(), steps=(long,)), Plan(decide=Decide(), steps=(examples, short))
+    assert changes(before, after) == [
+        "few-shot fits after all: about 30 s, whether examples help",
+        "tuned is made shorter, which leaves time for few-shot: 1 epoch, about 1 min",
+    ]
+    assert changes(after, before)[-1].startswith("tuned is made longer: 2 epochs")

@@ -345,13 +345,15 @@ def changes(before: Plan, after: Plan) -> list[str]:
     why = {left.name: left.reason for left in after.left_out}
     lines = [f"{name} is left out now: {why.get(name, 'there is no time for it')}" for name in old if name not in new]
     lines += [f"{name} is not taken to the locked rows: {UNPROVEN}" for name in after.unproven if name not in before.unproven]
-    lines += [f"{name} fits after all: about {spoken(step.seconds)}, {step.can_change}" for name, step in new.items() if name not in old]
+    fresh = [name for name in new if name not in old]
+    lines += [f"{name} fits after all: about {spoken(new[name].seconds)}, {new[name].can_change}" for name in fresh]
+    leaves = f", which leaves time for {', '.join(fresh)}" if fresh else ""
     other = [(old[name], step) for name, step in new.items() if name in old and shape(old[name]) != shape(step)]
     if probes[0] != probes[1]:
         lines.append(
             f"{probes[1]:.0%} of the probes of general ability are asked, not {probes[0]:.0%}: {'there is time again' if probes[1] > probes[0] else 'the time does not reach for more'}"
         )
-    return lines + [f"{step.name} is made {'shorter' if rows_of(step) < rows_of(was) else 'longer'}: {extent(step)}" for was, step in other]
+    return lines + [f"{step.name} is made {f'shorter{leaves}' if rows_of(step) < rows_of(was) else 'longer'}: {extent(step)}" for was, step in other]
 
 
 def extent(step: PlannedStep) -> str:
