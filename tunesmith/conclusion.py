@@ -36,7 +36,7 @@ from tunesmith.store.steps import Step, cost_of
 from tunesmith.store.work import Work
 from tunesmith.verify import issue
 
-VERSION = 8
+VERSION = 9
 """Part of every report's key; raised when the same measurements would give another report or page."""
 TRAININGS = {"fine-tune": "train", "fine-tune-rag": "train-rag"}
 """Remedy → what the cost of its training is called."""

@@ -1006,7 +1006,12 @@ def test_what_got_worse_and_what_would_settle_it_stand_beside_the_verdict():
     lost = "It forgot 3.1 points of general questions."
     known = Known(sides=(Side(candidate="tuned-smollm2", topic="forgetting", sentence=lost, standing="worse"),))
     verdict = report.verdict.model_copy(
-        update={"known": known, "reasons": (*report.verdict.reasons, lost), "recommended": "tuned-smollm2", "settle": "About 380 more test rows."}
+        update={
+            "known": known,
+            "reasons": (*report.verdict.reasons, f"The tuned model, forgetting: {lost}"),
+            "recommended": "tuned-smollm2",
+            "settle": "About 380 more test rows.",
+        }
     )
     text = words_of(page(report.model_copy(update={"verdict": verdict}), measured, answers))
     assert text.count(lost) == 1

@@ -65,3 +65,18 @@ def test_what_is_declined(changes: dict[str, Any], confidence: float | None, exp
     one, answer = threshold(**changes), Answer(text="yes", confidence=confidence)
     assert one.declines(confidence) is expected
     assert one.applied(answer) == answer.model_copy(update={"text": "no"} if expected else {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"kept": "cannot tell"}, ""),
+        ({"value": 0.0}, "declines nothing"),
+        ({"instead": None}, "task.out_of_scope"),
+        ({"kept": "no"}, "breaks its promise"),
+    ],
+)
+def test_a_threshold_says_why_serving_does_not_apply_it(changes: dict[str, Any], why: str) -> None:
+    found = threshold(**changes).unfit
+    assert (why in found) if why else found == ""

@@ -137,7 +137,7 @@ def _verdict(report: LineReport) -> dict[str, Any]:
         "met": met,
         "wanted": wanted,
         "figures": _figures(report),
-        "reasons": [reason for reason in verdict.reasons if reason not in lost],
+        "reasons": [reason for reason in verdict.reasons if not reason.endswith(tuple(lost))],  # what is lost stands below, without whom it is about
         "worse": lost,
         "judge": words.judge_words(verdict.known.judge),
     }

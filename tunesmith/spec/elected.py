@@ -44,4 +44,4 @@ def proposed(suites: Suites, candidate: Candidate) -> Threshold | None:
     """The first threshold for `candidate` that serving may apply."""
     if suites.out_of_scope is None or suites.candidate != candidate:
         return None
-    return next((one for one in suites.out_of_scope.thresholds if one.is_for_serving), None)
+    return next((one for one in suites.out_of_scope.thresholds if not one.unfit), None)

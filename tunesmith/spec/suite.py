@@ -125,9 +125,13 @@ class Threshold(Noun):
     sentence: str
 
     @property
-    def is_for_serving(self) -> bool:
-        """True if it declines anything, has something to say instead, and does not break its promise on test: serving offers no other."""
-        return bool(self.value) and self.instead is not None and self.kept != "no"
+    def unfit(self) -> str:
+        """Why serving does not apply it; empty: it can."""
+        if not self.value:
+            return "it declines nothing"
+        if self.instead is None:
+            return "task.out_of_scope does not say what is answered instead"
+        return "it breaks its promise on test" if self.kept == "no" else ""
 
     def applied(self, answer: Answer) -> Answer:
         """The answer as it is served with this threshold: below it, what is said instead; as it is where nobody has said what that is."""

@@ -124,7 +124,7 @@ def _thresholds(found: Sequence[Threshold]) -> Table:
             share_cell(one.chosen),
             share_cell(one.checked),
             Cell(one.kept),
-            Cell("yes" if one.is_for_serving else "no"),
+            Cell("no", one.unfit) if one.unfit else Cell("yes"),
             _change(one.recall),
             _change(one.risk),
         )
