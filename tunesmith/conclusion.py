@@ -333,7 +333,9 @@ class Conclusion:
         if measured.over >= 1:
             from tunesmith.decide.run import spoken
 
-            said = f"the budget of {spoken(measured.budget or 0.0)} was overrun by {spoken(measured.over)}: this machine was slower than its readings said"
+            said = (
+                f"the budget of {spoken(measured.budget or 0.0)} was overrun by {spoken(measured.over)}: something took longer than its readings said"
+            )
             line.monitor.emit(Note(level="warning", text=f"{said}; the next plan knows better"))
         return report
 

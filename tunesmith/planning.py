@@ -38,7 +38,7 @@ from tunesmith.store.steps import Finding, NotMade, Step, cost_of
 from tunesmith.timing import Timing, this_machine
 from tunesmith.trials import tried
 
-VERSION = 5
+VERSION = 6
 """Part of every plan's key; raised when the same facts and wishes would give another plan."""
 LONGEST_START_S = 60.0
 """Whoever takes longer between two steps was asleep."""
@@ -410,7 +410,7 @@ class Planning:
         store, speeds, made = self.line.store, self.speeds, [self.line.store.get(name) for name in self.line.steps.made]
         model = self._base_of(first)
         if examined in made and model is not None and any(one.kind == "calls" for one in made):  # else nobody was asked
-            speeds = learn(speeds, [examination(self.facts, model)], cost_of(examined).seconds)
+            speeds = learn(speeds, [examination(self.facts, model, reads=False)], cost_of(examined).seconds)
         fresh = [one for one in probed if one in made]
         tuned = [parent for one in fresh for name in one.parents if (parent := store.get(name)).kind == "checkpoint"]
         bases = {base for one in tuned if (base := self._known(one.load(Checkpoint).base)) is not None}

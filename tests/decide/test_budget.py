@@ -439,3 +439,12 @@ def test_what_a_shorter_training_leaves_time_for_is_named() -> None:
         "tuned is made shorter, which leaves time for few-shot: 1 epoch, about 1 min",
     ]
     assert changes(after, before)[-1].startswith("tuned is made longer: 2 epochs")
+
+
+def test_an_examination_has_passages_in_its_price_only_where_some_finalist_reads_them() -> None:
+    facts = with_documents(answering="write")
+    base = facts.bases[0]
+    prompts, rag = (PlannedStep(name=kind, kind=kind, base=base.id, can_change="", parts=()) for kind in ("prompt", "rag"))
+    bare, reading = (next(work for work in proof(facts, base, steps).parts if work.purpose == "suites") for steps in ([prompts], [prompts, rag]))
+    assert reading.rows == bare.rows
+    assert reading.tokens > 3 * bare.tokens

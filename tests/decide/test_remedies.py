@@ -307,6 +307,8 @@ def test_where_the_rest_is_open_the_headline_still_names_the_one_that_is_ahead_a
 
 
 def test_without_anything_that_may_be_recommended_nothing_is() -> None:
+    beside = judge({"remote": mix(285, 300), "prompt-plain": mix(90, 300), "majority": mix(9, 300)}).headline
+    assert "nothing dearer was measured but the model elsewhere (95.0 %), which is a yardstick and may not be recommended." in beside
     found = judge({"remote": mix(285, 300), "majority": mix(9, 300)})
     assert (found.decision, found.recommended) == ("cannot tell", None)
 

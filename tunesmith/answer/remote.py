@@ -28,6 +28,8 @@ PATIENCE_S = 900.0
 """An endpoint that asks for a longer pause is not waited for."""
 GIVE_UP = 3
 """So many requests in a row that were given up end the work."""
+SILENT = 2
+"""So often an endpoint is asked that has not answered anything and says nothing for as long as `timeout_s`."""
 LOOK_S = 0.2
 GRACE_S = 10.0
 """After a request to stop, answers that are being written may still come in for so long: they are paid for."""
@@ -198,8 +200,11 @@ class Sending:
                     self.say(told)
                 continue
             attempt += 1
-            if attempt >= self.config.attempts or (verdict.seconds or 0.0) > PATIENCE_S:
+            most = min(self.config.attempts, SILENT) if verdict.is_silent and not self.answered else self.config.attempts
+            if attempt >= most or (verdict.seconds or 0.0) > PATIENCE_S:
                 return self._give_up(verdict, attempt)
+            if verdict.is_silent:
+                self.say(f"{self.there.name}: {verdict.why}; asked again, {attempt + 1} of {most}")
             pause = verdict.seconds if verdict.seconds is not None else back_off(attempt)
             everybody = verdict.seconds is not None or verdict.why.startswith("HTTP 429")
             until = time.monotonic() + pause
@@ -233,8 +238,8 @@ class Sending:
                     if len(body) > MOST_BYTES:
                         return Failure(reason="too_long", message=f"the response is larger than {MOST_BYTES:,} bytes")
                 return judged(response.status_code, response.headers, body, asked, sent, self.there.name, self.mask)
-        except TimeoutError:
-            return Wait(f"no answer within {self.config.timeout_s:g} s")
+        except (TimeoutError, httpx2.TimeoutException):
+            return Wait(f"no answer within {self.config.timeout_s:g} s", is_silent=True)
         except (httpx2.TransportError, httpx2.DecodingError) as error:
             return Wait(f"{type(error).__name__}: {self.mask(str(error))}"[:200])
 

@@ -34,6 +34,8 @@ class Wait:
     why: str
     seconds: float | None = None
     """What the endpoint asks for; None: it is left to us."""
+    is_silent: bool = False
+    """Nothing came at all, for as long as was waited."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def sentence(evidence: Evidence, decision: Decision, outcome: Outcome) -> str:
         case "a classifier does it":
             return classifier_does(evidence, chosen)
         case "prompting is enough":
-            rest = f"; {adds_nothing(evidence, chosen)}" if adds_nothing(evidence, chosen) else ", and nothing dearer was measured"
+            rest = f"; {adds_nothing(evidence, chosen)}" if adds_nothing(evidence, chosen) else nothing_dearer(evidence)
             return f"Prompting is enough: {subject(evidence, chosen)} {does(evidence, chosen)}{rest}."
         case "nothing helps":
             best = next(iter(evidence.named(TRAINED)), chosen)
@@ -114,6 +114,14 @@ def adds_nothing(evidence: Evidence, chosen: str) -> str:
     arm = evidence.arms[dearer[0]]
     rest = "is too slow" if arm.is_too_slow else LOST if arm.is_barred else "adds nothing that matters"
     return f"{subject(evidence, dearer[0])} ({value(evidence, dearer[0])}) {rest}"
+
+
+def nothing_dearer(evidence: Evidence) -> str:
+    """That nothing else that may be recommended was measured, with what the yardstick elsewhere achieves, as a clause."""
+    elsewhere = next((name for name, arm in evidence.arms.items() if arm.remedy == "remote" and not arm.is_open_to_choice), None)
+    if elsewhere is None:
+        return ", and nothing dearer was measured"
+    return f"; nothing dearer was measured but {subject(evidence, elsewhere)} ({value(evidence, elsewhere)}), which is a yardstick and may not be recommended"
 
 
 def classifier_does(evidence: Evidence, chosen: str) -> str:

@@ -9,6 +9,8 @@ from tunesmith.decide.waits import ASKED_ALONE
 from tunesmith.spec.candidate import Classifier, Constant, Remote, Retrieval
 from tunesmith.spec.plan import Base, Decide, Facts, LeftOut, PlannedStep, PlannedTrial, StepKind, Stored, Work
 
+READERS: frozenset[StepKind] = frozenset({"rag", "fine-tune-rag"})
+"""Steps whose finalists are shown passages."""
 PASSAGE_TOKENS = 150.0
 """Of one passage, on average."""
 FRAME_TOKENS = 12.0
@@ -197,7 +199,7 @@ def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep], share: float =
     """
     stored = stored or Stored()
     fresh = [step for step in steps if not stored.holds(step)]
-    examined = [] if stored.examined and not fresh else [examination(facts, base)]
+    examined = [] if stored.examined and not fresh else [examination(facts, base, reads=any(step.kind in READERS for step in steps))]
     is_probed = stored.probed == share and not any(step.kind in TRAINED for step in fresh)
     if any(step.kind in TRAINED for step in steps) and not is_probed:
         examined += probed_models(facts, base, share, 2)  # the base, and what was tuned from it
@@ -208,9 +210,10 @@ def proof(facts: Facts, base: Base, steps: Sequence[PlannedStep], share: float =
     return PlannedStep(name="test", kind="test", base=base.id, can_change="everything: only the locked rows prove it", parts=parts, share=share)
 
 
-def examination(facts: Facts, base: Base) -> Work:
-    """The questions of the suites of evidence, with passages before each where there are any: the first finalist may be one that reads them."""
-    extra = max((reader.count for reader in (*facts.rag, *([facts.rag_tuned] if facts.rag_tuned else []))), default=0) * PASSAGE_TOKENS
+def examination(facts: Facts, base: Base, *, reads: bool) -> Work:
+    """The questions of the suites of evidence; `reads`: with passages before each, where the first finalist may be one that reads them."""
+    readers = (*facts.rag, *([facts.rag_tuned] if facts.rag_tuned else [])) if reads else ()
+    extra = max((reader.count for reader in readers), default=0) * PASSAGE_TOKENS
     rows = EXAMINED[facts.answering] + EXAMINED_AGAIN * facts.asked_again
     return asked(facts, base, rows, extra).model_copy(update={"purpose": "suites"})
 
@@ -308,7 +311,7 @@ def asked(facts: Facts, base: Base, rows: int, extra: float = 0.0) -> Work:
     """Rows that a base answers; `extra` tokens stand before each question beside what all rows share."""
     if facts.answering == "choose":
         return Work(activity="choose", parameters=base.parameters, rows=rows, tokens=facts.question_tokens + FRAME_TOKENS + extra)
-    tokens = facts.answer_tokens + (facts.question_tokens + extra) / 5
+    tokens = facts.answer_tokens + (facts.question_tokens + FRAME_TOKENS + extra) / 5
     return Work(activity="write", parameters=base.parameters, rows=rows, tokens=tokens, longest=facts.longest)
 
 
