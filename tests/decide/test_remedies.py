@@ -306,6 +306,18 @@ def test_where_the_rest_is_open_the_headline_still_names_the_one_that_is_ahead_a
     assert judge(rows).decision == "fine-tune with RAG"
 
 
+def test_prompting_is_enough_only_beside_something_dearer_or_above_the_goal() -> None:
+    rows = {"prompt-plain": mix(150, 300), "few-shot": mix(240, 300)}
+    open_ = judge(rows)
+    assert (open_.decision, open_.recommended) == ("cannot tell", "few-shot")
+    assert open_.headline.startswith("Cannot tell whether prompting is enough: the prompt with examples gets 80.0 %")
+    assert open_.settle.startswith("What needs more than a prompt")
+    assert judge(rows, at_least=0.9).decision == "cannot tell"
+    met = judge(rows, at_least=0.7)
+    assert (met.decision, met.goal_met) == ("prompting is enough", True)
+    assert judge(rows | {"tuned": mix(240, 300)}).decision == "prompting is enough"
+
+
 def test_without_anything_that_may_be_recommended_nothing_is() -> None:
     beside = judge({"remote": mix(285, 300), "prompt-plain": mix(90, 300), "majority": mix(9, 300)}).headline
     assert "nothing dearer was measured but the model elsewhere (95.0 %), which is a yardstick and may not be recommended." in beside

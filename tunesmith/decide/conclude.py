@@ -140,7 +140,8 @@ def choose(evidence: Evidence) -> Outcome:
         return Outcome("cannot tell", fallback(evidence))
     pair = doubt(evidence, chosen)
     if pair is None:
-        return Outcome(TIER_SAYS[evidence.arms[chosen].tier], chosen)
+        is_open = has_no_rival(evidence, chosen) and not goal_met(evidence.goal, evidence.metric, evidence.served[chosen])
+        return Outcome("cannot tell", chosen, alone=True) if is_open else Outcome(TIER_SAYS[evidence.arms[chosen].tier], chosen)
     reaches = cheapest_at_goal(evidence)
     if reaches is not None:
         return Outcome(TIER_SAYS[evidence.arms[reaches].tier], reaches, pair=pair, by_goal=True)
@@ -165,6 +166,12 @@ def floor_says(evidence: Evidence) -> Decision | None:
     elif evidence.metric in UNBOUNDED:
         most = NOTHING * abs(evidence.metrics[control].value)
     return "nothing helps" if evidence.may_gain <= most else "cannot tell"
+
+
+def has_no_rival(evidence: Evidence, chosen: str) -> bool:
+    """True if a prompt was compared with nothing that needs more than a prompt: that it is enough is then more than anybody knows."""
+    dearer = [arm for arm in evidence.arms.values() if arm.tier > evidence.arms[chosen].tier and arm.remedy != "remote"]
+    return evidence.arms[chosen].remedy in PROMPTING and not dearer
 
 
 def doubt(evidence: Evidence, chosen: str) -> tuple[str, str] | None:

@@ -176,6 +176,9 @@ def open_question(evidence: Evidence, outcome: Outcome) -> str:
     """The headline where the rows do not decide."""
     first, second = outcome.pair or (evidence.leader, None)
     best = f"{subject(evidence, first)} {does(evidence, first)}"
+    if outcome.alone:
+        who = outcome.chosen
+        return f"Cannot tell whether prompting is enough: {subject(evidence, who)} {does(evidence, who)}{nothing_dearer(evidence)}."
     if not evidence.found:
         return f"Cannot tell: {best}, but nothing else was measured that it could be compared with."
     found = evidence.between(first, second, evidence.metric) if second is not None else None

@@ -17,6 +17,8 @@ class Outcome:
     """The arm that it speaks for; while it is open, the one to serve meanwhile."""
     pair: tuple[str, str] | None = None
     """The two arms between which it is open; None where it is not, or nothing could be compared."""
+    alone: bool = False
+    """It is open because nothing was measured that needs more than a prompt."""
     by_goal: bool = False
     """The pair is open, and the goal decides: what is chosen reaches it beyond doubt."""
     goal_met: bool | None = None

@@ -196,6 +196,8 @@ def settling(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
 
 def settles_pair(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
     """What would settle the pair that is open."""
+    if outcome.alone:
+        return "What needs more than a prompt, measured on the same rows: training, and passages where documents hold the answers. The plan says what was left out, and how much longer the budget would have to be."
     if outcome.pair is None:
         return "Another candidate to compare with, or more test rows."
     first, second = outcome.pair
