@@ -330,7 +330,7 @@ def test_one_family_of_near_duplicates_decides_nothing_and_is_warned_of(
     assert (found.decision, found.winner) == ("cannot tell", None)
     assert "15 rows in 3 clusters are too few to say" in found.headline
     (warning,) = (reason for reason in found.reasons if "near duplicates" in reason)
-    assert warning.startswith("13 of these 15 test rows are near duplicates of one another or of one group.")
+    assert warning.startswith("The largest cluster holds 13 of these 15 test rows, near duplicates of one another or of one group.")
     assert "the 15 rows count as 3 clusters" in warning
     apart = {name: answers(pattern) for name, pattern in patterns.items()}
     alone = conclude([finalist(name, kept) for name, kept in apart.items()], apart, project(), dataset(), 1)

@@ -58,7 +58,7 @@ def test_other_looks_at_the_rows_of_one_data_set_count_even_where_only_some_were
     assert numbers(ledger, look("abc"), look("d", "z")) == [(1, 1), (2, 2)]
 
 
-def test_a_verification_looks_like_anybody_and_vouches_for_nothing(store):
+def test_a_verification_vouches_for_nothing(store):
     ledger = Ledger(store)
     first = ledger.open_test(look(), by="verify")
     assert (first.number, first.total, first.is_known, first.others) == (1, 1, False, 0)
@@ -89,3 +89,12 @@ def test_the_database_refuses_to_change_history(store, statement):
     with sqlite3.connect(store.home / "store.db") as raw, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         raw.execute(statement)
     raw.close()
+
+
+def test_a_verification_is_written_down_and_uses_up_no_look(store):
+    ledger = Ledger(store)
+    assert numbers(ledger, look()) == [(1, 1)]
+    altered = ledger.open_test(look(finalists="x"), by="verify")
+    assert (altered.is_known, altered.others) == (False, 1)
+    assert [entry.detail["by"] for entry in ledger.entries("dataset-1")] == ["run", "verify"]
+    assert numbers(ledger, look(), look(finalists="z")) == [(1, 1), (2, 2)]

@@ -89,7 +89,7 @@ def counted(found: Metric) -> str:
 def cluster_words(largest: int, rows: int, clusters: int) -> str:
     """What it means that many rows are alike."""
     return (
-        f"{largest} of these {rows} test rows are near duplicates of one another or of one group. Rows that are alike are one piece of evidence: "
+        f"The largest cluster holds {largest} of these {rows} test rows, near duplicates of one another or of one group. Rows that are alike are one piece of evidence: "
         f"the {rows} rows count as {clusters} cluster{'' if clusters == 1 else 's'}. More rows of different kinds would show more than more of these."
     )
 

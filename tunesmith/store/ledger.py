@@ -94,10 +94,11 @@ class Ledger:
             return [Entry(row.id, row.at, row.actor, row.action, row.subject, row.detail) for row in found]
 
     def open_test(self, look: Look, *, by: str = "run") -> Opened:
-        """Count a look at locked rows, and say which one it is of how many at any of them.
+        """Write down a look at locked rows, and say which one it is of how many at any of them that were taken for a verdict.
 
         The same finalists, judged the same way on the same rows, are the same look: a run that was killed between the look and its verdict ends with the
-        same verdict. `by`: `run`, or `verify`, which looks like anybody else and vouches for nothing.
+        same verdict. `by`: `run`, or `verify`, which is written down, decides nothing, and neither counts nor vouches for a look: certificates that somebody
+        altered use up nobody's looks.
         """
         marks = b"".join(sorted({bytes.fromhex(row_hash(row))[:MARK_BYTES] for row in look.rows}))
         name = hashlib.sha256(marks).hexdigest()
@@ -113,10 +114,11 @@ class Ledger:
                 detail = {"split": "test", "candidates": finalists, "rows": name, "judged_by": look.judged_by, "by": by}
                 write(connection, LOOK, look.dataset, detail)
         looks: list[tuple[str, list[str], str]] = []
-        for one in (*told, mine):
+        by_runs = [one for one, detail in zip(told, before, strict=True) if detail.get("by") == "run"]
+        for one in (*by_runs, mine):
             if one not in looks:
                 looks.append(one)
-        return Opened(looks.index(mine) + 1, len(looks), is_known=known, others=sum(detail.get("by") == "run" for detail in before))
+        return Opened(looks.index(mine) + 1, len(looks), is_known=known, others=len(by_runs))
 
 
 def overlapping(connection: Connection, dataset: str, rows: str, marks: bytes) -> Iterator[dict[str, Any]]:
