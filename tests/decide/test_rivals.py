@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import doctest
+import json
 import random
 from collections.abc import Callable
 
 import pytest
 
+from tests.decide.conftest import make_dataset, make_record
 from tunesmith.decide import rivals
+from tunesmith.decide.prompt_search import space
 from tunesmith.decide.rivals import few_shot, label_list, majority, reading_prompts, tuned_prompt, tuned_to_read, written_prompts
 from tunesmith.errors import BadProject
 from tunesmith.spec.chat import Conversation, Message, Prompt
@@ -177,3 +180,16 @@ def test_majority_takes_the_most_frequent_answer_and_breaks_ties_by_name(record:
     assert majority(rows, leave_out="other").answer == "a"
     with pytest.raises(ValueError, match="no rows"):
         majority([])
+
+
+def test_prompts_for_extraction_tell_the_form_that_training_teaches() -> None:
+    data, task = make_dataset("extract", labels=(), out_of_scope=None), Task()
+    rows = [make_record(k, f"text {k}", json.dumps({"order": f"A{k}", "count": k})) for k in range(4)]
+    told = 'The JSON has this form: {"order": text, "count": number}'
+    every = (*written_prompts(task, data, rows), *reading_prompts(task, data, rows))
+    assert every
+    assert all(prompt.system is not None and told in prompt.system for prompt in every)
+    assert space(task, data, rows, 0).labels == (told,)
+    assert not any("this form" in (prompt.system or "") for prompt in written_prompts(task, data))
+    classify = make_dataset()
+    assert written_prompts(task, classify, rows) == written_prompts(task, classify)

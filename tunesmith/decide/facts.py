@@ -82,7 +82,9 @@ def facts_of(given: Given) -> Facts:
 
 def written(given: Given) -> tuple[Prompt, ...]:
     """The written prompts; none where prompting is no rival."""
-    found = written_prompts(given.project.task, given.dataset)  # in any case, so that a bad placeholder is found before anything is tried
+    found = written_prompts(
+        given.project.task, given.dataset, given.train
+    )  # in any case, so that a bad placeholder is found before anything is tried
     return found if given.project.rivals.prompts else ()
 
 
@@ -126,7 +128,7 @@ def readers(given: Given) -> tuple[Retrieval, ...]:
     project = given.project
     if not project.documents or not project.rivals.rag:
         return ()
-    prompts = reading_prompts(project.task, given.dataset)
+    prompts = reading_prompts(project.task, given.dataset, given.train)
     known = [Prompted(name=prompt.name, model=given.bases[0].id, prompt=prompt) for prompt in prompts]
     return tuple(Retrieval(name=reader.name, reader=reader, index="", count=project.rivals.rag) for reader in known)
 
@@ -148,5 +150,5 @@ def remote(given: Given) -> Remote | None:
         return None
     suits = "plain" if given.dataset.out_of_scope is None else "careful"
     own = own_prompts(given.project.task, given.dataset)
-    prompt = own[0] if own else next(one for one in written_prompts(given.project.task, given.dataset) if one.name == suits)
+    prompt = own[0] if own else next(one for one in written_prompts(given.project.task, given.dataset, given.train) if one.name == suits)
     return Remote(name="remote", url=there.url, model=there.model, prompt=prompt, key_variable=there.key_variable, allow_private=there.allow_private)

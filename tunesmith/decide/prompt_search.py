@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tunesmith.decide.rivals import few_shot, fill, label_list, shuffled
+from tunesmith.decide.rivals import few_shot, fill, form_words, label_list, shuffled
 from tunesmith.spec.candidate import Prompted
 from tunesmith.spec.chat import Conversation, Prompt
 from tunesmith.spec.dataset import Dataset, Record
@@ -100,9 +100,9 @@ def space(task: Task, dataset: Dataset, rows: Sequence[Record], seed: int) -> Pr
 
 
 def label_texts(dataset: Dataset, rows: Iterable[Record]) -> tuple[str, ...]:
-    """The label list, plain and with each label's own words; one empty text where there are no labels."""
+    """The label list, plain and with each label's own words; without labels the form of the JSON wanted, or an empty text."""
     if not dataset.labels:
-        return ("",)
+        return (form_words(dataset, rows).strip(),)
     plain = f"Labels: {label_list(dataset.labels)}"
     if len(dataset.labels) > MOST_DESCRIBED:
         return (plain,)

@@ -1,7 +1,7 @@
 """Task + Dataset → the untuned rivals: written prompts, few-shot prompts, prompts for reading passages, the majority answer; and the tuned prompts.
 
-Every built-in prompt for `classify` shows the whole label list, the same list that the tuned model is shown: a tuned model is never
-compared with a prompt that was told less. The base may have 135 M parameters, so the texts are short; they differ in *kind* (order of
+Every built-in prompt for `classify` shows the whole label list, the same list that the tuned model is shown, and every one for `extract` the form of
+the JSON that training rows have, which training teaches: a tuned model is never compared with a prompt that was told less. The base may have 135 M parameters, so the texts are short; they differ in *kind* (order of
 list and instruction, role, steps, a rule for what is out of scope), because small models react to that more than to fine wording.
 """
 
@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tunesmith.errors import BadProject, Problem
+from tunesmith.measure.shape import shape_of
 from tunesmith.spec.candidate import Constant
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Dataset, Record
@@ -27,10 +28,10 @@ CLASSIFY: Texts = {
     "strict": "1. Read the message.\n2. {instruction}\n3. Write that label exactly as it stands in this list, and nothing else.\nList: {labels}",
 }
 EXTRACT: Texts = {
-    "plain": "{instruction}\nAnswer with JSON only.",
-    "role": "You turn text into data for a program. {instruction} The program reads your whole answer as one JSON value.",
+    "plain": "{instruction}\nAnswer with JSON only.{form}",
+    "role": "You turn text into data for a program. {instruction} The program reads your whole answer as one JSON value.{form}",
     "strict": "1. Read the text.\n2. {instruction}\n3. Copy values exactly as they stand in the text; where one is missing, write null.\n"
-    "4. Write the JSON and nothing else: no explanation, no code fence.",
+    "4. Write the JSON and nothing else: no explanation, no code fence.{form}",
 }
 GENERATE: Texts = {
     "plain": "{instruction}",
@@ -40,7 +41,7 @@ GENERATE: Texts = {
 DECLINING: Mapping[Form, str] = {
     "classify": "{instruction}\nLabels: {labels}\nThe label {out_of_scope} means: the message is about something that no other label covers. "
     "First ask whether another label truly fits. If none does, answer {out_of_scope}.",
-    "extract": "{instruction}\nAnswer with JSON only. If the text is about something else, answer exactly: {out_of_scope}",
+    "extract": "{instruction}\nAnswer with JSON only.{form}\nIf the text is about something else, answer exactly: {out_of_scope}",
     "generate": "{instruction}\nIf the question is about something else, do not answer it; write exactly: {out_of_scope}",
 }
 """The `careful` prompt of a task that has an out-of-scope answer."""
@@ -52,9 +53,9 @@ READING: Mapping[Form, Texts] = {
         "4. Write the label exactly as it stands in this list, and nothing else.\nList: {labels}",
     },
     "extract": {
-        "passages": "{instruction}\nUse what the passages say where it helps. Answer with JSON only.",
+        "passages": "{instruction}\nUse what the passages say where it helps. Answer with JSON only.{form}",
         "careful": "1. Read the passages, then the text.\n2. {instruction}\n3. Passages that are about something else do not count.\n"
-        "4. Write the JSON and nothing else: no explanation, no code fence.",
+        "4. Write the JSON and nothing else: no explanation, no code fence.{form}",
     },
     "generate": {
         "passages": "{instruction}\nAnswer from the passages.",
@@ -80,12 +81,13 @@ SHORT_SHARE = 3
 """Worked examples are drawn from the shortest third of a label's rows."""
 
 
-def written_prompts(task: Task, dataset: Dataset) -> tuple[Prompt, ...]:
-    """The built-in prompts for the data set's kind of task, then the user's own as `own-1`, `own-2` …, filled in.
+def written_prompts(task: Task, dataset: Dataset, rows: Iterable[Record] = ()) -> tuple[Prompt, ...]:
+    """The built-in prompts for the data set's kind of task, then the user's own as `own-1`, `own-2` …, filled in. `rows`: for training.
 
     Raises: BadProject naming every unknown placeholder in the user's prompts.
     """
-    built_in = tuple(Prompt(name=name, system=fill(text, values(task, dataset))) for name, text in texts(dataset).items())
+    known = values(task, dataset) | {"form": form_words(dataset, rows)}
+    built_in = tuple(Prompt(name=name, system=fill(text, known)) for name, text in texts(dataset).items())
     return built_in + own_prompts(task, dataset)
 
 
@@ -99,13 +101,13 @@ def tuned_to_read(task: Task, dataset: Dataset) -> Prompt:
     return Prompt(name="tuned-to-read", system=fill(TUNED[form_of(dataset.task)] + TUNED_TO_READ, values(task, dataset)))
 
 
-def reading_prompts(task: Task, dataset: Dataset) -> tuple[Prompt, ...]:
-    """The prompts of an untuned model that is shown passages before each question."""
+def reading_prompts(task: Task, dataset: Dataset, rows: Iterable[Record] = ()) -> tuple[Prompt, ...]:
+    """The prompts of an untuned model that is shown passages before each question. `rows`: for training."""
     form, outside = form_of(dataset.task), dataset.out_of_scope
     written = dict(READING[form])
     if outside is not None:
         written["careful"] += OUTSIDE[form]
-    known = {**values(task, dataset), "decline": f"write exactly: {outside}" if outside is not None else UNKNOWN}
+    known = {**values(task, dataset), "form": form_words(dataset, rows), "decline": f"write exactly: {outside}" if outside is not None else UNKNOWN}
     return tuple(Prompt(name=f"rag-{name}", system=fill(text, known)) for name, text in written.items())
 
 
@@ -125,6 +127,14 @@ def values(task: Task, dataset: Dataset) -> dict[str, str]:
         "labels": label_list(dataset.labels),
         "out_of_scope": dataset.out_of_scope or "",
     }
+
+
+def form_words(dataset: Dataset, rows: Iterable[Record]) -> str:
+    """A line that tells the form of the JSON wanted, as these rows have it; empty where none is, or none is shared."""
+    if form_of(dataset.task) != "extract":
+        return ""
+    shape = shape_of(row.conversation.answer() or "" for row in rows if row.conversation is not None)
+    return f"\nThe JSON has this form: {shape}" if shape else ""
 
 
 def label_list(labels: Sequence[str]) -> str:
