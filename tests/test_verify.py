@@ -352,6 +352,7 @@ CONTENT: list[Callable[[dict[str, Any]], object]] = [
     lambda raw: raw["reasons"].append("And everybody is happy."), lambda raw: raw.update(reasons=raw["reasons"][1:]), lambda raw: raw.update(settle="Nothing."),
     lambda raw: raw["worse"].append("Nothing much."), lambda raw: raw["locked"].update(rows=1000), lambda raw: raw["locked"].update(clusters=3),
     lambda raw: raw["locked"].update(sha256="0" * 64), lambda raw: raw.update(recommended="majority"), lambda raw: raw.update(winner="majority"),
+    lambda raw: raw["known"].update(may_leave=True), lambda raw: raw.update(kind="extract"),
 ]  # fmt: skip
 """Whoever changes one of these says something that measuring and concluding again gives the lie to, in any store that has what was measured."""
 STATED: list[Callable[[dict[str, Any]], object]] = [

@@ -175,8 +175,12 @@ class Inspection:
         Raises: BadProject if the text is none.
         """
         project, proof = self.project, self.proof
-        stated = {"project": proof.project, "task": proof.task, "goal": proof.goal, "prices": proof.known.prices}
+        remote = project.rivals.remote
+        stated = {"project": proof.project, "task": proof.task, "goal": proof.goal, "prices": proof.known.prices, "may_leave": proof.known.may_leave}
         found = {"project": project.name, "task": project.task, "goal": project.goal, "prices": project.prices}
+        found |= {"may_leave": remote is not None and remote.may_leave}
+        if project.task.kind is not None:
+            stated["kind"], found["kind"] = proof.kind, project.task.kind
         return compared("the project", plain(stated), plain(found), 0.0, f"{project.name}, with its task, goal and prices")
 
     def pins(self) -> Iterator[Check]:

@@ -99,3 +99,24 @@ def test_the_options_reach_the_model(stub):
     answers = stub("chat", "echo", "-q", "a", "--decline", "--json").json()["answers"]
     assert answers[0]["declined"] is False
     assert "declined" not in stub("chat", "echo", "-q", "a", "--json").json()["answers"][0]
+
+
+class Reader:
+    """Answers with what it has read."""
+
+    def send(self, line):
+        pass
+
+    def __iter__(self):
+        passages = [
+            {"id": "a", "kind": "passage", "place": "guide.md, Cards", "text": "t"},
+            {"id": "b", "kind": "passage", "place": "guide.md, Cards", "text": "u"},
+        ]
+        yield {"answer": {"text": "in the drawer"}, "sources": [*passages, {"id": "c", "kind": "example"}]}
+
+
+def test_what_was_read_is_named_once_below_the_answer(capsys):
+    session = chat.Session(open_screen(False), Reader(), {})
+    session.alone("where?")
+    assert capsys.readouterr().out.splitlines()[-1] == "  read: guide.md, Cards"
+    assert len(session.sources) == 3

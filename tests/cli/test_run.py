@@ -15,7 +15,7 @@ from tunesmith.decide.budget import make_plan
 from tunesmith.errors import BadProject
 from tunesmith.spec.dataset import Source
 from tunesmith.spec.plan import Decide, Plan, Speeds
-from tunesmith.spec.project import Project
+from tunesmith.spec.project import Project, to_toml
 from tunesmith.spec.task import Goal, MustNotWorsen
 
 PROJECT = Project(name="router", sources=(Source(file="bank.csv"),))
@@ -88,3 +88,14 @@ def test_a_plan_made_for_other_wishes_is_refused_with_the_options_that_are_missi
         read_plan(path, more)
     assert "--set decide.at_most_ms=200.0" in caught.value.problems[0].fix
     assert "without goal.scorer in the project file" in caught.value.problems[0].fix
+
+
+def test_a_certificate_s_plan_asks_for_its_rivals_too(tmp_path: Path) -> None:
+    path, text = tmp_path / "certificate.json", to_toml(PROJECT)
+    stated = {"goal": PROJECT.goal.model_dump(mode="json"), "project_toml": text, "plan": {"frozen": PLAN.model_dump(mode="json")}}
+    path.write_text(json.dumps({"proof": stated}))
+    assert Plan.model_validate(read_plan(path, PROJECT)) == PLAN
+    other = PROJECT.model_copy(update={"rivals": PROJECT.rivals.model_copy(update={"fine_tune": not PROJECT.rivals.fine_tune})})
+    with pytest.raises(BadProject, match="other wishes") as caught:
+        read_plan(path, other)
+    assert f"--set rivals.fine_tune={json.dumps(PROJECT.rivals.fine_tune)}" in caught.value.problems[0].fix

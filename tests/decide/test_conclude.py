@@ -343,3 +343,12 @@ def test_a_training_that_failed_is_said_before_what_it_leaves_open(finalist, ans
     said = "The full training for fine-tuning failed (diverged), so nothing is said about what it would reach."
     found = conclude([finalist(name, kept) for name, kept in rows.items()], rows, project(), dataset(), 1, Known(failed=(said,)))
     assert found.reasons.index(said) + 1 == found.reasons.index("Nothing was fine-tuned, so nothing is said about what training would add.")
+
+
+def test_that_few_rows_out_of_scope_are_not_compared_is_said(judge: Judge) -> None:
+    few = judge({"tuned": (mix(270, 300), "o" * 9), "prompt-plain": (mix(90, 300), "-" * 9)})
+    assert any(reason.startswith("Only 9 test rows are out of scope: ") and "fewer than 10" in reason for reason in few.reasons)
+    assert not any(found.metric == "out_of_scope_recall" for found in few.comparisons)
+    enough = judge({"tuned": (mix(270, 300), "o" * 10), "prompt-plain": (mix(90, 300), "-" * 10)})
+    assert not any("out of scope: who" in reason for reason in enough.reasons)
+    assert any(found.metric == "out_of_scope_recall" for found in enough.comparisons)

@@ -257,7 +257,7 @@ def test_hostile_text_is_inert() -> None:
 
 
 def test_amounts_have_the_digits_that_help() -> None:
-    assert [money(amount, "$") for amount in (0.0, 1.0, 1234.5, 0.004567)] == ["$0.00", "$1.00", "$1,234.50", "$0.0046"]
+    assert [money(amount, Prices(currency="$")) for amount in (0.0, 1.0, 1234.5, 0.004567)] == ["$0.00", "$1.00", "$1,234.50", "$0.0046"]
 
 
 def test_a_proof_without_finalists_can_be_made() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
-from tunesmith.answer.as_measured import no_threshold
-from tunesmith.answer.candidate import Answerer, Bench, ModelAnswerer, open_candidate, spoken, with_system
+from tunesmith.answer.as_measured import no_threshold, sources_of
+from tunesmith.answer.candidate import Answerer, Bench, ModelAnswerer, RetrievalAnswerer, open_candidate, spoken, with_system
 from tunesmith.answer.engine import Engine
 from tunesmith.catalogue.read import local
 from tunesmith.errors import NotFound
@@ -40,10 +40,18 @@ def talk(payload: Mapping[str, Any], bench: Bench, lines: Iterator[dict[str, Any
         conversation = Conversation.model_validate({"messages": line["messages"]})
         pieces = spoken(answerer, conversation, decoding)
         if not payload.get("decline") or threshold is None:
-            emit({"answer": _spoken(pieces, emit).model_dump(mode="json")})
+            answer = _spoken(pieces, emit)
+            emit({"answer": answer.model_dump(mode="json"), "sources": _sources(answerer, answer)})
             continue
         answer = _spoken(pieces, lambda piece: None)
-        emit({"answer": threshold.applied(answer).model_dump(mode="json"), "declined": threshold.declines(answer.confidence)})
+        declined = threshold.declines(answer.confidence)
+        sources = [] if declined else _sources(answerer, answer)
+        emit({"answer": threshold.applied(answer).model_dump(mode="json"), "declined": declined, "sources": sources})
+
+
+def _sources(answerer: Answerer, answer: Answer) -> list[dict[str, str]]:
+    """What stood before the question, the nearest first."""
+    return sources_of(answerer.retriever, answer.shown) if isinstance(answerer, RetrievalAnswerer) else []
 
 
 def _opened(name: str, bench: Bench) -> tuple[Answerer, Decoding, str, Threshold | None]:

@@ -75,7 +75,8 @@ def chat(
             answers = []
             for text in questions:
                 answer = session.alone(text)
-                answers.append({"question": text, **answer.model_dump(mode="json"), **({"declined": session.declined} if decline else {})})
+                more = ({"declined": session.declined} if decline else {}) | ({"sources": session.sources} if session.sources else {})
+                answers.append({"question": text, **answer.model_dump(mode="json"), **more})
             screen.result({"model": name, "answers": answers})
 
 
@@ -127,6 +128,8 @@ class Session:
     messages: list[dict[str, str]] = field(default_factory=list)
     declined: bool = False
     """The last answer was not sure enough, and another one stands for it."""
+    sources: list[dict[str, str]] = field(default_factory=list)
+    """What was looked up for the last answer, the nearest first."""
 
     def greet(self, name: str) -> None:
         """Say who is there and how to leave."""
@@ -157,13 +160,21 @@ class Session:
         sure = "" if answer.confidence is None or not self.ready.get("choices") else f"  {100 * answer.confidence:.0f} % sure"
         notes = {"  (declined: not sure enough)": self.declined, "  (cut: --max-new-tokens)": answer.finish == "length" and not self.declined}
         self.screen.say(sure + "".join(note for note, is_so in notes.items() if is_so), "dim")
+        self.say_sources()
 
     def alone(self, text: str) -> Answer:
         """The answer to one question without a conversation before it."""
         answer = self.ask([{"role": "user", "content": text}])
         if not self.screen.machine:
             self.screen.say()
+            self.say_sources()
         return answer
+
+    def say_sources(self) -> None:
+        """Name the passages that the answer may rest on."""
+        places = dict.fromkeys(one["place"] for one in self.sources if "place" in one)
+        if places:
+            self.screen.say(f"  read: {'; '.join(places)}", "dim")
 
     def ask(self, messages: list[dict[str, str]]) -> Answer:
         """The answer to the last of `messages`; printed while it comes, for a person."""
@@ -175,6 +186,7 @@ class Session:
                 shown = True
             if "answer" in line:
                 answer, self.declined = Answer.model_validate(line["answer"]), bool(line.get("declined"))
+                self.sources = list(line.get("sources", ()))
                 if not shown and not self.screen.machine:
                     self.write(answer.text)
                 return answer

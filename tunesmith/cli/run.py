@@ -19,7 +19,7 @@ from tunesmith.cli.screen import open_screen
 from tunesmith.cli.verdict import show_verdict
 from tunesmith.errors import BadProject
 from tunesmith.spec.plan import Decide, Plan, overrides_of
-from tunesmith.spec.project import Project
+from tunesmith.spec.project import Project, Rivals, parse_project
 from tunesmith.spec.task import Goal
 
 app = typer.Typer(add_completion=False)
@@ -81,20 +81,23 @@ def read_plan(path: Path, project: Project) -> dict[str, Any]:
             found = found[key] if isinstance(found, dict) and key in found else found
         plan = Plan.model_validate(found)
         goal = Goal.model_validate(proof["goal"]) if isinstance(proof, dict) and "goal" in proof else project.goal
+        stated = proof.get("project_toml") if isinstance(proof, dict) else None
+        rivals = parse_project(stated, str(path)).rivals if isinstance(stated, str) else project.rivals
     except OSError as error:
         raise BadProject(f"cannot be read: {error.strerror}", where=str(path), fix="give another file for --plan") from None
     except (ValueError, ValidationError) as error:
         first = str(error).partition("\n")[0]
         fix = "write one: tunesmith certificate latest --write FILE"
         raise BadProject("holds no plan", where=str(path), got=first[:120], expected="a certificate, or a plan, as JSON", fix=fix) from None
-    refuse_other_wishes(path, wishes(goal, plan.decide), wishes(project.goal, project.decide))
+    refuse_other_wishes(path, wishes(goal, plan.decide, rivals), wishes(project.goal, project.decide, project.rivals))
     return plan.model_dump(mode="json")
 
 
-def wishes(goal: Goal, decide: Decide) -> dict[str, Any]:
+def wishes(goal: Goal, decide: Decide, rivals: Rivals) -> dict[str, Any]:
     """What a verdict hangs on beside the steps of a plan: place of the project file → value; those that are not set are left out."""
     found: dict[str, Any] = {f"goal.{name}": value for name, value in goal.model_dump(mode="json").items()}
     found |= {f"goal.must_not_worsen.{name}": value for name, value in found.pop("goal.must_not_worsen").items()}
+    found |= {f"rivals.{name}": value for name, value in rivals.model_dump(mode="json", exclude={"remote"}).items()}
     found |= {"decide.at_most_ms": decide.at_most_ms, "decide.stop_at_goal": decide.stop_at_goal or None}
     return {name: value for name, value in found.items() if value is not None}
 

@@ -169,10 +169,9 @@ def cost_words(finding: Finding) -> str:
     pace = next((one for one in finding.measured.paces if one.candidate == name), None)
     if bill is None:
         return ""
-    money = verdict.known.prices.currency
     said = [f"{bill.candidate} costs {bill.prompt_tokens + bill.answer_tokens:.0f} tokens an answer ({bill.computed_tokens:.0f} computed)"]
     if bill.per_1000_answers is not None:
-        said.append(f"{money}{bill.per_1000_answers:.2f} for 1,000 answers")
+        said.append(f"{verdict.known.prices.told(bill.per_1000_answers)} for 1,000 answers")
     if pace is not None:
         if pace.wait is not None:
             said.append(f"a question alone takes {moment(pace.wait.median_s)}, nine of ten at most {moment(pace.wait.p90_s)}")

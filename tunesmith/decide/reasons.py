@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from tunesmith.decide.evidence import PROMPTING, TRAINED, Evidence, worst_loss
+from tunesmith.decide.evidence import FEWEST_OUTSIDE, PROMPTING, TRAINED, Evidence, worst_loss
 from tunesmith.decide.headline import as_compared, most_needed, subject, trade, weights
 from tunesmith.decide.outcome import Outcome
 from tunesmith.decide.wording import capital, cluster_words, comparison_words, gap, goal_words, looks_words, settles, shown, takes
@@ -168,6 +168,12 @@ def of_seeds(evidence: Evidence, name: str) -> Iterator[str]:
 def missing_words(evidence: Evidence) -> list[str]:
     """What could not be compared, and why that matters."""
     found = [f"{name} was left out of the comparison: {evidence.metric} cannot be measured on its answers." for name in evidence.unmeasured]
+    _, outside = rows_of("out_of_scope_recall", evidence.arms[evidence.leader].runs[0])
+    if 0 < len(outside) < FEWEST_OUTSIDE:
+        rows = f"{len(outside)} test row{'s are' if len(outside) > 1 else ' is'} out of scope"
+        found.append(
+            f"Only {rows}: who declines more of such questions is not compared with fewer than {FEWEST_OUTSIDE}, and each one's share stands in the tables."
+        )
     if not evidence.named(PROMPTING):
         found.append("No prompt of the untuned model was measured, so nothing is said about fine-tuning against prompting.")
     if not evidence.named(TRAINED):

@@ -91,7 +91,7 @@ def template() -> Template:
 def entrant_row(entrant: Entrant, proof: Proof, bill: Bill | None, pace: Pace | None) -> dict[str, Any]:
     """A finalist as a line of the table."""
     found = entrant.metrics.get(proof.metric)
-    currency = proof.known.prices.currency
+    prices = proof.known.prices
     name = entrant.candidate.name
     mark = "★ " if name == proof.winner else ""
     return {
@@ -102,8 +102,8 @@ def entrant_row(entrant: Entrant, proof: Proof, bill: Bill | None, pace: Pace | 
         "value": words.value_of(proof.metric, found.value) if found else words.NOTHING,
         "bounds": words.bounds_of(proof.metric, found) if found else "",
         "tokens": words.count(round(bill.prompt_tokens + bill.answer_tokens, 1)) if bill else words.NOTHING,
-        "cost": money(bill.per_1000_answers, currency) if bill else words.NOTHING,
-        "training": training(bill, currency) if bill else words.NOTHING,
+        "cost": money(bill.per_1000_answers, prices) if bill else words.NOTHING,
+        "training": training(bill, prices) if bill else words.NOTHING,
         "break_even": volume(bill.break_even) if bill and bill.break_even is not None else words.NOTHING,
         "latency": ", ".join(filter(None, words.latency(pace.wait if pace else None))),
         "row": words.duration(pace.row_s) if pace else words.NOTHING,

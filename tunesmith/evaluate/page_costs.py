@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tunesmith.evaluate import page_words as words
 from tunesmith.evaluate.page_tables import Cell, Column, Table, used
-from tunesmith.spec.verdict import Bill, Known, LineReport, Measured, Pace
+from tunesmith.spec.verdict import Bill, Known, LineReport, Measured, Pace, Prices
 
 FINDING = "small trainings, settings that were tried, further seeds"
 """What is trained to find what is then served."""
@@ -20,20 +20,20 @@ def bills(report: LineReport) -> Table:
         Column("Training it"),
         Column("Pays for itself"),
     )
-    currency = report.verdict.known.prices.currency
-    rows = [_bill(one, currency) for one in report.verdict.bills]
+    prices = report.verdict.known.prices
+    rows = [_bill(one, prices) for one in report.verdict.bills]
     if text := finding(report.verdict.known):
         rows.append((Cell("Finding it", FINDING), Cell(), Cell(), Cell(), Cell(text), Cell()))
     return Table("What answers and training cost", *used(columns, rows))
 
 
-def _bill(one: Bill, currency: str) -> tuple[Cell, ...]:
+def _bill(one: Bill, prices: Prices) -> tuple[Cell, ...]:
     return (
         Cell(one.candidate),
         Cell(words.count(round(one.prompt_tokens + one.answer_tokens, 1))),
         Cell(words.count(round(one.computed_tokens, 1))),
-        Cell(money(one.per_1000_answers, currency)),
-        Cell(training(one, currency)),
+        Cell(money(one.per_1000_answers, prices)),
+        Cell(training(one, prices)),
         paid_back(one),
     )
 
@@ -54,14 +54,14 @@ def paces(report: LineReport, measured: Measured) -> Table:
         Column("Training it", clock=True),
         Column("Time won back", clock=True),
     )
-    currency = report.verdict.known.prices.currency
+    prices = report.verdict.known.prices
     rows = [
         (
             Cell(one.candidate),
             Cell(*words.latency(one.wait)),
             Cell(words.duration(one.row_s)),
             Cell(f"{one.hours_per_1000_answers:.2g}"),
-            Cell(money(one.per_1000_answers, currency)),
+            Cell(money(one.per_1000_answers, prices)),
             Cell(words.duration(one.training_s)) if one.training_s else Cell(),
             paid_back(one),
         )
@@ -78,29 +78,23 @@ def privacy(report: LineReport) -> list[tuple[str, str]]:
     return [(", ".join(names), text) for text, names in found.items()]
 
 
-def training(bill: Bill, currency: str) -> str:
+def training(bill: Bill, prices: Prices) -> str:
     """What training took: money where tokens have a price, else tokens."""
     if not bill.training_tokens:
         return words.NOTHING
-    return money(bill.training, currency) if bill.training is not None else f"{words.count(bill.training_tokens)} tokens"
+    return money(bill.training, prices) if bill.training is not None else f"{words.count(bill.training_tokens)} tokens"
 
 
 def finding(known: Known) -> str:
     """What the other trainings took, without which the ones that are billed would not have been found; empty where there were none."""
     if not known.finding_tokens:
         return ""
-    return money(known.finding, known.prices.currency) if known.finding is not None else f"{words.count(known.finding_tokens)} tokens"
+    return money(known.finding, known.prices) if known.finding is not None else f"{words.count(known.finding_tokens)} tokens"
 
 
-def money(amount: float | None, currency: str) -> str:
-    """An amount with as many digits as help.
-
-    >>> money(12.3456, "€"), money(0.00123, "€"), money(None, "€")
-    ('€12.35', '€0.0012', '–')
-    """
-    if amount is None:
-        return words.NOTHING
-    return f"{currency}{amount:,.2f}" if amount >= 1 or amount == 0 else f"{currency}{amount:.2g}"
+def money(amount: float | None, prices: Prices) -> str:
+    """An amount, or that there is none."""
+    return words.NOTHING if amount is None else prices.told(amount)
 
 
 def volume(answers: int) -> str:

@@ -71,17 +71,18 @@ def explained(report: LineReport, examined: Sequence[Noun] = ()) -> list[str]:
     if any(parted(name)[1] for name in names):
         found.append(SEEDS)
     if verdict.comparisons:
-        found.append(together(len(verdict.comparisons), report.goal.confidence))
+        found.append(together([one.metric for one in verdict.comparisons], report.goal.confidence))
     if any(isinstance(part, Slices) and part.slices for one in examined for part in dict(one).values()):
         found.append(SLICES)
     return found
 
 
-def together(count: int, confidence: float) -> str:
-    """How single comparisons become a verdict."""
+def together(metrics: Sequence[str], confidence: float) -> str:
+    """How single comparisons, one of each metric here, become a verdict."""
+    both = ", on both metrics," if len(set(metrics)) > 1 else ""
     corrected = (
-        f"The p-values of all {count} comparisons, on both metrics, are corrected together (Holm)"
-        if count > 1
+        f"The p-values of all {len(metrics)} comparisons{both} are corrected together (Holm)"
+        if len(metrics) > 1
         else "There was one comparison, so its p-value needs no correction"
     )
     return f"{corrected}. “Better” needs both: a {100 * confidence:g} % interval without 0, and a corrected p-value below {1 - confidence:.2g}."

@@ -106,6 +106,15 @@ class Prices(Noun):
     per_hour: NotNegative | None = None
     """Of this machine: where tokens have no price, seconds have."""
 
+    def told(self, amount: float) -> str:
+        """An amount with as many digits as help.
+
+        >>> prices = Prices(currency="€")
+        >>> prices.told(12.3456), prices.told(0.00123), prices.told(0)
+        ('€12.35', '€0.0012', '€0.00')
+        """
+        return f"{self.currency}{amount:,.2f}" if amount >= 1 or amount == 0 else f"{self.currency}{amount:.2g}"
+
 
 class Known(Noun):
     """What is known beside the answers on test. Everything is optional: what is absent is not spoken of."""
