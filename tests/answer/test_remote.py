@@ -128,7 +128,7 @@ def test_retry_after_is_honoured_by_all_requests(monkeypatch):
 
 
 def test_an_endpoint_that_wants_a_long_pause_is_not_waited_for():
-    with LittleTeacher(lambda body, number: fail(429, retry_after="86400")) as teacher, pytest.raises(Overloaded, match="does not answer"):
+    with LittleTeacher(lambda body, number: fail(429, retry_after="86400")) as teacher, pytest.raises(Overloaded, match="answers with HTTP 429"):
         ask(teacher, [asked("hello")])
 
 

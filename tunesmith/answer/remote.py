@@ -251,8 +251,9 @@ class Sending:
         self.given_up += 1
         if not self.answered or self.given_up >= GIVE_UP:
             times = "once" if attempts == 1 else f"{attempts} times"
+            code = " ".join(last.why.split()[:2])
             raise Overloaded(
-                "the endpoint does not answer", where=self.there.name, got=f"{last.why}; tried {times}", expected="an answer",
+                f"the endpoint answers with {code}" if code.startswith("HTTP ") else "the endpoint does not answer", where=self.there.name, got=f"{last.why}; tried {times}", expected="an answer",
                 fix="check that it runs; then run the same command again: what was answered is kept and not asked again",
             )  # fmt: skip
         return Failure(reason="not_answered", message=f"{last.why}; tried {attempts} times")
