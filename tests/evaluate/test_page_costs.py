@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 from tests.evaluate.test_certificate import made
 from tests.evaluate.test_page import router, without_clock, words_of
 from tunesmith.evaluate import page_costs
@@ -36,10 +34,6 @@ def billed(prices: Prices = EURO) -> tuple[LineReport, Measured]:
 
 def unpriced(bill: Bill) -> Bill:
     return bill.model_copy(update={"per_1000_answers": None, "training": None, "break_even": None})
-
-
-def test_the_examples_hold() -> None:
-    assert doctest.testmod(page_costs) == doctest.TestResults(0, 1)
 
 
 def test_every_finalist_has_its_bill() -> None:
