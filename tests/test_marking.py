@@ -21,8 +21,8 @@ from tunesmith.evaluate.run import How, Questions, evaluate
 from tunesmith.marking import VERDICTS, Marking
 from tunesmith.measure.scorers import deciding_metric
 from tunesmith.spec.candidate import Constant, Decoding
-from tunesmith.spec.dataset import Dataset
-from tunesmith.spec.job import Progress, Silent
+from tunesmith.spec.dataset import Dataset, Origin
+from tunesmith.spec.job import Note, Progress, Silent
 from tunesmith.spec.project import Project, parse_project, to_toml
 from tunesmith.store.artifacts import Store
 
@@ -187,3 +187,15 @@ def test_the_table_is_written_out_and_read_back(tmp_path: Path) -> None:
     one = project("http://127.0.0.1:9/v1", rubric="Kind.", sample="mine.jsonl")
     assert parse_project(to_toml(one), "written") == one
     assert (one.given(), Project(name="a", sources=one.sources).given()) == (("judge",), ())
+
+
+@pytest.mark.parametrize(("body", "warned"), [("return 0.7", True), ("return float(answer == reference)", False)])
+def test_an_own_function_that_prefers_nothing_is_warned_of(tmp_path: Path, store: Store, body: str, warned: bool) -> None:
+    (tmp_path / "mine.py").write_text(f"def score(answer, reference):\n    {body}\n")
+    toml = 'name = "own"\n[task]\nkind = "generate"\n[[sources]]\nfile = "rows.jsonl"\n[goal]\nscorer = "mine.py:score"\n'
+    ears = Ears()
+    rows = [(Origin(file="rows.jsonl", line=k), f"q{k}", f"a{k}") for k in (1, 2)]
+    Marking(parse_project(toml, "project.toml"), tmp_path, store, ears).rehearse(rows)
+    notes = [event for event in ears.heard if isinstance(event, Note)]
+    assert [note.level for note in notes] == ["warning"] * warned
+    assert all("mine.py:score" in note.text and "2 dev rows" in note.text for note in notes)

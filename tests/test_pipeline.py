@@ -45,7 +45,7 @@ BEST = {"test prompt-careful"}  # all doubles are equally good: the first by nam
 EVERYTHING = DATA | PLAN | PROMPTS | SHOTS | TUNED | BASELINE | LEADER | REPORT | BEST
 LOOKED_UP = {"index the training rows", "dev few-shot-retrieved", "test few-shot-retrieved"}
 PASSAGES = {"cut the documents", "index the passages"}
-READERS = {"dev rag-passages", "dev rag-careful", "test rag-careful"}
+READERS = {"dev rag-passages", "dev rag-careful", "dev rag-few-shot", "test rag-careful"}
 TUNED_READER = {"find passages for the rows", "fine-tune-rag", "dev tuned-rag", "test tuned-rag"}
 
 

@@ -182,13 +182,14 @@ class Marking:
             )  # fmt: skip
 
     def rehearse(self, rows: Sequence[tuple[Origin, str, str]]) -> None:
-        """Nothing, if the user's own function can score answers to these rows (origin, question, reference).
+        """Nothing, if the user's own function can score answers to these rows (origin, question, reference); a warning if it prefers none to another.
 
         Raises: BadProject.
         """
         for scorer in self.scorers:
-            if isinstance(scorer, OwnScorer):
-                scorer.rehearse(rows)
+            if isinstance(scorer, OwnScorer) and not scorer.rehearse(rows):
+                text = f"{scorer.name} scores the reference of {len(rows)} dev rows no higher than an empty answer or the reference of another row: it may tell nothing"
+                self.monitor.emit(Note(level="warning", text=text))
 
 
 @dataclass

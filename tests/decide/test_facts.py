@@ -74,7 +74,10 @@ def test_fine_tuning_can_be_switched_off(build: Build) -> None:
 
 def test_documents_bring_readers(build: Build) -> None:
     facts = build(documents=(Document(file="docs"),))
-    assert [reader.name for reader in facts.rag] == ["rag-passages", "rag-careful"]
+    assert [reader.name for reader in facts.rag] == ["rag-passages", "rag-careful", "rag-few-shot"]
+    assert [reader.reader.prompt.examples for reader in facts.rag] == [(), (), facts.shots]
+    assert facts.shots
+    assert len(build(documents=(Document(file="docs"),), rivals=Rivals(few_shot=0)).rag) == 2
     assert facts.rag_tuned is not None
     assert facts.rag_tuned.count == 3
     assert build(documents=(Document(file="docs"),), rivals=Rivals(fine_tune_rag=False)).rag_tuned is None

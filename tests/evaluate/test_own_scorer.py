@@ -105,13 +105,15 @@ def test_it_is_tried_on_right_wrong_and_empty_answers_before_anything_is_measure
     rows = [(Origin(file="rows.csv", line=line), "q", text) for line, text in ((2, "12"), (3, "7"))]
     heard = "heard = []\ndef score(answer, reference):\n    heard.append((answer, reference))\n    return 1\n"
     one = loaded(tmp_path, heard)
-    one.rehearse(rows)
+    assert not one.rehearse(rows)
     assert one.function.__globals__["heard"] == [("12", "12"), ("7", "12"), ("", "12"), ("7", "7"), ("12", "7"), ("", "7")]
     with pytest.raises(BadProject, match="raises an error") as error:
         loaded(tmp_path, "def score(answer):\n    return 1 / int(answer)").rehearse(rows)
     assert "rows.csv line 2" in str(error.value)
     assert "invalid literal for int" in str(error.value)
-    loaded(tmp_path, "def score(answer): return 1").rehearse([])
+    assert loaded(tmp_path, "def score(answer): return 1").rehearse([])
+    assert loaded(tmp_path, "def score(answer, reference): return float(answer == reference)").rehearse(rows)
+    assert loaded(tmp_path, "def score(answer): return float(bool(answer))").rehearse(rows)
 
 
 def test_its_bytes_are_its_identity(tmp_path):

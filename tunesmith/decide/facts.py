@@ -124,11 +124,16 @@ def retrieved(given: Given) -> Retrieval | None:
 
 
 def readers(given: Given) -> tuple[Retrieval, ...]:
-    """The untuned model with passages of the documents, once for each prompt for reading; the index is not named yet."""
+    """The untuned model with passages of the documents, once for each prompt for reading and once with worked examples; the index is not named yet.
+
+    The examples have no passages: they show how answers look, as few-shot prompts and training do, and cost their tokens once.
+    """
     project = given.project
     if not project.documents or not project.rivals.rag:
         return ()
     prompts = reading_prompts(project.task, given.dataset, given.train)
+    if examples := shots(given):
+        prompts += (prompts[0].model_copy(update={"name": "rag-few-shot", "examples": examples}),)
     known = [Prompted(name=prompt.name, model=given.bases[0].id, prompt=prompt) for prompt in prompts]
     return tuple(Retrieval(name=reader.name, reader=reader, index="", count=project.rivals.rag) for reader in known)
 

@@ -84,14 +84,16 @@ class OwnScorer:
             done(len(found))
         return found
 
-    def rehearse(self, rows: Sequence[tuple[Origin, str, str]]) -> None:
-        """Nothing, if the function can score right, wrong and empty answers to these rows (origin, question, reference): before hours are spent on it.
+    def rehearse(self, rows: Sequence[tuple[Origin, str, str]]) -> bool:
+        """Whether the function tells right answers to these rows (origin, question, reference) from wrong or empty ones: before hours are spent on it.
 
-        Raises: as `scores`.
+        True without rows, and where a right answer is better than another for at least one. Raises: as `scores`.
         """
+        told = not rows
         for k, (origin, question, reference) in enumerate(rows):
-            for answer in dict.fromkeys((reference, rows[k - 1][2], "")):
-                self.score(origin, question, reference, answer)
+            right, *others = [self.score(origin, question, reference, answer) for answer in dict.fromkeys((reference, rows[k - 1][2], ""))]
+            told |= any(right > other for other in others)
+        return told
 
     def score(self, origin: Origin, question: str, reference: str, answer: str) -> float:
         """The score of one answer. Raises: BadProject."""
