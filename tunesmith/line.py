@@ -22,7 +22,7 @@ from tunesmith.settings import secret, settings
 from tunesmith.spec.candidate import Candidate, Classifier, Retrieval, Tuned
 from tunesmith.spec.chat import Conversation, Message
 from tunesmith.spec.dataset import SPLITS, Dataset, Origin, Record, SplitName
-from tunesmith.spec.job import Monitor
+from tunesmith.spec.job import Monitor, Note
 from tunesmith.spec.noun import Noun
 from tunesmith.spec.plan import PlannedTrial
 from tunesmith.spec.project import Project
@@ -256,7 +256,7 @@ class Line:
         from tunesmith.model.load import check_training
         from tunesmith.train.rows import check_method
 
-        bench = new_bench(self.store)
+        bench = new_bench(self.store, lambda text: self.monitor.emit(Note(text=text)))
         if self.steps.stage == "measure" and self.project.tunes():
             for base in self.footing.bases:
                 check_training(base, bench.placement, self.footing.recipe.weights, settings().memory_bytes)
@@ -352,14 +352,14 @@ class Line:
         return self.steps.do(step, make, lambda found: f"{len(found.items)} answers", Asked)[1]
 
 
-def new_bench(store: Store) -> Any:
-    """A place for the models in this process's memory, with the threads and kernels set that the settings ask for."""
+def new_bench(store: Store, say: Callable[[str], None] = lambda text: None) -> Any:
+    """A place for the models in this process's memory, with the threads and kernels set that the settings ask for; `say`: `Bench.say`."""
     from tunesmith.answer.candidate import Bench
     from tunesmith.model.device import apply, place
 
     placement = place(settings())
     apply(placement)
-    return Bench(store, placement, settings().memory_bytes)
+    return Bench(store, placement, settings().memory_bytes, say)
 
 
 def _dataset_words(found: Dataset) -> str:

@@ -63,7 +63,7 @@ class Remeasurement:
         """The models in this process's memory."""
         from tunesmith.line import new_bench
 
-        return new_bench(self.inspection.store)
+        return new_bench(self.inspection.store, lambda text: self.inspection.monitor.emit(Note(text=text)))
 
     def again(self, entrant: Entrant) -> Check:
         """A finalist, asked the locked questions again."""

@@ -15,7 +15,7 @@ from tunesmith.decide.budget import make_plan
 from tunesmith.errors import BadProject
 from tunesmith.spec.dataset import Source
 from tunesmith.spec.plan import Decide, Plan, Speeds
-from tunesmith.spec.project import Project, to_toml
+from tunesmith.spec.project import Project, Yardstick, to_toml
 from tunesmith.spec.task import Goal, MustNotWorsen
 
 PROJECT = Project(name="router", sources=(Source(file="bank.csv"),))
@@ -99,3 +99,14 @@ def test_a_certificate_s_plan_asks_for_its_rivals_too(tmp_path: Path) -> None:
     with pytest.raises(BadProject, match="other wishes") as caught:
         read_plan(path, other)
     assert f"--set rivals.fine_tune={json.dumps(PROJECT.rivals.fine_tune)}" in caught.value.problems[0].fix
+    there = Yardstick(url="https://example.org/v1", model="large")
+    more = PROJECT.model_copy(update={"rivals": PROJECT.rivals.model_copy(update={"remote": there})})
+    with pytest.raises(BadProject, match="other wishes") as caught:
+        read_plan(path, more)
+    assert "without rivals.remote.url in the project file" in caught.value.problems[0].fix
+    path.write_text(json.dumps({"proof": stated | {"project_toml": to_toml(more)}}))
+    assert Plan.model_validate(read_plan(path, more)) == PLAN
+    leaving = more.model_copy(update={"rivals": more.rivals.model_copy(update={"remote": there.model_copy(update={"may_leave": True})})})
+    with pytest.raises(BadProject, match="other wishes") as caught:
+        read_plan(path, leaving)
+    assert "--set rivals.remote.may_leave=false" in caught.value.problems[0].fix

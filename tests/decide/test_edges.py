@@ -83,6 +83,16 @@ def test_where_nothing_helps_nobody_is_recommended_until_more_rows_are_there() -
     assert "For now: Nothing helps" in found.headline
 
 
+def test_where_only_a_prompt_wins_over_a_classifier_of_few_rows_more_rows_are_not_the_remedy() -> None:
+    made = make_dataset()
+    counts = {"train": dict.fromkeys(made.labels, 10)}
+    scarce = made.model_copy(update={"rows": made.rows | {"train": 40}, "profile": made.profile.model_copy(update={"labels": counts})})
+    found = judge({"prompt-plain": "+" * 800 + "-" * 200, "classifier": "+" * 600 + "-" * 400, "majority": "+" * 100 + "-" * 900}, dataset=scarce)
+    assert (found.decision, found.recommended) == ("cannot tell", "prompt-plain")
+    assert found.headline.startswith("Cannot tell whether prompting is enough")
+    assert found.settle.startswith("What needs more than a prompt, measured on the same rows: training (`rivals.fine_tune`)")
+
+
 def test_a_missed_goal_stands_in_the_headline() -> None:
     found = judge({"prompt-plain": "+" * 140 + "-" * 60, "tuned": "+" * 60 + "-" * 140}, at_least=0.9)
     assert (found.decision, found.goal_met) == ("prompting is enough", False)
@@ -125,6 +135,11 @@ def test_while_it_is_open_no_question_leaves_the_machine() -> None:
     tuned = {"remote": NEAR["b"], "tuned": NEAR["p"], "prompt-plain": "+" * 100 + "-" * 900}
     found = judge(tuned, Known(may_leave=True))
     assert (found.decision, found.recommended) == ("cannot tell", "tuned")
+    far = judge({"remote": "+" * 600 + "-" * 400, "prompt-plain": "+" * 950 + "-" * 50}, Known(may_leave=True))
+    assert (far.decision, far.recommended) == ("prompting is enough", "prompt-plain")  # something dearer was measured, and is beaten
+    yardstick = judge({"remote": "+" * 600 + "-" * 400, "prompt-plain": "+" * 950 + "-" * 50})
+    assert (yardstick.decision, yardstick.recommended) == ("cannot tell", "prompt-plain")
+    assert "which is a yardstick and may not be recommended" in yardstick.headline
     alone = judge({"remote": "+" * 20 + "-" * 10, "majority": "-" * 10 + "+" * 18 + "--"}, Known(may_leave=True))
     assert (alone.decision, alone.recommended) == ("cannot tell", None)
 

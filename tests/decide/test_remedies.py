@@ -11,8 +11,10 @@ import pytest
 from tests.decide.conftest import REMEDIES, make_answers, make_dataset, make_finalist, make_project
 from tests.decide.test_conclude import mix
 from tunesmith.decide.conclude import conclude
-from tunesmith.decide.economy import break_even, paces
+from tunesmith.decide.economy import STAYS, break_even, paces, privacy
 from tunesmith.decide.evidence import COST, TIERS, turned, weigh
+from tunesmith.spec.candidate import Candidate, Prompted, Retrieval, Tuned
+from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.report import Answering, Cost, Wait
 from tunesmith.spec.task import Goal
 from tunesmith.spec.verdict import Finalist, Known, Outlook, Prices, Side, Verdict
@@ -80,6 +82,26 @@ def test_the_model_elsewhere_is_a_yardstick_unless_it_was_asked_for() -> None:
     (bill,) = (bill for bill in asked.bills if bill.candidate == "remote")
     assert bill.privacy == "Every question leaves this machine: it goes to https://example.org/v1, with the prompt and its examples."
     assert all("stay on this machine" in bill.privacy for bill in asked.bills if bill.candidate != "remote")
+
+
+def test_who_keeps_training_rows_or_shows_documents_says_so_by_what_it_holds_and_not_by_its_remedy() -> None:
+    example = Conversation(messages=(Message(role="user", content="Card gone."), Message(role="assistant", content="card_lost")))
+    reader = Prompted(name="rag-few-shot", model="tiny", prompt=Prompt(name="rag-few-shot", examples=(example,)))
+    candidates: dict[str, Candidate] = {
+        "prompt": reader.model_copy(update={"prompt": Prompt(name="plain")}),
+        "few-shot": reader,
+        "rag": Retrieval(name="rag-few-shot", reader=reader, index="index-0"),
+        "tuned-rag": Retrieval(name="tuned-rag", reader=Tuned(name="t", checkpoint="c", prompt=Prompt(name="p")), index="index-0"),
+    }
+    rows = make_answers("+-")
+    kept = {name: privacy(make_finalist("rag", rows).model_copy(update={"candidate": candidate})) for name, candidate in candidates.items()}
+    stays, held, shows = STAYS, "Its prompt holds training rows word for word.", "It shows the model passages of the documents word for word."
+    assert kept == {
+        "prompt": stays,
+        "few-shot": f"{stays} {held}",
+        "rag": f"{stays} {held} {shows}",
+        "tuned-rag": f"{stays} Training rows can stay in its weights. {shows}",
+    }
 
 
 def test_dev_says_whose_gain_is_tested_and_test_rows_have_no_part_in_it() -> None:

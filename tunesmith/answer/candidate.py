@@ -54,6 +54,8 @@ class Bench:
     store: Store
     placement: Placement
     memory_limit: int | None = None
+    say: Callable[[str], None] = lambda text: None
+    """Told what a person should know while a model elsewhere is waited for."""
     loaded: dict[str, LoadedModel] = field(default_factory=dict)
     embedders: dict[str, Embedder] = field(default_factory=dict)
     retrievers: dict[str, Retriever] = field(default_factory=dict)
@@ -124,7 +126,8 @@ def open_candidate(candidate: Candidate, bench: Bench) -> Answerer:
             there = RemoteTeacher(
                 base_url=candidate.url, model=candidate.model, key_variable=candidate.key_variable, allow_private=candidate.allow_private
             )
-            return RemoteAnswerer(open_remote(there, secret(candidate.key_variable) if candidate.key_variable else None), candidate.prompt)
+            key = secret(candidate.key_variable) if candidate.key_variable else None
+            return RemoteAnswerer(open_remote(there, key, bench.say), candidate.prompt)
         case _:
             assert_never(candidate)
 

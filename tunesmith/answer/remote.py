@@ -185,7 +185,7 @@ class Sending:
 
         Raises: as `Remote.answer`.
         """
-        attempt = 0
+        attempt, silent = 0, 0
         while True:
             if not await self._patience():
                 return None
@@ -199,12 +199,12 @@ class Sending:
                 if told:
                     self.say(told)
                 continue
-            attempt += 1
-            most = min(self.config.attempts, SILENT) if verdict.is_silent and not self.answered else self.config.attempts
-            if attempt >= most or (verdict.seconds or 0.0) > PATIENCE_S:
+            attempt, silent = attempt + 1, silent + verdict.is_silent
+            is_gone = silent >= SILENT and not self.answered
+            if is_gone or attempt >= self.config.attempts or (verdict.seconds or 0.0) > PATIENCE_S:
                 return self._give_up(verdict, attempt)
             if verdict.is_silent:
-                self.say(f"{self.there.name}: {verdict.why}; asked again, {attempt + 1} of {most}")
+                self.say(f"{self.there.name}: {verdict.why}; asked again")
             pause = verdict.seconds if verdict.seconds is not None else back_off(attempt)
             everybody = verdict.seconds is not None or verdict.why.startswith("HTTP 429")
             until = time.monotonic() + pause

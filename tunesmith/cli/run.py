@@ -98,6 +98,8 @@ def wishes(goal: Goal, decide: Decide, rivals: Rivals) -> dict[str, Any]:
     found: dict[str, Any] = {f"goal.{name}": value for name, value in goal.model_dump(mode="json").items()}
     found |= {f"goal.must_not_worsen.{name}": value for name, value in found.pop("goal.must_not_worsen").items()}
     found |= {f"rivals.{name}": value for name, value in rivals.model_dump(mode="json", exclude={"remote"}).items()}
+    there = rivals.remote
+    found |= {f"rivals.remote.{name}": getattr(there, name) for name in ("url", "model", "may_leave")} if there is not None else {}
     found |= {"decide.at_most_ms": decide.at_most_ms, "decide.stop_at_goal": decide.stop_at_goal or None}
     return {name: value for name, value in found.items() if value is not None}
 

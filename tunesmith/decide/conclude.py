@@ -169,8 +169,8 @@ def floor_says(evidence: Evidence) -> Decision | None:
 
 
 def has_no_rival(evidence: Evidence, chosen: str) -> bool:
-    """True if a prompt was compared with nothing that needs more than a prompt: that it is enough is then more than anybody knows."""
-    dearer = [arm for arm in evidence.arms.values() if arm.tier > evidence.arms[chosen].tier and arm.remedy != "remote"]
+    """True if a prompt was compared with nothing that needs more than a prompt: that it is enough is then more than anybody knows. A yardstick is nothing."""
+    dearer = [arm for arm in evidence.arms.values() if arm.tier > evidence.arms[chosen].tier and not arm.is_yardstick]
     return evidence.arms[chosen].remedy in PROMPTING and not dearer
 
 
@@ -236,7 +236,7 @@ def rows_wanted(evidence: Evidence, found: Outcome, dataset: Dataset, known: Kno
         return None
     if found.goal_met is None and evidence.metric not in UNBOUNDED and is_at_ceiling(evidence.metric, best):
         return None
-    undecided = found.decision in ("cannot tell", "nothing helps")
+    undecided = found.decision in ("cannot tell", "nothing helps") and not found.alone
     if dataset.kind == "answer" and any(arm.remedy == "rag" for arm in evidence.arms.values()) and not evidence.named({"fine-tune-rag"}):
         return None  # the answers stand in documents, and nothing that learns to read them was tried: rows of the others say nothing of it
     if (undecided or evidence.arms[found.chosen] in learns) and is_scarce(dataset):

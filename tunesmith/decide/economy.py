@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tunesmith.decide.evidence import CONTROL, TRAINED, Evidence
-from tunesmith.spec.candidate import Remote, Retrieval
+from tunesmith.spec.candidate import Classifier, Prompted, Remote, Retrieval, Tuned
 from tunesmith.spec.report import Answering, Cost
 from tunesmith.spec.verdict import Bill, Finalist, Known, Pace, Prices
 
@@ -87,16 +87,17 @@ def privacy(finalist: Finalist) -> str:
     candidate = finalist.candidate
     if isinstance(candidate, Remote):
         return f"Every question leaves this machine: it goes to {candidate.url}, with the prompt and its examples."
-    kept = {
-        "classifier": "Its weights were fitted on the training rows.",
-        "few-shot": "Its prompt holds training rows word for word.",
-        "few-shot-retrieved": "It shows the model training rows word for word.",
-        "rag": "It shows the model passages of the documents word for word.",
-        "fine-tune": "Training rows can stay in its weights.",
-        "fine-tune-rag": "Training rows can stay in its weights, and it shows the model passages of the documents word for word.",
-    }
-    said = kept.get("few-shot-retrieved" if isinstance(candidate, Retrieval) and candidate.shown == "examples" else finalist.remedy, "")
-    return f"{STAYS} {said}".strip()
+    reader = candidate.reader if isinstance(candidate, Retrieval) else candidate
+    kept = [STAYS]
+    if isinstance(reader, Classifier):
+        kept.append("Its weights were fitted on the training rows.")
+    if isinstance(reader, Tuned):
+        kept.append("Training rows can stay in its weights.")
+    if isinstance(reader, Prompted | Tuned) and reader.prompt.examples:
+        kept.append("Its prompt holds training rows word for word.")
+    if isinstance(candidate, Retrieval):
+        kept.append(f"It shows the model {'training rows' if candidate.shown == 'examples' else 'passages of the documents'} word for word.")
+    return " ".join(kept)
 
 
 def paces(

@@ -94,6 +94,11 @@ class Arm:
         return any(seed is not None for seed in self.seeds)
 
     @property
+    def is_yardstick(self) -> bool:
+        """It is a model elsewhere that may not be recommended whatever it achieves."""
+        return self.remedy == "remote" and not (self.is_open_to_choice or self.is_too_slow or self.is_barred)
+
+    @property
     def own(self) -> Sequence[Scored]:
         """The rows of the candidate that stands for it, and that would be served."""
         return self.runs[self.candidates.index(self.name)]

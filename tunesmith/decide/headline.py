@@ -118,7 +118,7 @@ def adds_nothing(evidence: Evidence, chosen: str) -> str:
 
 def nothing_dearer(evidence: Evidence) -> str:
     """That nothing else that may be recommended was measured, with what the yardstick elsewhere achieves, as a clause."""
-    elsewhere = next((name for name, arm in evidence.arms.items() if arm.remedy == "remote" and not arm.is_open_to_choice), None)
+    elsewhere = next((name for name, arm in evidence.arms.items() if arm.is_yardstick), None)
     if elsewhere is None:
         return ", and nothing dearer was measured"
     return f"; nothing dearer was measured but {subject(evidence, elsewhere)} ({value(evidence, elsewhere)}), which is a yardstick and may not be recommended"

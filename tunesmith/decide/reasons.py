@@ -169,7 +169,7 @@ def missing_words(evidence: Evidence) -> list[str]:
     """What could not be compared, and why that matters."""
     found = [f"{name} was left out of the comparison: {evidence.metric} cannot be measured on its answers." for name in evidence.unmeasured]
     _, outside = rows_of("out_of_scope_recall", evidence.arms[evidence.leader].runs[0])
-    if 0 < len(outside) < FEWEST_OUTSIDE:
+    if 0 < len(outside) < FEWEST_OUTSIDE and evidence.metric != "out_of_scope_recall":
         rows = f"{len(outside)} test row{'s are' if len(outside) > 1 else ' is'} out of scope"
         found.append(
             f"Only {rows}: who declines more of such questions is not compared with fewer than {FEWEST_OUTSIDE}, and each one's share stands in the tables."
@@ -203,7 +203,7 @@ def settling(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
 def settles_pair(evidence: Evidence, outcome: Outcome, dataset: Dataset) -> str:
     """What would settle the pair that is open."""
     if outcome.alone:
-        return "What needs more than a prompt, measured on the same rows: training, and passages where documents hold the answers. The plan says what was left out, and how much longer the budget would have to be."
+        return "What needs more than a prompt, measured on the same rows: training (`rivals.fine_tune`), and passages where documents hold the answers (`[[documents]]`). Where a budget left them out, the plan says how much longer it would have to be."
     if outcome.pair is None:
         return "Another candidate to compare with, or more test rows."
     first, second = outcome.pair

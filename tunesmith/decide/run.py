@@ -104,7 +104,7 @@ __all__ = [
     "wanted",
 ]
 
-VERSION = 12
+VERSION = 13
 """Part of every key this stage's results stand under; raised when the same history would lead to another step or verdict."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -147,6 +148,13 @@ def test_what_is_shown_is_not_nested_and_is_enough():
     assert not any(a != b and a.startswith(b + "/") and not os.path.islink(b) for a in paths for b in paths)
     assert "/" not in paths
     assert all(any(path.startswith(there + "/") for there in paths) for path in importable())
+
+
+def test_an_environment_behind_a_link_is_shown_where_it_is(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "env").symlink_to(tmp_path / "there")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
+    assert {str(tmp_path / "env"), str(tmp_path / "there")} <= set(shown())
 
 
 LOCKED = b'{"locked": "n"}\n'

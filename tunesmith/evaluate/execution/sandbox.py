@@ -179,10 +179,11 @@ def plan(root: str, bounds: Bounds) -> dict[str, Any]:
 
 
 def shown() -> list[str]:
-    """Folders that a program sees: the interpreter, its packages and shared libraries; none inside another one."""
-    wanted = [path for path in (sys.base_prefix, sys.base_exec_prefix, sys.prefix, *LIBRARIES) if os.path.isdir(path) and path != "/"]
+    """Folders that a program sees: the interpreter, its packages and shared libraries, what links among them lead to; none inside another one."""
+    named = [path for path in (sys.base_prefix, sys.base_exec_prefix, sys.prefix, *LIBRARIES) if os.path.isdir(path)]
+    wanted = {*named, *(os.path.realpath(path) for path in named)} - {"/"}
     found: list[str] = []
-    for path in sorted(set(wanted), key=len):
+    for path in sorted(wanted, key=lambda path: (len(path), path)):
         if not any(path.startswith(other + "/") for other in found if not os.path.islink(other)):
             found.append(path)
     return found
