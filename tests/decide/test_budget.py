@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -365,14 +366,32 @@ def test_a_full_training_has_all_that_nobody_else_wants() -> None:
         assert plan.will_have_spent() <= budget
 
 
-def test_all_seeds_grow_together() -> None:
-    facts, both = bare(recipe=Recipe(budget=Budget(epochs=4, rows_per_step=32))), Decide(pilots=(), search=0, seeds=2)
-    whole = make_plan(facts, both, Speeds()).will_have_spent()
-    for part in (0.5, 0.7, 0.9, 1.1):
-        plan = make_plan(facts, both.model_copy(update={"budget": part * whole / (1 - RESERVE)}), Speeds())
+@pytest.mark.parametrize("wish", [{"seeds": 2}, {"search": 6}])
+def test_no_time_goes_to_a_second_seed_or_a_search_while_the_full_training_is_short(wish: dict[str, int]) -> None:
+    facts, both = bare(recipe=Recipe(budget=Budget(epochs=4, rows_per_step=32))), Decide(**{"pilots": (), "search": 0, "seeds": 1, **wish})
+    other, whole = "tuned-seed-1" if "seeds" in wish else "ladder", make_plan(facts, both, Speeds()).will_have_spent()
+    epochs: dict[bool, set[float | None]] = {True: set(), False: set()}
+    for percent in range(6, 120, 2):
+        plan = make_plan(facts, both.model_copy(update={"budget": percent / 100 * whole / (1 - RESERVE)}), Speeds())
+        if "tuned" not in names(plan):
+            assert other not in names(plan)
+            continue
+        epochs[other in names(plan)].add(final_of(plan).epochs)
         assert len({step.epochs for step in plan.steps if step.kind == "final"}) == 1
-        assert plan.will_have_spent() <= part * whole / (1 - RESERVE)
-    assert {step.epochs for step in plan.steps if step.kind == "final"} == {None}
+        assert plan.will_have_spent() <= percent / 100 * whole / (1 - RESERVE)
+    assert epochs[True] == {None}
+    assert len(epochs[False]) > 1
+
+
+def test_a_full_training_is_not_made_shorter_than_a_small_one_that_was_done() -> None:
+    facts, wishes = bare(recipe=Recipe(budget=Budget(epochs=3, rows_per_step=32))), Decide(pilots=(0.5,), search=0, seeds=1)
+    whole = make_plan(facts, wishes, Speeds())
+    passed, one = names(whole).index("tuned"), final_of(whole)
+    for percent in range(0, 110, 5):
+        spent = 10_000 * (1 - RESERVE) - whole.steps[-1].seconds - percent / 100 * one.seconds
+        plan = revise(whole.model_copy(update={"decide": wishes.model_copy(update={"budget": 10_000.0})}), facts, Speeds(), spent, passed)
+        assert not any(step.name == "tuned" and step.epochs == 1.0 for step in plan.steps)  # pilot-50 has passed over 1.5 times all rows
+    assert "tuned" in names(plan)
 
 
 def test_full_trainings_are_priced_with_the_epochs_that_the_search_has_chosen() -> None:

@@ -31,7 +31,7 @@ MATTERS: Mapping[StepKind, int] = {
 wanted only where the first one leads, stands behind the search."""
 SECOND_SEED: Mapping[StepKind, int] = {"final": 11, "fine-tune-rag": 13}
 FIRST: Mapping[StepKind, str] = {"final": "tuned", "fine-tune-rag": "tuned-rag"}
-"""The full training whose gain other seeds confirm."""
+"""The full training whose gain other seeds confirm; the search is for that without passages."""
 LONG_S = 2400.0
 """A plan that takes longer without a budget says that there are budgets."""
 MOST_OF_REST: Mapping[StepKind, float] = {"prompt": 0.4, "final": 0.5, "prompt-search": 0.25, "ladder": 0.8}
@@ -88,7 +88,7 @@ def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, 
     wishes, senseless = allowed(*wanted(facts, plan.decide, passes), prices, facts, plan.decide)
     done, behind = plan.steps[:passed], max((ORDER.index(step.kind) for step in plan.steps[:passed]), default=-1)
     names = {step.name for step in done}
-    ahead = [wish for wish in wishes if wish[0].name not in names and ORDER.index(wish[0].kind) >= behind]
+    ahead = [longer_than(done, wish) for wish in wishes if wish[0].name not in names and ORDER.index(wish[0].kind) >= behind]
     rest, given_up = rest_of(plan.decide, spent), [plan.unproven]
     for name in (step.name for step in done if step.name in hopeless and step.name not in plan.unproven):
         given_up.append((*given_up[-1], name))
@@ -113,6 +113,14 @@ def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, 
             "unproven": unproven,
         }
     )
+
+
+def longer_than(done: Sequence[PlannedStep], wish: Wish) -> Wish:
+    """The versions of a full training that pass over more rows than a small one that was done: else that one would be ahead of it, and stand for it."""
+    if wish[0].kind != "final":
+        return wish
+    least = max((trained_rows(step) for step in done if step.kind == "pilot"), default=0)
+    return (wish[0], *(step for step in wish[1:] if trained_rows(step) > least))
 
 
 def in_time(every: Sequence[tuple[Fitted, tuple[str, ...]]], rest: float, ahead: Sequence[Wish]) -> tuple[Fitted, tuple[str, ...]]:
@@ -220,6 +228,11 @@ def shape(step: PlannedStep) -> tuple[str, int, float | None, float, int]:
     return step.name, step.trials, step.epochs, step.share, rows_of(step)
 
 
+def trained_rows(step: PlannedStep) -> int:
+    """Rows that a step trains on, as often as it does."""
+    return sum(work.rows for work in step.parts if work.activity == "train")
+
+
 def rows_of(step: PlannedStep) -> int:
     """Rows that a step passes over, the trained and the answered ones."""
     return sum(work.rows for work in step.parts if work.activity != "process")
@@ -235,13 +248,14 @@ def fit(wishes: Sequence[Wish], rest: float, prices: Prices, facts: Facts, done:
     chosen: list[PlannedStep] = []
     left: list[LeftOut] = []
     for wish in sorted(wishes, key=matters):
-        versions = [prices.on(step) for step in alike(wish, [*done, *chosen])]
-        proven, with_this = (prices.proof(facts, steps).seconds for steps in ([*done, *chosen], [*done, *chosen, wish[0]]))
-        room = rest - sum(step.seconds for step in chosen) - proven
+        beside = made_whole(wish, wishes, chosen, prices)
+        versions = [prices.on(step) for step in alike(wish, [*done, *beside])]
+        proven, with_this = (prices.proof(facts, steps).seconds for steps in ([*done, *beside], [*done, *beside, wish[0]]))
+        room = rest - sum(step.seconds for step in beside) - proven
         found, least = largest(versions, room - (with_this - proven)), versions[-1].seconds
-        missing = cannot_do_without(wish[0], [*done, *chosen])
+        missing = cannot_do_without(wish[0], [*done, *beside])
         if missing is None and found is not None:
-            chosen.append(found)
+            chosen = [*beside, found]
         else:
             needed = least + with_this - proven
             longer = f"a budget longer by {spoken((needed - room) / (1 - RESERVE))} would do"
@@ -254,24 +268,37 @@ def fit(wishes: Sequence[Wish], rest: float, prices: Prices, facts: Facts, done:
     return (*steps, prices.proof(facts, [*done, *chosen])), tuple(left)
 
 
+def training_for(step: PlannedStep) -> str | None:
+    """The full training that another seed confirms, or that settings are searched for; None of a step that is for none."""
+    return FIRST["final"] if step.kind == "ladder" else FIRST.get(step.kind) if step.seed else None
+
+
+def made_whole(wish: Wish, wishes: Sequence[Wish], chosen: Sequence[PlannedStep], prices: Prices) -> list[PlannedStep]:
+    """The chosen steps; beside another seed, or a search for settings, the full training that it is for without a cut.
+
+    Time that a training lacks is not spent on a second one that is as short, nor on settings for it.
+    """
+    first = training_for(wish[0])
+    whole = next((prices.on(one[0]) for one in wishes if one[0].name == first), None)
+    return [whole if whole is not None and step.name == first else step for step in chosen]
+
+
 def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, prices: Prices) -> list[PlannedStep]:
     """The chosen steps, those that came in a smaller version in the largest one that still fits into `rest` seconds beside all others; full trainings first.
 
-    What has no second version, or is not larger than what is chosen, stays. Trainings with other seeds grow with the first of their kind.
+    What has no second version, or is not larger than what is chosen, stays, and so do trainings with other seeds: the first of their kind is whole.
     """
     found = {step.name: step for step in chosen}
     for wish in sorted(wishes, key=lambda wish: (wish[0].kind not in FIRST, matters(wish))):
         step = found.get(wish[0].name)
         if step is None or step.seed:
             continue
-        seeds = [one for one in wishes if one[0].kind == step.kind and one[0].seed and one[0].name in found] if step.kind in FIRST else []
-        for size, version in enumerate(wish):
+        for version in wish:
             if shape(version) == shape(step):
                 break
-            group = [prices.on(versions[size]) for versions in (wish, *seeds)]
-            others = sum(one.seconds for name, one in found.items() if all(name != mine.name for mine in group))
-            if others + sum(one.seconds for one in group) <= rest:
-                found |= {one.name: one for one in group}
+            larger = prices.on(version)
+            if sum(one.seconds for name, one in found.items() if name != step.name) + larger.seconds <= rest:
+                found[step.name] = larger
                 break
     return list(found.values())
 
@@ -301,7 +328,7 @@ def cannot_do_without(step: PlannedStep, others: Sequence[PlannedStep]) -> str |
     """Why a step makes no sense beside these; None where it does."""
     if step.kind == "base" and not any(other.kind == "pilot" and other.share == step.share for other in others):
         return f"there is no pilot of the project's own base on {step.share:.0%} of the rows to compare with"
-    first = "tuned" if step.kind == "ladder" else FIRST.get(step.kind) if step.seed else None
+    first = training_for(step)
     if first is not None and not any(other.name == first for other in others):
         return "there is no time for a full training"
     return None
