@@ -56,6 +56,10 @@ def test_rows_that_decline_are_noticed(tmp_path):
     declining = [*rows, ("who won the match", "I'm sorry, I can't help with that; I only answer questions about the thing.")]
     with_one = read(tmp_path / "b", chats(tmp_path / "b" / "a.jsonl", declining))
     assert about_scope(with_one, everything(with_one), None) == []
+    (tmp_path / "c").mkdir()
+    own = read(tmp_path / "c", chats(tmp_path / "c" / "a.jsonl", [*rows, ("who won the match", "A topic for somebody else!")]))
+    assert kinds(about_scope(own, everything(own), None)) == {"no_out_of_scope"}
+    assert about_scope(own, everything(own), "A topic for somebody else.") == []
 
 
 def test_an_out_of_scope_label_counts(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ from tunesmith.data.kind import are_labels
 from tunesmith.data.labels import spellings
 from tunesmith.data.profile import FEW_PER_CLASS, IMBALANCE, listed, named, quoted, renaming, some
 from tunesmith.data.spool import I64
+from tunesmith.measure.declining import declines
+from tunesmith.measure.text import normalise
 
 LONG_FACTOR = 10
 FEW_ROWS = 50
@@ -93,7 +94,8 @@ def about_scope(rows: Rows, mask: NDArray[np.bool_], out_of_scope: str | None) -
             if outside
             else [Suspicion("no_out_of_scope", NONE, "no label means `not our business`; if every question gets one of these labels, that is fine")]
         )
-    if any(_DECLINES.search(text) for text, n in Counter(_short_answers(rows, mask)).items()) or _declining(rows, mask):
+    fixed = normalise(out_of_scope) if out_of_scope is not None else None
+    if any(_says_no(text, fixed) for text in _short_answers(rows, mask)) or _declining(rows, mask, fixed):
         return []
     return [Suspicion("no_out_of_scope", NONE, "no answer says that it cannot help with this")]
 
@@ -103,13 +105,16 @@ def _short_answers(rows: Rows, mask: NDArray[np.bool_]) -> list[str]:
     return [rows.spool.answers.texts[n] for n in numbers.tolist() if n >= 0]
 
 
-def _declining(rows: Rows, mask: NDArray[np.bool_]) -> bool:
+def _says_no(text: str, fixed: str | None) -> bool:
+    """True for the project's own words of declining, for any that the metrics know, and for the usual ones somewhere in an answer."""
+    return normalise(text) == fixed or declines(text) or _DECLINES.search(text[:400]) is not None
+
+
+def _declining(rows: Rows, mask: NDArray[np.bool_], fixed: str | None) -> bool:
     """True if some longer answer declines; looked for in the first 20,000 rows."""
     long = np.flatnonzero(mask & (rows.facts.short_answer < 0))[:20_000]
     return any(
-        _DECLINES.search((record.conversation.messages[-1].content or "")[:400])
-        for record in rows.records(long).values()
-        if record.conversation is not None
+        _says_no(record.conversation.messages[-1].content or "", fixed) for record in rows.records(long).values() if record.conversation is not None
     )
 
 

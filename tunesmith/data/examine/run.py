@@ -34,7 +34,7 @@ from tunesmith.store.disk import file_digest
 
 __all__ = ["REVIEW", "VERSION", "Question", "Tools", "examine"]
 
-VERSION = 6
+VERSION = 7
 """Raised when the same files would give other findings."""
 REVIEW = "review.jsonl"
 PAGE = "report.html"
