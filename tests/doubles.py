@@ -16,6 +16,7 @@ from tunesmith.evaluate.answers import ANSWERS
 from tunesmith.line import Line
 from tunesmith.pipeline import opened, run
 from tunesmith.spec.candidate import Answer, Decoding
+from tunesmith.spec.chat import Prompt
 from tunesmith.spec.elected import Elected
 from tunesmith.spec.forgetting import Forgetting, ProbeLimits, Tolerance
 from tunesmith.spec.index import Grounding, Index, Passages
@@ -102,6 +103,8 @@ def made_up(step: Step, work: Folder, count: int) -> Noun:
         case "index":
             content, source = step.inputs["content"], step.inputs["source"]
             return Index(content=content, source=source, embedder="encoder", embedder_digest=mark, entries=1, width=1, words=1, files={})
+        case "demonstrations":
+            return Prompt.model_validate({**step.inputs["prompt"], "system": mark})
         case "grounding":
             more = {"count": 3, "most": 2, "mean": 1.5, "with_best": 1, "seed": 0, "rows": {"train": 4, "dev": 4}, "files": {"train.jsonl": mark}}
             return Grounding.model_validate({"dataset": step.inputs["dataset"], "index": step.inputs["index"], **more})

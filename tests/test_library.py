@@ -11,13 +11,15 @@ import pytest
 from tests import tiny
 from tests.ears import Ears
 from tests.line.tiny_project import make
+from tunesmith import library
 from tunesmith.answer.candidate import Bench, RetrievalAnswerer, open_candidate
 from tunesmith.answer.lessons import BEST_SHARE, drawn
+from tunesmith.decide.rivals import worked_example
 from tunesmith.library import made_of
 from tunesmith.line import Line
 from tunesmith.pipeline import opened
 from tunesmith.spec.candidate import Classifier, Constant, Decoding, Prompted, Retrieval, Tuned
-from tunesmith.spec.chat import Prompt
+from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.index import Example, Excerpt
 from tunesmith.spec.job import Note
 from tunesmith.store.artifacts import Artifact, Store
@@ -128,6 +130,28 @@ def test_rows_that_have_no_room_are_told_and_served_as_they_were_trained(folder:
 
 def test_nothing_is_looked_up_for_nobody(folder: Path, store: Store) -> None:
     assert open_line(folder, store, "documents=[]").library.documents == {}
+
+
+def test_examples_of_a_reader_have_read_the_passage_that_their_answer_stands_in(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "PROMPT_PART", 1)  # the tiny model's whole context
+    examples = tuple(example for row in line.rows("train")[:3] if (example := worked_example(row)) is not None)
+    plain = Prompted(name="rag-few-shot", model=line.footing.base.id, prompt=Prompt(name="rag-few-shot", system="Read.", examples=examples))
+    found = line.library.found(Retrieval(name=plain.name, reader=plain, index="", count=2))
+    shown = found.reader.prompt.examples
+    assert 0 < len(shown) <= len(examples)
+    index = line.bench.retriever(found.index).index
+    for before, after in zip(examples, shown, strict=False):
+        assert after.answer() == before.answer()
+        text, asked = after.messages[0].content or "", before.messages[0].content or ""
+        assert text.startswith("Passages:\n\n[1] docs/")
+        assert text.endswith(f"\n\nQuestion: {asked}")
+        assert sum(entry.text in text for entry in index.entries if isinstance(entry, Excerpt)) == 1
+    model = line.bench.model(line.footing.base.id)
+    whole = model.template.prompt(found.reader.prompt.apply(Conversation(messages=(Message(role="user", content="?"),))))
+    assert len(whole) <= model.context
+    assert line.library.found(Retrieval(name=plain.name, reader=plain, index="", count=2)) == found
+    without = plain.model_copy(update={"prompt": Prompt(name="plain")})
+    assert line.library.found(Retrieval(name="r", reader=without, index="", count=2)).reader == without
 
 
 def test_what_a_candidate_is_made_of() -> None:

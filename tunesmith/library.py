@@ -3,6 +3,7 @@
     passages    documents → excerpts                              stage data; no torch
     index       excerpts or training rows → words and vectors     stage measure
     grounding   rows → rows with passages before their questions  stage measure
+    demonstrations  worked examples → the same with passages      stage measure
 
 Beside `line.py`, which hands values along. A stage is imported where it runs.
 """
@@ -17,8 +18,8 @@ from typing import Any, Protocol
 
 from tunesmith.catalogue.footing import Footing
 from tunesmith.errors import BadData, Interrupted, NotFound
-from tunesmith.spec.candidate import Candidate, Classifier, Retrieval, Tuned
-from tunesmith.spec.chat import Conversation, Prompt
+from tunesmith.spec.candidate import Candidate, Classifier, Prompted, Retrieval, Tuned
+from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Dataset, Record, SplitName
 from tunesmith.spec.index import VERSION, Content, Entry, Example, Grounding, Index, Passages, kin_of
 from tunesmith.spec.job import Monitor, Note, Progress
@@ -29,6 +30,9 @@ from tunesmith.store.artifacts import Artifact
 from tunesmith.store.disk import file_digest
 from tunesmith.store.steps import Step, Steps
 from tunesmith.store.work import Work
+
+PROMPT_PART = 4
+"""Worked examples with passages take at most one part in so many of the context: the rest is for the passages of the question, and the answer."""
 
 
 class Surroundings(Protocol):
@@ -156,9 +160,32 @@ class Library:
         return [Example(id=row.id, conversation=example, kin=kin_of(row)) for row, example in examples if example is not None]
 
     def found(self, candidate: Retrieval) -> Retrieval:
-        """The candidate with the index that it looks things up in."""
+        """The candidate with the index that it looks things up in; worked examples of one that reads passages have read theirs."""
         artifact, _ = self.index("passages" if candidate.shown == "passages" else "rows")
-        return candidate.model_copy(update={"index": artifact.name})
+        reader = candidate.reader
+        if candidate.shown == "passages" and isinstance(reader, Prompted) and reader.prompt.examples:
+            base = next(one for one in self.line.footing.bases if one.id == reader.model)
+            reader = reader.model_copy(update={"prompt": self.demonstrations(reader.prompt, base)})
+        return candidate.model_copy(update={"index": artifact.name, "reader": reader})
+
+    def demonstrations(self, prompt: Prompt, base: LocalModel) -> Prompt:
+        """The prompt with passages before the questions of its examples, as far as a quarter of the context of `base` reaches."""
+        index = self.index("passages")[0]
+        inputs = {"version": VERSION, "index": index.name, "prompt": prompt.model_dump(mode="json"), "base": base.digest}
+
+        def make(work: Work) -> Prompt:
+            from tunesmith.answer.lessons import demonstrated
+
+            model, question = self.line.bench.model(base.id), Conversation(messages=(Message(role="user", content="?"),))
+            room = model.context // PROMPT_PART
+
+            def fits(made: Prompt) -> bool:
+                return bool(len(model.template.prompt(made.apply(question))) <= room)
+
+            return demonstrated(prompt, self.line.bench.retriever(index.name), fits)
+
+        step = Step("measure", "find passages for the examples", "demonstrations", inputs, (index.name,), len(prompt.examples))
+        return self.line.steps.do(step, make, lambda found: demonstrated_words(prompt, found), Prompt)[1]
 
     def grounding(self, prompt: Prompt, count: int, base: LocalModel) -> tuple[Artifact, Grounding]:
         """Training and dev rows with at most `count` passages before their questions, for `base` to be tuned on with `prompt`."""
@@ -240,3 +267,10 @@ def passages_words(found: Passages) -> str:
 def grounding_words(found: Grounding) -> str:
     """What the rows were given, in one line."""
     return f"{found.mean:g} passages before a row; the best one stands before {found.with_best} of {found.rows['train']}"
+
+
+def demonstrated_words(before: Prompt, found: Prompt) -> str:
+    """What became of the examples, in one line."""
+    if found == before:
+        return "no example has room for a passage; they stand without"
+    return f"{len(found.examples)} of {len(before.examples)} examples, a passage before each"

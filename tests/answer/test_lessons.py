@@ -9,9 +9,9 @@ import pytest
 from tests import tiny
 from tunesmith.answer.candidate import last_question
 from tunesmith.answer.grounding import PASSAGES, with_passages
-from tunesmith.answer.lessons import BEST_SHARE, Lessons, drawn, query_of
+from tunesmith.answer.lessons import BEST_SHARE, Lessons, demonstrated, drawn, query_of
 from tunesmith.answer.retrieve import Hit, Query
-from tunesmith.spec.chat import Conversation, Message
+from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Origin, Record
 from tunesmith.spec.index import Excerpt, kin_of
 from tunesmith.spec.passage import Spot
@@ -130,6 +130,15 @@ def test_a_row_is_kept_apart_from_itself_and_its_kin(with_answer: bool) -> None:
 def test_rows_without_a_conversation_are_left_out() -> None:
     text = Record(id="x", text="a document", origin=Origin(file="a", line=1))
     assert lessons().to_train([text]) == lessons().to_look_at([text]) == []
+
+
+@pytest.mark.parametrize(("room", "kept"), [(3, 3), (2, 2), (1, 1)])
+def test_examples_read_the_passage_that_question_and_answer_find_as_far_as_there_is_room(room: int, kept: int) -> None:
+    examples = tuple(row.conversation for row in ROWS[4:7] if row.conversation is not None)
+    prompt = Prompt(name="p", system="Read.", examples=examples)
+    made = demonstrated(prompt, Found(), lambda one: len(one.examples) <= room)  # type: ignore[arg-type]
+    assert made == prompt.model_copy(update={"examples": tuple(with_passages(one, [EXCERPTS[4 + k]]) for k, one in enumerate(examples[:kept]))})
+    assert demonstrated(prompt, Found(), lambda one: False) == prompt  # type: ignore[arg-type]
 
 
 def test_chances_are_spread_evenly() -> None:

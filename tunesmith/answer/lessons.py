@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tunesmith.answer.candidate import last_question
-from tunesmith.answer.grounding import fitted
+from tunesmith.answer.grounding import fitted, put_before
 from tunesmith.answer.retrieve import Hit, Query, Retriever
-from tunesmith.spec.chat import Conversation
+from tunesmith.spec.chat import Conversation, Prompt
 from tunesmith.spec.dataset import Record
 from tunesmith.spec.index import Entry, kin_of
 
@@ -88,6 +88,18 @@ class Lessons:
         grounded = fitted(question, context, lambda asked: self.fits(whole(asked)))
         made = row.model_copy(update={"conversation": whole(grounded.conversation)})
         return Lesson(made, grounded.shown, gold.id if gold is not None else None)
+
+
+def demonstrated(prompt: Prompt, retriever: Retriever, fits: Callable[[Prompt], bool]) -> Prompt:
+    """`prompt` whose worked examples read as well, each the passage that fits its question and answer best: the first ones, as many as `fits` allows.
+
+    Where not even one has room, `prompt` as it is.
+    """
+    asked = [Query(f"{last_question(example.question())}\n{example.answer() or ''}") for example in prompt.examples]
+    found = retriever.search(asked, 1)
+    shown = [put_before(example, [hit.entry for hit in hits]) for example, hits in zip(prompt.examples, found, strict=True)]
+    made = (prompt.model_copy(update={"examples": tuple(shown[:count])}) for count in range(len(shown), 0, -1))
+    return next((one for one in made if fits(one)), prompt)
 
 
 def query_of(row: Record, *, with_answer: bool = False) -> Query:

@@ -18,6 +18,8 @@ from tunesmith.spec.task import Form, MetricName, form_of
 
 LOOKED_UP: Mapping[Form, int] = {"classify": 8, "extract": 3, "generate": 3}
 """Worked examples that are looked up for a question, where the project does not say: short ones are cheap, and a label needs more of them."""
+READ_SHOTS = 4
+"""Worked examples of a reader, at most: each has a passage before it."""
 TOKENS_OF_A_WORD = 1.3
 """Where lengths were counted in words."""
 
@@ -126,14 +128,16 @@ def retrieved(given: Given) -> Retrieval | None:
 def readers(given: Given) -> tuple[Retrieval, ...]:
     """The untuned model with passages of the documents, once for each prompt for reading and once with worked examples; the index is not named yet.
 
-    The examples have no passages: they show how answers look, as few-shot prompts and training do, and cost their tokens once.
+    These get passages of their own once there is an index: they show how an answer is taken from one, as training does, and cost their tokens once.
     """
     project = given.project
     if not project.documents or not project.rivals.rag:
         return ()
     prompts = reading_prompts(project.task, given.dataset, given.train)
-    if examples := shots(given):
-        prompts += (prompts[0].model_copy(update={"name": "rag-few-shot", "examples": examples}),)
+    count = min(project.rivals.few_shot, READ_SHOTS)
+    shown = few_shot(prompts[0], given.train, count, project.split.seed, out_of_scope=given.dataset.out_of_scope)
+    if shown.examples:
+        prompts += (shown.model_copy(update={"name": "rag-few-shot"}),)
     known = [Prompted(name=prompt.name, model=given.bases[0].id, prompt=prompt) for prompt in prompts]
     return tuple(Retrieval(name=reader.name, reader=reader, index="", count=project.rivals.rag) for reader in known)
 
