@@ -150,6 +150,8 @@ def test_examples_of_a_reader_have_read_the_passage_that_their_answer_stands_in(
     whole = model.template.prompt(found.reader.prompt.apply(Conversation(messages=(Message(role="user", content="?"),))))
     assert len(whole) <= model.context
     assert line.library.found(Retrieval(name=plain.name, reader=plain, index="", count=2)) == found
+    [kept] = line.steps.store.artifacts("demonstrations")
+    assert set(kept.parents) == {line.dataset[0].name, found.index}  # what is forgotten of the rows is forgotten of their copies
     without = plain.model_copy(update={"prompt": Prompt(name="plain")})
     assert line.library.found(Retrieval(name="r", reader=without, index="", count=2)).reader == without
 

@@ -170,8 +170,15 @@ class Library:
 
     def demonstrations(self, prompt: Prompt, base: LocalModel) -> Prompt:
         """The prompt with passages before the questions of its examples, as far as a quarter of the context of `base` reaches."""
-        index = self.index("passages")[0]
-        inputs = {"version": VERSION, "index": index.name, "prompt": prompt.model_dump(mode="json"), "base": base.digest}
+        dataset, index = self.line.dataset, self.index("passages")[0]
+        inputs = {
+            "version": VERSION,
+            "dataset": dataset[0].name,
+            "index": index.name,
+            "prompt": prompt.model_dump(mode="json"),
+            "base": base.digest,
+            "part": PROMPT_PART,
+        }
 
         def make(work: Work) -> Prompt:
             from tunesmith.answer.lessons import demonstrated
@@ -182,9 +189,9 @@ class Library:
             def fits(made: Prompt) -> bool:
                 return bool(len(model.template.prompt(made.apply(question))) <= room)
 
-            return demonstrated(prompt, self.line.bench.retriever(index.name), fits)
+            return demonstrated(prompt, self.line.bench.retriever(index.name), fits, dataset[1].out_of_scope)
 
-        step = Step("measure", "find passages for the examples", "demonstrations", inputs, (index.name,), len(prompt.examples))
+        step = Step("measure", "find passages for the examples", "demonstrations", inputs, (dataset[0].name, index.name), len(prompt.examples))
         return self.line.steps.do(step, make, lambda found: demonstrated_words(prompt, found), Prompt)[1]
 
     def grounding(self, prompt: Prompt, count: int, base: LocalModel) -> tuple[Artifact, Grounding]:

@@ -38,7 +38,7 @@ from tunesmith.store.steps import Finding, NotMade, Step, cost_of
 from tunesmith.timing import Timing, this_machine
 from tunesmith.trials import tried
 
-VERSION = 7
+VERSION = 8
 """Part of every plan's key; raised when the same facts and wishes would give another plan."""
 LONGEST_START_S = 60.0
 """Whoever takes longer between two steps was asleep."""

@@ -141,6 +141,13 @@ def test_examples_read_the_passage_that_question_and_answer_find_as_far_as_there
     assert demonstrated(prompt, Found(), lambda one: False) == prompt  # type: ignore[arg-type]
 
 
+def test_an_example_that_declines_reads_what_its_question_finds() -> None:
+    examples = tuple(row.conversation for row in ROWS[4:6] if row.conversation is not None)
+    finder = Found()
+    demonstrated(Prompt(name="p", examples=examples), finder, lambda one: True, "t5 is answer5")  # type: ignore[arg-type]
+    assert [query.text for query in finder.asked] == ["what is t4\nt4 is answer4", "what is t5"]
+
+
 def test_chances_are_spread_evenly() -> None:
     found = sorted(drawn(0, str(i)) for i in range(2_000))
     assert max(abs(value - i / 2_000) for i, value in enumerate(found)) < 0.04

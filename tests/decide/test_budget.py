@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.decide.planning import LARGE, SMALL, make_facts, with_documents
-from tunesmith.decide.budget import RESERVE, as_anywhere, changes, fewer_probes, goes_as_far, least, make_plan, plan_words, revise
+from tunesmith.decide.budget import RESERVE, as_anywhere, changes, fewer_probes, goes_as_far, least, make_plan, plan_words, revise, trained_rows
 from tunesmith.decide.cost import counted, learn, seconds
 from tunesmith.decide.steps import PROBE_SHARES, probed_models, proof, trained
 from tunesmith.spec.plan import Base, Decide, Facts, Plan, PlannedStep, Speeds, Stored
@@ -467,3 +467,38 @@ def test_an_examination_has_passages_in_its_price_only_where_some_finalist_reads
     bare, reading = (next(work for work in proof(facts, base, steps).parts if work.purpose == "suites") for steps in ([prompts], [prompts, rag]))
     assert reading.rows == bare.rows
     assert reading.tokens > 3 * bare.tokens
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 5])
+def test_what_a_plan_holds_is_still_in_it_when_all_took_as_long_as_it_said(epochs: int) -> None:
+    facts, wishes = bare(recipe=Recipe(budget=Budget(epochs=epochs, rows_per_step=32))), Decide(search=6, seeds=2)
+    whole = make_plan(facts, wishes, Speeds()).will_have_spent()
+    kept = 0
+    for percent in range(5, 115, 2):
+        plan = make_plan(facts, wishes.model_copy(update={"budget": percent / 100 * whole}), Speeds())
+        for passed in range(1, len(plan.steps)):
+            later = revise(plan, facts, Speeds(), sum(step.seconds for step in plan.steps[:passed]), passed)
+            assert set(names(plan)) <= set(names(later))
+            for small in (step for step in later.steps if step.kind == "pilot"):
+                assert "tuned" not in names(later) or trained_rows(final_of(later)) > trained_rows(small)
+        kept += "tuned" in names(plan)
+    assert kept > 10
+
+
+def test_a_plan_that_goes_on_behind_a_pilot_has_no_full_training_that_is_shorter() -> None:
+    facts, wishes = bare(recipe=Recipe(budget=Budget(epochs=3, rows_per_step=32))), Decide(pilots=(0.5,), search=0, seeds=2)
+    whole = make_plan(facts, wishes, Speeds())
+    pilot = next(step for step in whole.steps if step.name == "pilot-50")
+    stored = Stored(steps=(pilot.model_copy(update={"parts": (), "seconds": 0.0}),))
+    for percent in range(5, 115, 5):
+        plan = make_plan(facts, wishes.model_copy(update={"budget": percent / 100 * whole.will_have_spent()}), Speeds(), stored=stored)
+        assert not any(step.kind == "final" and step.epochs == 1.0 for step in plan.steps)
+
+
+def test_another_seed_of_a_training_that_was_made_shorter_is_as_short_or_left_out() -> None:
+    facts, wishes = bare(recipe=Recipe(budget=Budget(epochs=3, rows_per_step=32))), Decide(pilots=(0.5,), search=0, seeds=2)
+    whole = make_plan(facts, wishes, Speeds())
+    short = tuple(step.model_copy(update={"epochs": 1.0}) if step.name == "tuned" else step for step in whole.steps)
+    passed = names(whole).index("tuned") + 1
+    plan = revise(whole.model_copy(update={"steps": short}), facts, Speeds(), 0.0, passed)
+    assert final_of(plan, "tuned-seed-1").epochs == 1.0

@@ -9,7 +9,7 @@ from tests.decide.conftest import make_answers, make_dataset, make_finalist, mak
 from tunesmith.decide.conclude import conclude
 from tunesmith.spec.dataset import Dataset
 from tunesmith.spec.task import Goal
-from tunesmith.spec.verdict import Known, Verdict
+from tunesmith.spec.verdict import Known, Side, Verdict
 
 Rows = Mapping[str, str | tuple[str, str]]
 
@@ -140,6 +140,9 @@ def test_while_it_is_open_no_question_leaves_the_machine() -> None:
     yardstick = judge({"remote": "+" * 600 + "-" * 400, "prompt-plain": "+" * 950 + "-" * 50})
     assert (yardstick.decision, yardstick.recommended) == ("cannot tell", "prompt-plain")
     assert "which is a yardstick and may not be recommended" in yardstick.headline
+    side = Side(topic="forgetting", candidate="remote", standing="blocks", sentence="It has lost.")
+    barred = judge({"remote": "+" * 600 + "-" * 400, "prompt-plain": "+" * 950 + "-" * 50}, Known(sides=(side,)))
+    assert (barred.decision, barred.headline) == ("cannot tell", yardstick.headline)
     alone = judge({"remote": "+" * 20 + "-" * 10, "majority": "-" * 10 + "+" * 18 + "--"}, Known(may_leave=True))
     assert (alone.decision, alone.recommended) == ("cannot tell", None)
 

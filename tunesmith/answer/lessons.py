@@ -90,12 +90,17 @@ class Lessons:
         return Lesson(made, grounded.shown, gold.id if gold is not None else None)
 
 
-def demonstrated(prompt: Prompt, retriever: Retriever, fits: Callable[[Prompt], bool]) -> Prompt:
+def demonstrated(prompt: Prompt, retriever: Retriever, fits: Callable[[Prompt], bool], out_of_scope: str | None = None) -> Prompt:
     """`prompt` whose worked examples read as well, each the passage that fits its question and answer best: the first ones, as many as `fits` allows.
 
-    Where not even one has room, `prompt` as it is.
+    One that declines reads what its question finds. Where not even one has room, `prompt` as it is.
     """
-    asked = [Query(f"{last_question(example.question())}\n{example.answer() or ''}") for example in prompt.examples]
+
+    def wanted(example: Conversation) -> Query:
+        said, answer = last_question(example.question()), example.answer() or ""
+        return Query(said if answer == out_of_scope else f"{said}\n{answer}")
+
+    asked = [wanted(example) for example in prompt.examples]
     found = retriever.search(asked, 1)
     shown = [put_before(example, [hit.entry for hit in hits]) for example, hits in zip(prompt.examples, found, strict=True)]
     made = (prompt.model_copy(update={"examples": tuple(shown[:count])}) for count in range(len(shown), 0, -1))

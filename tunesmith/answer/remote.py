@@ -169,6 +169,8 @@ class Sending:
     refused: int = 0
     given_up: int = 0
     """In a row."""
+    told: bool = False
+    """That it was silent once."""
 
     async def work(self, waiting: Iterator[tuple[int, Asked]], take: Take) -> None:
         """Send one request after the other until none is left, or a stop is wanted."""
@@ -203,7 +205,8 @@ class Sending:
             is_gone = silent >= SILENT and not self.answered
             if is_gone or attempt >= self.config.attempts or (verdict.seconds or 0.0) > PATIENCE_S:
                 return self._give_up(verdict, attempt)
-            if verdict.is_silent:
+            if verdict.is_silent and not self.told:
+                self.told = True
                 self.say(f"{self.there.name}: {verdict.why}; asked again")
             pause = verdict.seconds if verdict.seconds is not None else back_off(attempt)
             everybody = verdict.seconds is not None or verdict.why.startswith("HTTP 429")

@@ -43,7 +43,8 @@ def make_plan(facts: Facts, decide: Decide, speeds: Speeds, spent: float = 0.0, 
     """The first plan; `spent` is what preparing the data has taken, and what is `stored` costs nothing."""
     prices = Prices(speeds, stored or Stored())
     wishes, senseless = allowed(*wanted(facts, decide), prices, facts, decide)
-    rest = rest_of(decide, spent)
+    there = [wish[0] for wish in wishes if prices.stored.holds(wish[0])]
+    wishes, rest = [longer_than(there, wish) for wish in wishes], rest_of(decide, spent)
     every = [(fit(wishes, rest, prices.asking(share), facts), ()) for share in PROBE_SHARES]
     (steps, short), _ = in_time(every, rest, wishes)
     return Plan(decide=decide, steps=steps, left_out=(*senseless, *short), speeds=speeds, spent=spent, stored=prices.stored)
@@ -117,7 +118,7 @@ def revise(plan: Plan, facts: Facts, speeds: Speeds, spent: float, passed: int, 
 
 def longer_than(done: Sequence[PlannedStep], wish: Wish) -> Wish:
     """The versions of a full training that pass over more rows than a small one that was done: else that one would be ahead of it, and stand for it."""
-    if wish[0].kind != "final":
+    if wish[0].kind != "final" or wish[0].seed:
         return wish
     least = max((trained_rows(step) for step in done if step.kind == "pilot"), default=0)
     return (wish[0], *(step for step in wish[1:] if trained_rows(step) > least))
@@ -248,8 +249,11 @@ def fit(wishes: Sequence[Wish], rest: float, prices: Prices, facts: Facts, done:
     chosen: list[PlannedStep] = []
     left: list[LeftOut] = []
     for wish in sorted(wishes, key=matters):
-        beside = made_whole(wish, wishes, chosen, prices)
+        beside = chosen if prices.stored.named(wish[0].name) is not None else made_longer(wish[0], wishes, chosen, prices)
         versions = [prices.on(step) for step in alike(wish, [*done, *beside])]
+        if not versions:
+            left.append(LeftOut(name=wish[0].name, seconds=0.0, reason="the full training that it would repeat was made shorter"))
+            continue
         proven, with_this = (prices.proof(facts, steps).seconds for steps in ([*done, *beside], [*done, *beside, wish[0]]))
         room = rest - sum(step.seconds for step in beside) - proven
         found, least = largest(versions, room - (with_this - proven)), versions[-1].seconds
@@ -273,14 +277,17 @@ def training_for(step: PlannedStep) -> str | None:
     return FIRST["final"] if step.kind == "ladder" else FIRST.get(step.kind) if step.seed else None
 
 
-def made_whole(wish: Wish, wishes: Sequence[Wish], chosen: Sequence[PlannedStep], prices: Prices) -> list[PlannedStep]:
-    """The chosen steps; beside another seed, or a search for settings, the full training that it is for without a cut.
+def made_longer(step: PlannedStep, wishes: Sequence[Wish], chosen: Sequence[PlannedStep], prices: Prices) -> list[PlannedStep]:
+    """The chosen steps; beside another seed, or a search for settings, with the full training that it is for without a cut, and beside a pilot with one that is longer.
 
-    Time that a training lacks is not spent on a second one that is as short, nor on settings for it.
+    Time that a training lacks is not spent on a second one that is as short, nor on settings for it, nor on a small one that would be ahead of it.
     """
-    first = training_for(wish[0])
-    whole = next((prices.on(one[0]) for one in wishes if one[0].name == first), None)
-    return [whole if whole is not None and step.name == first else step for step in chosen]
+    first = FIRST["final"] if step.kind == "pilot" else training_for(step)
+    versions = next((wish for wish in wishes if wish[0].name == first), None)
+    if versions is None:
+        return list(chosen)
+    least = longer_than((step,), versions)[-1] if step.kind == "pilot" else versions[0]
+    return [prices.on(least) if one.name == first and trained_rows(one) < trained_rows(least) else one for one in chosen]
 
 
 def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, prices: Prices) -> list[PlannedStep]:
@@ -304,11 +311,11 @@ def grown(chosen: Sequence[PlannedStep], wishes: Sequence[Wish], rest: float, pr
 
 
 def alike(wish: Wish, others: Sequence[PlannedStep]) -> Wish:
-    """The versions of a step that go with the others: a training with another seed is as long as the first, or it would confirm nothing."""
+    """The versions of a step that go with the others: a training with another seed is as long as the first, or it would confirm nothing; none where it cannot be."""
     first = next((step for step in others if step.name == FIRST.get(wish[0].kind)), None)
     if not wish[0].seed or first is None:
         return wish
-    return tuple(step for step in wish if step.epochs == first.epochs) or wish
+    return tuple(step for step in wish if step.epochs == first.epochs)
 
 
 def matters(wish: Wish) -> tuple[int, int, float, str]:

@@ -87,16 +87,13 @@ class Arm:
     """It could be recommended, were it not for that limit."""
     is_barred: bool = False
     """It has lost more elsewhere than the project allows."""
+    is_yardstick: bool = False
+    """It is a model elsewhere that may not be recommended whatever it achieves."""
 
     @property
     def is_trained(self) -> bool:
         """A training with another seed would have made another one."""
         return any(seed is not None for seed in self.seeds)
-
-    @property
-    def is_yardstick(self) -> bool:
-        """It is a model elsewhere that may not be recommended whatever it achieves."""
-        return self.remedy == "remote" and not (self.is_open_to_choice or self.is_too_slow or self.is_barred)
 
     @property
     def own(self) -> Sequence[Scored]:
@@ -335,6 +332,7 @@ def arms_of(finalists: Sequence[Finalist], scored: Mapping[str, Sequence[Scored]
                 wait=first.wait,
                 is_too_slow=is_choice and is_slow,
                 is_barred=is_barred,
+                is_yardstick=first.remedy == "remote" and not known.may_leave,
             )
         )
     return found

@@ -152,9 +152,10 @@ def test_what_is_shown_is_not_nested_and_is_enough():
 
 def test_an_environment_behind_a_link_is_shown_where_it_is(tmp_path, monkeypatch):
     (tmp_path / "there").mkdir()
-    (tmp_path / "env").symlink_to(tmp_path / "there")
+    (tmp_path / "between").symlink_to("there")
+    (tmp_path / "env").symlink_to(tmp_path / "between")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
-    assert {str(tmp_path / "env"), str(tmp_path / "there")} <= set(shown())
+    assert {str(tmp_path / name) for name in ("env", "between", "there")} <= set(shown())
 
 
 LOCKED = b'{"locked": "n"}\n'

@@ -13,7 +13,7 @@ from tunesmith.data.kind import are_labels
 from tunesmith.data.labels import spellings
 from tunesmith.data.profile import FEW_PER_CLASS, IMBALANCE, listed, named, quoted, renaming, some
 from tunesmith.data.spool import I64
-from tunesmith.measure.declining import declines
+from tunesmith.measure.declining import LONGEST, declines
 from tunesmith.measure.text import normalise
 
 LONG_FACTOR = 10
@@ -107,7 +107,7 @@ def _short_answers(rows: Rows, mask: NDArray[np.bool_]) -> list[str]:
 
 def _says_no(text: str, fixed: str | None) -> bool:
     """True for the project's own words of declining, for any that the metrics know, and for the usual ones somewhere in an answer."""
-    return normalise(text) == fixed or declines(text) or _DECLINES.search(text[:400]) is not None
+    return _DECLINES.search(text[:400]) is not None or (fixed is not None and len(text) <= LONGEST and normalise(text) == fixed) or declines(text)
 
 
 def _declining(rows: Rows, mask: NDArray[np.bool_], fixed: str | None) -> bool:

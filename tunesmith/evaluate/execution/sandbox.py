@@ -35,6 +35,8 @@ MOST_OUTPUT = 64 * 1024
 GRACE_S = 1.0
 """After the wall clock's limit, before the outer watch ends what we did not."""
 TOOLS = ("unshare", "timeout")
+MOST_LINKS = 40
+"""Links that lead to one another, as in Linux."""
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64", "/usr/share/zoneinfo")
 FILES = ("/etc/ld.so.cache",)
 NAMESPACES = (
@@ -181,12 +183,20 @@ def plan(root: str, bounds: Bounds) -> dict[str, Any]:
 def shown() -> list[str]:
     """Folders that a program sees: the interpreter, its packages and shared libraries, what links among them lead to; none inside another one."""
     named = [path for path in (sys.base_prefix, sys.base_exec_prefix, sys.prefix, *LIBRARIES) if os.path.isdir(path)]
-    wanted = {*named, *(os.path.realpath(path) for path in named)} - {"/"}
+    wanted = {step for path in named for step in links(path)} - {"/"}
     found: list[str] = []
     for path in sorted(wanted, key=lambda path: (len(path), path)):
         if not any(path.startswith(other + "/") for other in found if not os.path.islink(other)):
             found.append(path)
     return found
+
+
+def links(path: str) -> list[str]:
+    """The path, and where it leads, link by link."""
+    found = [path]
+    while os.path.islink(found[-1]) and len(found) < MOST_LINKS:
+        found.append(os.path.normpath(os.path.join(os.path.dirname(found[-1]), os.readlink(found[-1]))))
+    return [*found, os.path.realpath(path)]
 
 
 def importable() -> list[str]:
