@@ -31,6 +31,14 @@ def test_divergence_needs_eight_bad_steps_in_a_row():
         alarms.check_divergence([3.0] * 16 + [9.0] * 8, 24, 1e-3)
 
 
+def test_what_is_lost_with_the_first_updates_is_held_against_the_step_before_them():
+    lost = [4.53, 29.57, 12.55, *[10.8] * 6]  # lr 100: from the fourth step on every token is as likely as any other
+    alarms.check_divergence(lost[:8], 8, 100.0)
+    with pytest.raises(Alarm, match=r"diverged: the training loss rose from 4\.53 to 1\d\.\d\d"):
+        alarms.check_divergence(lost, 9, 100.0)
+    alarms.check_divergence([0.3, *[3.0] * 40], 41, 1e-3)  # a first batch may be an easy one
+
+
 def test_overfitting_is_dev_up_twice_while_train_falls():
     parting = curve((2.0, None), (1.8, 1.0), (1.5, None), (1.3, 1.1), (1.0, None), (0.8, 1.2))
     text = alarms.overfitting(parting)

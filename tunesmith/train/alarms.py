@@ -26,11 +26,17 @@ def check_number(loss: float, norm: float, step: int, lr: float, dtype: str) -> 
 
 
 def check_divergence(losses: Sequence[float], step: int, lr: float) -> None:
-    """Raises: Alarm `diverged` once the mean loss of 8 steps is half again (and at least 1 nat) above that of the first 8."""
-    if len(losses) < 3 * WINDOW:
+    """Raises: Alarm `diverged` once the mean loss of 8 steps is half again (and at least 1 nat) above that of the first 8, or half again (and 3 nats) above that of
+    the first one, which no update has touched yet: where the first updates go wrong, the mean of the first 8 is lost itself.
+    """
+    if len(losses) <= WINDOW:
         return
-    first, last = sum(losses[:WINDOW]) / WINDOW, sum(losses[-WINDOW:]) / WINDOW
-    if last > first * 1.5 and last > first + 1.0:
+    first, last = losses[0], sum(losses[-WINDOW:]) / WINDOW
+    is_lost = last > first * 1.5 and last > first + 3.0
+    if not is_lost and len(losses) >= 3 * WINDOW:
+        first = sum(losses[:WINDOW]) / WINDOW
+        is_lost = last > first * 1.5 and last > first + 1.0
+    if is_lost:
         raise Alarm(
             f"diverged: the training loss rose from {first:.2f} to {last:.2f}", where=f"step {step}", got=f"peak lr {lr:.2g}",
             expected="a falling loss", fix=f"train.optimiser.lr = {lr / 3:.1g}, or a smaller train.optimiser.clip",
