@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests import tiny
 from tunesmith.answer.candidate import last_question
 from tunesmith.answer.grounding import PASSAGES, with_passages
 from tunesmith.answer.lessons import BEST_SHARE, Lessons, demonstrated, drawn, query_of
-from tunesmith.answer.retrieve import Hit, Query
+from tunesmith.answer.retrieve import Hit, Query, Retriever
 from tunesmith.spec.chat import Conversation, Message, Prompt
 from tunesmith.spec.dataset import Origin, Record
 from tunesmith.spec.index import Excerpt, kin_of
@@ -20,17 +21,17 @@ ROWS = [tiny.record(i, f"what is t{i}", f"t{i} is answer{i}") for i in range(200
 EXCERPTS = [Excerpt(id=f"e{i:03}", text=f"t{i} is answer{i}", spot=Spot(file="a.md", line=i + 1)) for i in range(200)]
 
 
-class Found:
+class Found(Retriever):
     """A retriever whose finds are known: the passage that a row's answer stands in, at a place that depends on the row; behind it the next ones."""
 
     def __init__(self) -> None:
         self.asked: list[Query] = []
 
-    def search(self, queries: list[Query], count: int, done: object = None) -> list[list[Hit]]:
+    def search(self, queries: Sequence[Query], count: int, done: Callable[[int], None] = lambda n: None) -> list[list[Hit]]:
         self.asked += queries
-        return [self._one(query.text, count) for query in queries]
+        return [self.hits(query.text, count) for query in queries]
 
-    def _one(self, text: str, count: int) -> list[Hit]:
+    def hits(self, text: str, count: int) -> list[Hit]:
         number = int(text.split()[2][1:])
         others = [EXCERPTS[(number + k) % 200] for k in range(1, 12)]
         place = 0 if "\n" in text else number % 6  # by the question alone it may stand far behind
@@ -39,7 +40,7 @@ class Found:
 
 
 def lessons(count: int = 3, seed: int = 0, fits=lambda row: True) -> Lessons:
-    return Lessons(Found(), count, seed, fits)  # type: ignore[arg-type]
+    return Lessons(Found(), count, seed, fits)
 
 
 def test_four_in_five_have_the_best_passage_and_the_others_do_not() -> None:
@@ -136,15 +137,15 @@ def test_rows_without_a_conversation_are_left_out() -> None:
 def test_examples_read_the_passage_that_question_and_answer_find_as_far_as_there_is_room(room: int, kept: int) -> None:
     examples = tuple(row.conversation for row in ROWS[4:7] if row.conversation is not None)
     prompt = Prompt(name="p", system="Read.", examples=examples)
-    made = demonstrated(prompt, Found(), lambda one: len(one.examples) <= room)  # type: ignore[arg-type]
+    made = demonstrated(prompt, Found(), lambda one: len(one.examples) <= room)
     assert made == prompt.model_copy(update={"examples": tuple(with_passages(one, [EXCERPTS[4 + k]]) for k, one in enumerate(examples[:kept]))})
-    assert demonstrated(prompt, Found(), lambda one: False) == prompt  # type: ignore[arg-type]
+    assert demonstrated(prompt, Found(), lambda one: False) == prompt
 
 
 def test_an_example_that_declines_reads_what_its_question_finds() -> None:
     examples = tuple(row.conversation for row in ROWS[4:6] if row.conversation is not None)
     finder = Found()
-    demonstrated(Prompt(name="p", examples=examples), finder, lambda one: True, "t5 is answer5")  # type: ignore[arg-type]
+    demonstrated(Prompt(name="p", examples=examples), finder, lambda one: True, "t5 is answer5")
     assert [query.text for query in finder.asked] == ["what is t4\nt4 is answer4", "what is t5"]
 
 

@@ -95,13 +95,8 @@ def demonstrated(prompt: Prompt, retriever: Retriever, fits: Callable[[Prompt], 
 
     One that declines reads what its question finds. Where not even one has room, `prompt` as it is.
     """
-
-    def wanted(example: Conversation) -> Query:
-        said, answer = last_question(example.question()), example.answer() or ""
-        return Query(said if answer == out_of_scope else f"{said}\n{answer}")
-
-    asked = [wanted(example) for example in prompt.examples]
-    found = retriever.search(asked, 1)
+    asked = (wanted(example, with_answer=example.answer() != out_of_scope) for example in prompt.examples)
+    found = retriever.search([Query(text) for text in asked], 1)
     shown = [put_before(example, [hit.entry for hit in hits]) for example, hits in zip(prompt.examples, found, strict=True)]
     made = (prompt.model_copy(update={"examples": tuple(shown[:count])}) for count in range(len(shown), 0, -1))
     return next((one for one in made if fits(one)), prompt)
@@ -110,10 +105,13 @@ def demonstrated(prompt: Prompt, retriever: Retriever, fits: Callable[[Prompt], 
 def query_of(row: Record, *, with_answer: bool = False) -> Query:
     """What is looked for on behalf of a row: never itself, nor one of its cluster or group."""
     assert row.conversation is not None
-    text = last_question(row.conversation.question())
-    if with_answer:
-        text = f"{text}\n{row.conversation.answer() or ''}"
-    return Query(text, apart=frozenset({row.id, *kin_of(row)}))
+    return Query(wanted(row.conversation, with_answer=with_answer), apart=frozenset({row.id, *kin_of(row)}))
+
+
+def wanted(said: Conversation, *, with_answer: bool) -> str:
+    """What is looked for on behalf of a conversation: its last question, and its answer where that is to be found as well."""
+    question = last_question(said.question())
+    return f"{question}\n{said.answer() or ''}" if with_answer else question
 
 
 def drawn(seed: int, ident: str) -> float:

@@ -84,9 +84,8 @@ def facts_of(given: Given) -> Facts:
 
 def written(given: Given) -> tuple[Prompt, ...]:
     """The written prompts; none where prompting is no rival."""
-    found = written_prompts(
-        given.project.task, given.dataset, given.train
-    )  # in any case, so that a bad placeholder is found before anything is tried
+    # in any case, so that a bad placeholder is found before anything is tried
+    found = written_prompts(given.project.task, given.dataset, given.train)
     return found if given.project.rivals.prompts else ()
 
 

@@ -126,9 +126,9 @@ def run(raw: bytes, path: Path, named: str) -> ModuleType:
 def taken(function: Callable[..., Any], named: str) -> tuple[str, ...]:
     """Which of answer, reference and question the function takes. Raises: BadProject if it needs something else, or takes no answer."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = tuple(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
-        parameters = ()  # type: ignore[assignment]
+        parameters = ()
     if any(one.kind is one.VAR_KEYWORD for one in parameters):
         return TAKES
     wanted = tuple(one.name for one in parameters if one.name in TAKES and one.kind is not one.POSITIONAL_ONLY)
