@@ -63,7 +63,11 @@ class Clock:
 
 def main() -> None:
     """Train, and say how it went."""
-    work = json.loads(Path(sys.argv[1]).read_text())
+    print(json.dumps(train(json.loads(Path(sys.argv[1]).read_text()), Clock())))
+
+
+def train(work: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    """What is told of a training of this work, as `clock` saw it."""
     per_step = work["rows_per_step"]
     rows = [example(row) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())][: per_step * work["steps"]]
     placement = place(settings())
@@ -87,7 +91,6 @@ def main() -> None:
     trained = Weights(model.network, work["lr"], (0.9, 0.999), 1e-8, 0.0)
     assert recipe.budget.tokens_per_batch is not None
     chosen = ", ".join(f"{c.name} {c.value}" for c in (*placement.choices, *choices))
-    clock = Clock()
     objective = objective_of(recipe.method)
     with tempfile.TemporaryDirectory() as folder, recomputing(model, bool(recipe.budget.recompute)):
         started = time.perf_counter()
@@ -110,15 +113,16 @@ def main() -> None:
         final = run_loop(run, RunState())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     device_peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    told = {
+    return {
         "device_peak_bytes": device_peak,
         "seconds": [seconds + before for seconds in clock.seconds],
         "losses": clock.losses,
         "peak_bytes": peak,
         "threads": placement.threads,
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "chosen": chosen},
+        "computed_tokens": final.computed_tokens,
+        "logical_tokens": final.logical_tokens,
     }
-    print(json.dumps(told | {"computed_tokens": final.computed_tokens, "logical_tokens": final.logical_tokens}))
 
 
 def compiled(network: Any, how: str) -> None:

@@ -54,6 +54,12 @@ ADAPTERS = {f"trl batch {n}, bf16 weights and adapters, no autocast": trl(n, bf1
 REFERENCE = {
     **{f"trl batch {n}, bf16 weights, reference once": trl(n, precompute_ref_log_probs=True) for n in (2, 4, 8)},
     "trl batch 4, bf16 weights, no autocast, reference once": trl(4, bf16=False, precompute_ref_log_probs=True),
+    **{
+        f"trl batch {n}, bf16 weights and adapters, no autocast, reference once": trl(
+            n, bf16=False, adapters_as_weights=True, precompute_ref_log_probs=True
+        )
+        for n in (1, 4)
+    },
 }
 LITGPT = {
     **{f"litgpt micro-batch {n}, bf16": Setting("litgpt", {"micro_batch": n, "precision": "bf16-true"}) for n in (1, 2, 4)},
