@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+
 import psutil
 import pytest
 import torch
@@ -96,3 +99,16 @@ def test_applying_sets_threads_and_determinism():
     finally:
         torch.set_num_threads(before)
         torch.use_deterministic_algorithms(False)
+
+
+def test_freed_memory_is_kept_unless_the_user_set_it_himself(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
+        monkeypatch.delenv(name)
+    is_glibc = platform.libc_ver()[0] == "glibc"
+    assert device.keep_freed_memory() == is_glibc
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
+    assert device.keep_freed_memory() == is_glibc
+    for name, value in (("MALLOC_TRIM_THRESHOLD_", "1000000"), ("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=1000000")):
+        with monkeypatch.context() as set_by_user:
+            set_by_user.setenv(name, value)
+            assert not device.keep_freed_memory()

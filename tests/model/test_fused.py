@@ -28,12 +28,6 @@ def test_the_norm_has_the_right_slope(offset):
     assert gradcheck(lambda x, w: fused._Norm.apply(x, w, 1e-5, offset), (random(2, 3, 8), random(8)))
 
 
-@pytest.mark.parametrize("activation", fused.ACTIVATIONS)
-def test_the_gate_has_the_right_slope(activation):
-    torch.manual_seed(0)
-    assert gradcheck(lambda a, b: fused._Gate.apply(a, b, activation), (random(3, 8), random(3, 8)))
-
-
 @pytest.mark.parametrize("width", [8, 4])
 def test_rotation_has_the_right_slope(width):
     torch.manual_seed(0)

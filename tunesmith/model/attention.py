@@ -259,8 +259,8 @@ class _Pieces(torch.autograd.Function):
         dq = (dqs[0] if len(dqs) == 1 else torch.cat(dqs)).index_select(0, plan.outputs).view(-1, plan.heads, q.shape[1])
         dk, dv = (_gathered(parts, plan).view(-1, plan.kv_heads, q.shape[1]) for parts in (dks, dvs))
         for (start, length), root_k, root_v in roots:
-            dk[start : start + length] += root_k.transpose(0, 1)
-            dv[start : start + length] += root_v.transpose(0, 1)
+            dk[start : start + length] += root_k.transpose(0, 1).to(dk.dtype)
+            dv[start : start + length] += root_v.transpose(0, 1).to(dv.dtype)
         return (*tuple(x.transpose(0, 1)[None].to(query.dtype) for x in (dq, dk, dv)), None, None, None)
 
 
@@ -281,11 +281,12 @@ class _Batch:
 
     def _pairs(self, one: Tensor, root: Tensor | None, own: Tensor) -> Tensor:
         """[Hkv·B, N, P + S] products of each query row of `one` with the root's rows and the piece's own."""
-        products = torch.bmm(one, own.transpose(1, 2))
         if root is None:
-            return products
-        far = torch.bmm(one.view(self.heads, -1, one.shape[2]), root.transpose(1, 2))
-        return torch.cat([far.view(*products.shape[:2], self.shared), products], -1)
+            return torch.bmm(one, own.transpose(1, 2))
+        pairs = one.new_empty(*one.shape[:2], self.shared + own.shape[1])
+        torch.bmm(one, own.transpose(1, 2), out=pairs[..., self.shared :])
+        torch.bmm(one.view(self.heads, -1, one.shape[2]), root.transpose(1, 2), out=self._far(pairs))
+        return pairs
 
     def scores(self) -> Tensor:
         """[Hkv·B, N, P + S] before soft-capping and masks."""
@@ -307,7 +308,7 @@ class _Batch:
         """[Hkv·B·N, D] values weighted by `chances`."""
         out = torch.bmm(chances[..., self.shared :], self.value)
         if self.shared:
-            out += torch.bmm(self._far(chances), self.root_value).view(out.shape)
+            out += _by_head(self._far(chances), self.root_value).view(out.shape)
         return out.view(-1, out.shape[2])
 
     def _far(self, pairs: Tensor) -> Tensor:
@@ -333,10 +334,18 @@ class _Batch:
         root = None
         if self.shared:
             far = self._far(slope)
-            dq += torch.bmm(far, self.root_key).view(dq.shape)
+            dq += _by_head(far, self.root_key).view(dq.shape)
             flat = (self.heads, -1, out.shape[2])
-            root = torch.bmm(far.transpose(1, 2), self.query.view(flat)), torch.bmm(self._far(chances).transpose(1, 2), out.view(flat))
+            root = _by_head(far.transpose(1, 2), self.query.view(flat)), _by_head(self._far(chances).transpose(1, 2), out.view(flat))
         return dq.mul_(self.scale).view(-1, dq.shape[2]), dk.view(-1, dk.shape[2]), dv.view(-1, dv.shape[2]), root
+
+
+def _by_head(left: Tensor, right: Tensor) -> Tensor:
+    """[Hkv, n, m] @ [Hkv, m, D], head by head: a batched product would first copy what is part of a wider tensor, three times as long as it computes."""
+    out = left.new_empty(*left.shape[:2], right.shape[2])
+    for one, other, place in zip(left, right, out, strict=True):
+        torch.mm(one, other, out=place)
+    return out
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -353,7 +362,7 @@ def _gathered(parts: list[Tensor], plan: Plan) -> Tensor:
     if plan.more:
         total = total.to(torch.promote_types(total.dtype, torch.float32))
         for keys, places in plan.more:
-            total[keys] += flat[places]
+            total[keys] += flat[places].to(total.dtype)
     return total
 
 

@@ -5,7 +5,6 @@ them over float32 copies. Here norms, gated activations and rotary embeddings ha
 inputs. A module is replaced only where trying shows that ours gives the same; the rest of the model stays as it is.
 
 Norm:  y = x·r·(o + w) with r = 1/√(mean(x²) + ε), o = 1 in Gemma, else 0;  dx = r·g' - x·r³·mean(g'∘x), g' = g∘(o + w).
-Gate:  y = f(a)∘b;  da = g∘b∘f'(a), db = g∘f(a).
 Rotary: y = x∘cos + turn(x)∘sin, turn((u, v)) = (-v, u);  dx = g∘cos - turn(g∘sin).
 """
 
@@ -14,14 +13,14 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional
+
+from tunesmith.model.gated import ACTIVATIONS, gated
 
 CLOSE = 1e-4
 """Relative difference by norm up to which two ways of computing in float32 are the same."""
@@ -92,30 +91,13 @@ class _Norm(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, r = ctx.saved_tensors
         wide = x.to(r.dtype)
-        slope = grads[0] * (weight.to(r.dtype) + ctx.offset)  # in float32: the weight is
-        dw = None
-        if ctx.needs_input_grad[1]:
-            dw = (grads[0] * (wide * r)).flatten(0, -2).sum(0).to(weight.dtype)
+        slope = grads[0].to(r.dtype, copy=True)  # float32 times a shorter dtype would take many times as long as this
+        dw = (wide * r).mul_(slope).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        slope.mul_(weight.to(r.dtype) + ctx.offset)
         if not ctx.needs_input_grad[0]:
             return None, dw, None, None
         far = torch.linalg.vecdot(slope, wide)[..., None] * (r**3 / x.shape[-1])
         return slope.mul_(r).addcmul_(wide, far, value=-1).to(x.dtype), dw, None, None
-
-
-@dataclass(frozen=True)
-class Activation:
-    """f and what multiplies a gradient by f'."""
-
-    value: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor, Tensor], Tensor]
-    """(gradient, input) → gradient of the input."""
-
-
-ACTIVATIONS = (
-    Activation(functional.silu, torch.ops.aten.silu_backward),
-    Activation(partial(functional.gelu, approximate="tanh"), partial(torch.ops.aten.gelu_backward, approximate="tanh")),
-    Activation(functional.gelu, torch.ops.aten.gelu_backward),
-)
 
 
 def _gate(module: nn.Module) -> Any:
@@ -127,30 +109,10 @@ def _gate(module: nn.Module) -> Any:
     weight = layers[0].weight  # type: ignore[union-attr]
     sample = _sample(3, weight.shape[1], like=weight)
     for activation in ACTIVATIONS:
-        ours, given = partial(_gated, module, activation), sample.to(weight.dtype)
-        if _same(partial(activation.value, sample), partial(act, sample)) and _same(partial(ours, given), partial(module, given)):
+        ours, given = partial(gated, module, activation), sample.to(weight.dtype)
+        if _same(partial(activation.plain, sample), partial(act, sample)) and _same(partial(ours, given), partial(module, given)):
             return ours
     return None
-
-
-def _gated(module: Any, activation: Activation, x: Tensor) -> Tensor:
-    gate, up = module.gate_proj(x), module.up_proj(x)
-    down: Tensor = module.down_proj(_Gate.apply(gate, up, activation))  # type: ignore[no-untyped-call]
-    return down
-
-
-class _Gate(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, gate: Tensor, up: Tensor, activation: Activation) -> Tensor:
-        ctx.save_for_backward(gate, up)
-        ctx.activation = activation
-        return activation.value(gate).mul_(up)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        gate, up = ctx.saved_tensors
-        grad = grads[0]
-        return ctx.activation.slope(grad * up, gate), ctx.activation.value(gate).mul_(grad), None
 
 
 def _fuse_rotary(source: Any) -> bool:

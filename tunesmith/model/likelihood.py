@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from tunesmith.model.few_rows import add, times
 from tunesmith.model.forest import Forest
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.model.memory import CHUNK_TOKENS, ROWS_IN_CACHE
@@ -125,7 +126,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         hidden, weight, bias, targets, *kept = ctx.saved_tensors
         asked, found = grads[0], Slopes(*kept)
         if len(asked) and bool((asked == asked[0]).all()):
-            summed = Slopes(None, *(None if x is None else x * asked[0] for x in (found.weight, found.bias)))
+            summed = Slopes(None, *(None if x is None else times(x, asked[0], weight.dtype) for x in (found.weight, found.bias)))
         else:
             summed = Slopes.zeros(None, None if found.weight is None else weight, None if found.bias is None else bias, asked.dtype)
             for part in _chunks(len(targets)) if summed.wanted else ():
@@ -148,12 +149,15 @@ class Slopes:
     hidden: Tensor | None
     weight: Tensor | None
     bias: Tensor | None
+    share: Tensor | None = None
+    """[V, D] room for one chunk's share of `weight`, in the weight's dtype: fetched from the system once and not for every chunk."""
 
     @classmethod
     def zeros(cls, hidden: Tensor | None, weight: Tensor | None, bias: Tensor | None, exact: torch.dtype) -> Slopes:
         """Nothing yet, in the shapes of what is wanted."""
-        sums = [None if x is None else torch.zeros_like(x, dtype=exact) for x in (weight, bias)]
-        return cls(None if hidden is None else torch.empty_like(hidden), *sums)
+        of_weight, of_bias = (None if x is None else torch.zeros_like(x, dtype=exact) for x in (weight, bias))
+        of_hidden, share = (None if x is None else torch.empty_like(x) for x in (hidden, weight))
+        return cls(of_hidden, of_weight, of_bias, share)
 
     @property
     def wanted(self) -> bool:
@@ -165,7 +169,8 @@ class Slopes:
         if self.hidden is not None:
             self.hidden[part] = slope @ weight
         if self.weight is not None:
-            self.weight += slope.T @ hidden
+            assert self.share is not None
+            add(self.weight, torch.mm(slope.T, hidden, out=self.share))
         if self.bias is not None:
             self.bias += slope.sum(0, dtype=self.bias.dtype)
 

@@ -118,20 +118,24 @@ class Group:
     def _compute(self, x: Tensor) -> tuple[Tensor, ...]:
         if self.worn is not None:
             return self._answered(x, self.worn)
-        weight = self._stacked()
+        spec, low = self.stack()
+        found: tuple[Tensor, ...] = _Adapted.apply(x, spec, *low)  # type: ignore[no-untyped-call]
+        return found
+
+    def stack(self) -> tuple[Stack, list[Tensor]]:
+        """What the product of a training pass is made of, with a new draw of dropout, and A [r, in] and B [out, r] of each layer."""
         drops = None
         if any(layer.dropout and layer.training for layer in self.layers):
             drops = [draw(layer.dropout) if layer.dropout and layer.training else None for layer in self.layers]
-        spec = Stack([layer.inner.out_features for layer in self.layers], [layer.scale for layer in self.layers], weight, self._bias(), drops)
-        low = [part for layer in self.layers for part in (layer.lora_A, layer.lora_B)]
-        found: tuple[Tensor, ...] = _Adapted.apply(x, spec, *low)  # type: ignore[no-untyped-call]
-        return found
+        sizes, scales = [layer.inner.out_features for layer in self.layers], [layer.scale for layer in self.layers]
+        low: list[Tensor] = [part for layer in self.layers for part in (layer.lora_A, layer.lora_B)]
+        return Stack(sizes, scales, sum(_ranks(low)), self._stacked(), self._bias(), drops), low
 
     def _answered(self, x: Tensor, downs: Tensor) -> tuple[Tensor, ...]:
         flat, sizes = x.reshape(-1, x.shape[-1]), [layer.inner.out_features for layer in self.layers]
         weight = self._stacked()[: sum(sizes)]
         out = functional.linear(torch.cat([flat, functional.linear(flat, downs)], 1), weight, self._bias())
-        return tuple(part.view(*x.shape[:-1], -1) for part in _parts(out, sizes, 1))
+        return tuple(part.view(*x.shape[:-1], -1) for part in parts(out, sizes, 1))
 
     def _stacked(self) -> Tensor:
         """[N + R, in + R] as drawn above; the layers' weights become views of it."""
@@ -168,6 +172,8 @@ class Stack:
     sizes: list[int]
     """Widths of the outputs; N is their sum."""
     scales: list[float]
+    rank: int
+    """R, of all adapters together."""
     weight: Tensor
     """[N + R, in + R] frozen weights, with room for the adapters."""
     bias: Tensor | None
@@ -181,61 +187,79 @@ class _Adapted(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, stack: Stack, *low: Tensor) -> tuple[Tensor, ...]:
         """One […, out] output per layer. `low` holds A [r, in] and B [out, r] of each."""
-        flat, N = x.reshape(-1, x.shape[-1]), sum(stack.sizes)
-        width, downs = flat.shape[1], _downs(stack, low, x.dtype)
-        both = flat.new_empty(len(flat), width + len(downs))  # x and every A·x
-        both[:, :width] = flat
-        if stack.drops is None:
-            both[:, width:] = functional.linear(flat, downs)
-        else:
-            parts = zip(_parts(both[:, width:], _ranks(low), 1), stack.drops, _parts(downs, _ranks(low), 0), strict=True)
-            for place, drop, down in parts:
-                place.copy_(functional.linear(_kept(flat, drop), down))
-        stack.weight[:N, width:] = _ups(stack, low, x.dtype)
-        out = functional.linear(both, stack.weight[:N], stack.bias)
+        flat = x.reshape(-1, x.shape[-1])
+        both = room(flat, stack.rank)
+        both[:, : flat.shape[1]] = flat
+        out = product(both, stack, low)
         ctx.save_for_backward(both, *low)
         ctx.stack, ctx.shape = stack, x.shape
-        return tuple(part.view(*x.shape[:-1], -1) for part in _parts(out, stack.sizes, 1))
+        return tuple(part.view(*x.shape[:-1], -1) for part in parts(out, stack.sizes, 1))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients of x and of every A and B."""
         whole, *low = ctx.saved_tensors
         stack: Stack = ctx.stack
-        N, width = sum(stack.sizes), ctx.shape[-1]
-        flat, inner = whole[:, :width], whole[:, width:]
-        downs, ups = _downs(stack, low, whole.dtype), _ups(stack, low, whole.dtype)
-        both = flat.new_empty(flat.shape[0], N + downs.shape[0])  # gradients of the outputs, then of A·x
-        for grad, place in zip(grads, _parts(both[:, :N], stack.sizes, 1), strict=True):
+        both = whole.new_empty(len(whole), sum(stack.sizes) + stack.rank)
+        for grad, place in zip(grads, parts(both[:, : -stack.rank], stack.sizes, 1), strict=True):
             place.copy_(grad.reshape(place.shape)) if grad is not None else place.zero_()
-        outer = both[:, :N]
-        both[:, N:] = outer @ ups
-        found: list[Tensor | None] = []
-        ranks = _ranks(low)
-        grad_ups = _parts(outer.T @ inner, stack.sizes, 0)
-        grad_downs = None if stack.drops is not None else _parts(both[:, N:].T @ flat, ranks, 0)
-        start = 0
-        for i, (rank, scale) in enumerate(zip(ranks, stack.scales, strict=True)):
-            drop = None if stack.drops is None else stack.drops[i]
-            down = grad_downs[i] if grad_downs is not None else both[:, N + start : N + start + rank].T @ _kept(flat, drop)
-            found.append(down.to(low[2 * i].dtype).mul_(1.0 if drop is None else drop.scale))
-            found.append(grad_ups[i][:, start : start + rank].to(low[2 * i + 1].dtype).mul_(scale))
-            start += rank
-        if not ctx.needs_input_grad[0]:
-            return (None, None, *found)
-        if stack.drops is None:
-            stack.weight[N:, :width] = downs
-            grad_x = both @ stack.weight[:, :width]
-        else:
-            grad_x = outer @ stack.weight[:N, :width]
-            for drop, inward, down in zip(stack.drops, _parts(both[:, N:], ranks, 1), _parts(downs, ranks, 0), strict=True):
-                grad_x = grad_x.addmm_(inward, down) if drop is None else grad_x.addcmul_(inward @ down, drop.mask(flat))
-        return (grad_x.view(ctx.shape), None, *found)
+        grad_x, found = slopes(both, whole, stack, low, ctx.needs_input_grad[0])
+        return (None if grad_x is None else grad_x.view(ctx.shape), None, *found)
 
 
-def _parts(x: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
-    parts: tuple[Tensor, ...] = x.split(sizes, dim)  # type: ignore[no-untyped-call]
-    return parts
+def room(x: Tensor, rank: int) -> Tensor:
+    """An empty [T, n + R] for x [T, n]: where a group's product wants its input, or the gradients of its outputs, with R columns for the adapters."""
+    return x.new_empty(len(x), x.shape[1] + rank)
+
+
+def product(both: Tensor, stack: Stack, low: Sequence[Tensor]) -> Tensor:
+    """[T, N] every output of a group, side by side, from `both` [T, in + R], whose left part holds the input; A·x is written into the right one."""
+    N, width = sum(stack.sizes), both.shape[1] - stack.rank
+    flat, downs = both[:, :width], _downs(stack, low, both.dtype)
+    if stack.drops is None:
+        both[:, width:] = functional.linear(flat, downs)
+    else:
+        places = zip(parts(both[:, width:], _ranks(low), 1), stack.drops, parts(downs, _ranks(low), 0), strict=True)
+        for place, drop, down in places:
+            place.copy_(functional.linear(_kept(flat, drop), down))
+    stack.weight[:N, width:] = _ups(stack, low, both.dtype)
+    return functional.linear(both, stack.weight[:N], stack.bias)
+
+
+def slopes(both: Tensor, whole: Tensor, stack: Stack, low: Sequence[Tensor], wants_input: bool) -> tuple[Tensor | None, list[Tensor]]:
+    """Gradients of a group's input [T, in], where it is wanted, and of every A and B.
+
+    `both` [T, N + R] holds the gradients of the outputs in its left part; those of A·x are written into the right one. `whole`: as `product` left it.
+    """
+    N, width = sum(stack.sizes), whole.shape[1] - stack.rank
+    flat, inner, outer = whole[:, :width], whole[:, width:], both[:, :N]
+    downs, ups, ranks = _downs(stack, low, whole.dtype), _ups(stack, low, whole.dtype), _ranks(low)
+    both[:, N:] = outer @ ups
+    found: list[Tensor] = []
+    grad_ups = parts(outer.T @ inner, stack.sizes, 0)
+    grad_downs = None if stack.drops is not None else parts(both[:, N:].T @ flat, ranks, 0)
+    start = 0
+    for i, (rank, scale) in enumerate(zip(ranks, stack.scales, strict=True)):
+        drop = None if stack.drops is None else stack.drops[i]
+        down = grad_downs[i] if grad_downs is not None else both[:, N + start : N + start + rank].T @ _kept(flat, drop)
+        found.append(down.to(low[2 * i].dtype).mul_(1.0 if drop is None else drop.scale))
+        found.append(grad_ups[i][:, start : start + rank].to(low[2 * i + 1].dtype).mul_(scale))
+        start += rank
+    if not wants_input:
+        return None, found
+    if stack.drops is None:
+        stack.weight[N:, :width] = downs
+        return both @ stack.weight[:, :width], found
+    grad_x = outer @ stack.weight[:N, :width]
+    for drop, inward, down in zip(stack.drops, parts(both[:, N:], ranks, 1), parts(downs, ranks, 0), strict=True):
+        grad_x = grad_x.addmm_(inward, down) if drop is None else grad_x.addcmul_(inward @ down, drop.mask(flat))
+    return grad_x, found
+
+
+def parts(x: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
+    """x cut into pieces of these sizes: views, no copies."""
+    found: tuple[Tensor, ...] = x.split(sizes, dim)  # type: ignore[no-untyped-call]
+    return found
 
 
 def _ranks(low: Sequence[Tensor]) -> list[int]:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tunesmith.model.few_rows import add
 from tunesmith.model.tensors import read, write
 from tunesmith.spec.checkpoint import CurvePoint
 from tunesmith.spec.noun import Noun
@@ -66,8 +67,7 @@ class Weights:
             master = self.masters[name]
             if master is parameter or parameter.grad is None:
                 continue
-            gradient = parameter.grad.float()
-            master.grad = gradient if master.grad is None else master.grad.add_(gradient)
+            master.grad = parameter.grad.float() if master.grad is None else add(master.grad, parameter.grad)
             parameter.grad = None
 
     def clip(self, limit: float) -> float:
