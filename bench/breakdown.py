@@ -3,24 +3,23 @@
     python -m bench.breakdown gsm8k        # or banking77, gsm8k-full, gsm8k-dpo → bench/breakdown.csv
 
 32 rows a step, as in bench/train.py. A profiled step is slower than a plain one, by how much is told. Products are held against the peak that
-bench/facts.py measures before and after. Run nothing beside it.
+bench/facts.py measures before and after. The pass of DPO's reference, which comes before the steps, is not in it. On a CPU only: on a device these would
+be the times of launching. Run nothing beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
-from bench.facts import append, conditions, measured_peak
+from bench.facts import BREAKDOWN, BREAKDOWN_FIELDS, append, conditions, measured_peak
 from bench.peers import told
 from bench.train import RATES, Contest
 from bench.work import ROWS_PER_STEP, SEED
+from tunesmith.model.device import place
+from tunesmith.settings import settings
 
-RECORD = Path(__file__).resolve().parent / "breakdown.csv"
-FIELDS = ("date", "commit", "cpu", "threads", "torch", "processor", "cores", "load", "work", "part", "kind", "seconds", "share", "gflops", "calls")
 STEPS = 3
 
 
@@ -33,6 +32,8 @@ def main() -> None:
     asked = parser.parse_args()
     if not asked.dry and asked.rows_per_step != ROWS_PER_STEP:
         parser.error(f"what is recorded takes {ROWS_PER_STEP} rows a step: try others with --dry")
+    if place(settings()).device.type != "cpu":
+        parser.error("this is about CPUs: TUNESMITH_DEVICE=cpu")
     conditions()  # read before anything is measured
     contest = Contest.on(asked.work, STEPS, asked.rows_per_step)
     before = measured_peak()
@@ -40,13 +41,13 @@ def main() -> None:
     work = contest.told_of(STEPS, contest.lr) | {"seed": SEED}
     found = told([sys.executable, "-m", "bench.ours_breakdown"], work, contest.environment)
     peak = (before + measured_peak()) / 2
-    profiled = statistics.mean(found["seconds"][1:])
+    profiled = found["profiled_seconds"] / (STEPS - 1)
     print(f"{asked.work}: a step takes {plain:.2f} s, profiled {profiled:.2f} s; bf16 matrix-product peak {peak / 1e9:.0f} GFLOP/s")
     lines = list(shares(found["parts"], STEPS - 1))
     show(lines, peak / 1e9)
     if not asked.dry:
         for line in lines:
-            append({"work": asked.work} | line, RECORD, FIELDS)
+            append({"work": asked.work} | line, BREAKDOWN, BREAKDOWN_FIELDS)
 
 
 def shares(parts: dict[str, dict[str, list[float]]], steps: int) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from tunesmith.model.device import CPU_FLAGS, cpu_flags
 from tunesmith.settings import worker_environment
 
 HERE = Path(__file__).resolve().parent
-RESULTS, SWEEPS = HERE / "results.csv", HERE / "sweeps.csv"
+RESULTS, SWEEPS, BREAKDOWN = HERE / "results.csv", HERE / "sweeps.csv", HERE / "breakdown.csv"
 CONDITIONS = ("date", "commit", "cpu", "threads", "torch")
 FIELDS = (
     *CONDITIONS, "work", "side", "rows_per_s", "tokens_per_s", "slower_than_ours", "peak_gb", "mean_loss", "rounds", "matmul_gflops",
@@ -35,6 +35,8 @@ of the mean of both peaks; `trajectory_gap`, `tolerance` and `float32_gap`: benc
 step and after the last one (bench/growth.py)."""
 SWEEP_FIELDS = (*CONDITIONS, "processor", "cores", "load", "work", "side", "peer", "rows_per_s", "peak_gb", "steps", "warm_up", "versions", "failed")
 """Columns of bench/sweeps.csv: one line per setting of a peer that was tried; `failed` is the last line of what it said where it does not run."""
+BREAKDOWN_FIELDS = (*CONDITIONS, "processor", "cores", "load", "work", "part", "kind", "seconds", "share", "gflops", "calls")
+"""Columns of bench/breakdown.csv: of one step, `share` of its seconds."""
 
 
 @cache
@@ -57,7 +59,7 @@ def commit() -> str:
     """The commit, `-dirty` where a file differs from it or is new; files of results are not counted."""
     here = HERE.parent
     named = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True, cwd=here).stdout.strip()
-    recorded = [f":!{path.relative_to(here)}" for path in (RESULTS, SWEEPS)]
+    recorded = [f":!{path.relative_to(here)}" for path in (RESULTS, SWEEPS, BREAKDOWN)]
     changed = subprocess.run(["git", "status", "--porcelain", "--", ".", *recorded], capture_output=True, text=True, cwd=here).stdout.strip()
     return f"{named}-dirty" if changed else named
 

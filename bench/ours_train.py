@@ -25,7 +25,7 @@ import transformers
 from bench.work import base
 from tunesmith.catalogue.folder import inspect
 from tunesmith.model import lora
-from tunesmith.model.device import apply, place
+from tunesmith.model.device import apply, keep_freed_memory, place
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.settings import settings
 from tunesmith.spec.job import Silent
@@ -72,6 +72,7 @@ def train(work: dict[str, Any], clock: Clock) -> dict[str, Any]:
     rows = [example(row) for row in map(json.loads, Path(work["rows"]).read_text().splitlines())][: per_step * work["steps"]]
     placement = place(settings())
     apply(placement)
+    keep_freed_memory()
     model = load(at(Path(work["base"])), placement)
     weights = Full() if work["full"] else Lora(r=16, alpha=32, dropout=0.0)
     recipe = Recipe(
@@ -133,7 +134,7 @@ def compiled(network: Any, how: str) -> None:
     if not how:
         return
     for module in network.modules():
-        if type(module).__module__.startswith("tunesmith."):
+        if type(module).__module__.startswith("tunesmith.") or "forward" in vars(module):  # or given a forward pass of ours
             module.forward = torch.compiler.disable(module.forward)
     layers = [module for module in network.modules() if type(module).__name__.endswith("DecoderLayer")]
     chosen = {"layers": layers, "network": [network.get_decoder()]}[how]  # what training calls

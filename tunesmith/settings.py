@@ -82,6 +82,11 @@ def worker_environment() -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS, **os.environ}
 
 
+def allocator_is_chosen() -> bool:
+    """Whether the user set something of glibc's allocator himself."""
+    return any(name.startswith("MALLOC_") or (name == "GLIBC_TUNABLES" and "malloc" in value) for name, value in os.environ.items())
+
+
 def secret(variable: str) -> str | None:
     """What an environment variable holds that the user named for a key; None if it is absent or empty. It is asked for where it is used and kept nowhere."""
     return os.environ.get(variable) or None

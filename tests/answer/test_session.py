@@ -165,12 +165,12 @@ def test_memory_is_what_rows_need_and_is_given_back(model):
     loaded = model("llama")
     per_token = loaded.shape.cached(torch.float32)
     session = SharedSession(loaded)
-    session.enter([None] * 20, [31] * 20)
-    assert session.bytes() == 20 * 32 * per_token, "before anything was read"
-    session.extend([tokens(random.Random(i), 30) for i in range(20)])
-    assert session.bytes(40, 800) == (20 * 32 + 64 + 800) * per_token
-    session.extend([tokens(random.Random(0), 400)] + [[5]] * 19)
-    assert session.bytes() == (19 * 32 + 448) * per_token
+    session.enter([None] * 40, [31] * 40)
+    assert session.bytes() == 40 * 32 * per_token, "before anything was read"
+    session.extend([tokens(random.Random(i), 30) for i in range(40)])
+    assert session.bytes(40, 2000) == (40 * 32 + 64 + 2016) * per_token
+    session.extend([tokens(random.Random(0), 400)] + [[5]] * 39)
+    assert session.bytes() == (39 * 32 + 448) * per_token
     session.keep([3, 4])
     session.extend([[5]] * 2)
     held = sum(x.numel() * 4 for section in session.shelves.sections for pair in section.layers.values() for x in pair)

@@ -98,11 +98,11 @@ def test_results_do_not_dirty_the_commit_that_they_are_of(monkeypatch) -> None:
 
     monkeypatch.setattr(facts.subprocess, "run", run)
     assert facts.commit() == "abc"
-    assert asked[1][-2:] == [":!bench/results.csv", ":!bench/sweeps.csv"]
+    assert asked[1][-3:] == [":!bench/results.csv", ":!bench/sweeps.csv", ":!bench/breakdown.csv"]
 
 
 def test_every_recorded_line_has_every_column() -> None:
-    for path, fields in ((facts.RESULTS, facts.FIELDS), (facts.SWEEPS, facts.SWEEP_FIELDS)):
+    for path, fields in ((facts.RESULTS, facts.FIELDS), (facts.SWEEPS, facts.SWEEP_FIELDS), (facts.BREAKDOWN, facts.BREAKDOWN_FIELDS)):
         if path.exists():
             with path.open(newline="") as file:
                 assert {len(line) for line in csv.reader(file)} == {len(fields)}

@@ -72,7 +72,7 @@ def test_the_gate_alone_has_the_right_slope(activation):
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("act", FUNCTIONS)
 def test_in_one_piece_it_is_the_formula(act, bias, at_once, counted, monkeypatch):
-    monkeypatch.setattr(few_rows, "BYTES", at_once * INNER * 8)
+    monkeypatch.setattr(few_rows, "BYTES", at_once * INNER * 8 // torch.get_num_threads())
     module, x = mlp(act, bias=bias), random(1, TOKENS, WIDTH)
     ours, theirs = module(x), slowly(module, act, x)
     torch.testing.assert_close(ours, theirs)

@@ -81,8 +81,17 @@ class Turn:
     """[B, L] the same for every spot of the grid."""
     grid: tuple[Tensor, Tensor] | None
     """([B·L] for each spot of the grid a token, [n] for each token its spot); None: the tokens fill it in order."""
+    spots: dict[int, Tensor] = field(default_factory=dict)
+    """Number of key heads → [n·Hkv] of each token and head its row among those of the section's keys [B·Hkv·C, D]."""
     masks: dict[int | None, Tensor] = field(default_factory=dict)
     """Window → what is added to scores."""
+
+    def rows(self, heads: int) -> Tensor:
+        """[n·Hkv] where the tokens' keys belong; made once for all layers."""
+        if heads not in self.spots:
+            head = torch.arange(heads, device=self.places.device)
+            self.spots[heads] = ((self.places[:, None] * heads + head) * self.section.tokens + self.columns[:, None]).flatten()
+        return self.spots[heads]
 
     def mask(self, window: int | None, like: Tensor) -> Tensor:
         """[B, 1, L, 1, C] 0 where a token sees a place of the cache, else -inf; made once for all layers."""
@@ -177,8 +186,9 @@ class SharedSession:
         outs = []
         for turn in self.turns:
             keys, values = turn.section.grids(layer, key[0])
-            keys[turn.places, :, turn.columns] = new_keys[turn.tokens]
-            values[turn.places, :, turn.columns] = new_values[turn.tokens]
+            D, rows = keys.shape[3], turn.rows(keys.shape[1])
+            keys.view(-1, D).index_copy_(0, rows, new_keys[turn.tokens].reshape(-1, D))
+            values.view(-1, D).index_copy_(0, rows, new_values[turn.tokens].reshape(-1, D))
             outs.append(self._mixed(turn, queries[turn.tokens], layer, window, softcap))
         return (outs[0] if len(outs) == 1 else torch.cat(outs)).transpose(0, 1)[None]
 
@@ -188,6 +198,12 @@ class SharedSession:
         heads, D = held[0].shape[1], held[0].shape[3]
         keys, values = (x[turn.span, :, : turn.seen].flatten(0, 1) for x in held)  # [B·Hkv, C, D]
         shape = queries.shape
+        if (
+            turn.grid is None and turn.at.shape[1] == 1 and not self.trunk and softcap is None
+        ):  # one token for each row: the usual turn, in fewer views
+            scores = torch.bmm(queries.reshape(len(keys), -1, D), keys.transpose(1, 2))
+            scores.view(len(turn.at), -1, scores.shape[2]).add_(turn.mask(window, scores)[:, 0, 0])
+            return torch.bmm(scores.softmax(-1), values).view(shape)
         if turn.grid is not None:
             queries = queries.index_select(0, turn.grid[0])
         grid = queries.view(len(turn.at), -1, heads, shape[1] // heads, D).transpose(1, 2)  # [B, Hkv, L, G, D]

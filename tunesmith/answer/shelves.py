@@ -1,6 +1,6 @@
 """What a model remembers of rows that are answered together: their keys and values, in few grids that are read whole.
 
-A grid [B, Hkv, C, D] per layer holds up to 32 rows, and C is little more than the longest of them has. It is read whole, because a part of
+A grid [B, Hkv, C, D] per layer holds up to 64 rows, and C is little more than the longest of them has. It is read whole, because a part of
 it would be copied by the product that reads it, which was a third of a decoding step. So the places that rows left, and what lies beyond a
 short row's end, are computed for nothing: rows of similar length stand together, whoever comes takes a free place, and once all takes a
 quarter more than it need, rows are put in order again. 50 short rows beside one of 8,000 tokens thus cost what they need.
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-SECTION = 32
+SECTION = 64
 """Rows that stand together at most: their scores stay in the processor's cache."""
 STEP = 32
 """Tokens by which grids grow."""
-ASIDE = 512
+ASIDE = 1024
 """Tokens that could be read in the time that a section takes beside its tokens, to start its products."""
 SLACK = 1.25
 """How many times what they need the sections may take before rows move."""
@@ -48,7 +48,7 @@ def rounded(tokens: int) -> int:
 
 
 def grouped(needs: Sequence[int]) -> list[list[int]]:
-    """Rows that need room for so many tokens, in the sections that together take least: neighbours in length, at most 32.
+    """Rows that need room for so many tokens, in the sections that together take least: neighbours in length, at most 64.
 
     >>> grouped([40, 700, 50])
     [[0, 2], [1]]
@@ -91,7 +91,7 @@ class Section:
         if more > 0:
             self.tokens += more
             for layer, (keys, values) in self.layers.items():
-                self.layers[layer] = (nn.functional.pad(keys, (0, 0, 0, more)), nn.functional.pad(values, (0, 0, 0, more)))
+                self.layers[layer] = (_longer(keys, more), _longer(values, more))
 
     def fill(self, places: list[int], paths: Sequence[Tensor], layers: dict[int, tuple[Tensor, Tensor]]) -> None:
         """Put tokens into these places, which stand at `paths` [n] of each layer's keys and values [Hkv, T, D]."""
@@ -182,6 +182,15 @@ class Shelves:
             for section in left:
                 section.layers.pop(layer, None)
         self.sections = [*after, *new]
+
+
+def _longer(grid: Tensor, more: int) -> Tensor:
+    """[B, Hkv, C, D] → [B, Hkv, C + more, D], with zeros behind: what is masked weighs nothing, but nothing times what is no number is none either."""
+    B, H, C, D = grid.shape
+    out = grid.new_empty(B, H, C + more, D)
+    out[:, :, :C] = grid
+    out[:, :, C:] = 0
+    return out
 
 
 def _size(groups: list[list[int]], needs: Sequence[int]) -> int:

@@ -11,12 +11,12 @@ import psutil
 import torch
 
 from tunesmith.errors import BadProject
-from tunesmith.settings import Settings
+from tunesmith.settings import Settings, allocator_is_chosen
 from tunesmith.spec.recipe import Choice
 
 CPU_FLAGS = Path("/proc/cpuinfo")
-KEPT_BYTES = 256 * 1024 * 1024
-"""Blocks of up to this size, and as much free memory, stay with the process."""
+KEPT_BYTES = (256 * 1024 * 1024, 32 * 1024 * 1024)
+"""Blocks of up to this size, and as much free memory, stay with the process; the first that the C library takes (old ones know 32 MiB at most)."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
@@ -51,20 +51,19 @@ def apply(placement: Placement) -> None:
     torch.set_num_threads(placement.threads)
     torch.use_deterministic_algorithms(True, warn_only=placement.device.type == "cuda")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it writes every new tensor once for nothing
-    keep_freed_memory()
 
 
-def keep_freed_memory() -> bool:
-    """Have glibc give large blocks out again instead of fetching each from the system; whether it does. What the user set himself stays.
+def keep_freed_memory() -> int:
+    """Have glibc give blocks of up to so many bytes out again instead of fetching each from the system; 0 where nothing was changed.
 
-    A page that is fetched costs some microseconds: in a step of a full training that were 5 of 40 processor-seconds (docs/log.md, 2026-11-23).
+    For a process that trains, and ends: one that lives on would hold what others could use. A page that is fetched costs some microseconds, 2 of 20
+    seconds of a step that trains every weight (docs/log.md, 2026-11-23). What the user chose himself stays; other C libraries know no such setting.
     """
-    if any(name.startswith("MALLOC_") or (name == "GLIBC_TUNABLES" and "malloc" in value) for name, value in os.environ.items()):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is None:  # another C library
-        return False
-    return all(mallopt(ctypes.c_int(name), ctypes.c_int(KEPT_BYTES)) for name in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" and not allocator_is_chosen() else None
+    if mallopt is None:
+        return 0
+    kept = next((size for size in KEPT_BYTES if mallopt(ctypes.c_int(M_MMAP_THRESHOLD), ctypes.c_int(size))), 0)
+    return kept if mallopt(ctypes.c_int(M_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES[0])) else 0
 
 
 def choose_device(settings: Settings) -> Choice:

@@ -11,27 +11,29 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-BYTES = 384 * 1024
-"""Of one tensor, on the CPU: several such lie in the cache of a core together."""
+BYTES = 192 * 1024
+"""Of one tensor, on the CPU and for each thread: several such lie in the cache of a core together."""
 
 
 def few_rows(x: Tensor) -> Iterator[slice]:
     """Parts of the rows of x [T, ...] that are computed together; all of them where it is not on the CPU."""
     size = x[:1].numel() * x.element_size()
-    at_once = max(1, BYTES // size) if size and x.device.type == "cpu" else max(1, len(x))
+    at_once = max(1, BYTES * torch.get_num_threads() // size) if size and x.device.type == "cpu" else max(1, len(x))
     return (slice(start, start + at_once) for start in range(0, len(x), at_once))
 
 
 def add(total: Tensor, more: Tensor) -> Tensor:
     """`total` with `more` of the same shape and any dtype added to it."""
-    for part in few_rows(total) if total.dim() else ():
+    if total.dtype == more.dtype or total.device.type != "cpu" or not total.dim():
+        return total.add_(more)
+    for part in few_rows(total):
         total[part] += more[part].to(total.dtype)
-    return total if total.dim() else total.add_(more)
+    return total
 
 
 def times(x: Tensor, factor: Tensor, dtype: torch.dtype) -> Tensor:
-    """x times a number, rounded to another dtype."""
+    """x [T, ...] times a number, or one for each row [T, 1], rounded to another dtype."""
     out = torch.empty_like(x, dtype=dtype)
     for part in few_rows(x):
-        out[part] = x[part] * factor
+        out[part] = x[part].to(factor.dtype) * (factor[part] if factor.dim() else factor)
     return out

@@ -1,8 +1,8 @@
 """A transformers model → the same model with its small operations computed in fewer passes over memory.
 
 Beside the matrix products a step reads and writes every activation many times: a norm alone took eleven passes forward and backward, most of
-them over float32 copies. Here norms, gated activations and rotary embeddings have a backward pass of their own, which keeps nothing but the
-inputs. A module is replaced only where trying shows that ours gives the same; the rest of the model stays as it is.
+them over float32 copies. Here norms and rotary embeddings have a backward pass of their own, which keeps nothing but the inputs; gated MLPs get that
+of `gated`. A module is replaced only where trying shows that ours gives the same; the rest of the model stays as it is.
 
 Norm:  y = x·r·(o + w) with r = 1/√(mean(x²) + ε), o = 1 in Gemma, else 0;  dx = r·g' - x·r³·mean(g'∘x), g' = g∘(o + w).
 Rotary: y = x∘cos + turn(x)∘sin, turn((u, v)) = (-v, u);  dx = g∘cos - turn(g∘sin).
@@ -73,27 +73,35 @@ def _norm(module: nn.Module) -> Any:
 
 
 def _normed(module: nn.Module, eps: float, offset: float, x: Tensor) -> Tensor:
+    if not torch.is_grad_enabled():
+        return _scaled(x, module.weight, eps, offset)[0]
     out: Tensor = _Norm.apply(x, module.weight, eps, offset)  # type: ignore[no-untyped-call]
     return out
+
+
+def _scaled(x: Tensor, weight: Any, eps: float, offset: float) -> tuple[Tensor, Tensor]:
+    """The norm's output, and r in at least float32."""
+    exact = torch.promote_types(x.dtype, torch.float32)
+    wide = x.to(exact)
+    r = (torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_() / x.shape[-1] + eps).rsqrt_()
+    return torch.mul(wide, r, out=None if wide is x else wide).mul_(weight.to(exact) + offset).to(x.dtype), r
 
 
 class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, offset: float) -> Tensor:
-        exact = torch.promote_types(x.dtype, torch.float32)
-        wide = x.to(exact)
-        r = (torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_() / x.shape[-1] + eps).rsqrt_()
+        out, r = _scaled(x, weight, eps, offset)
         ctx.save_for_backward(x, weight, r)
         ctx.offset = offset
-        return torch.mul(wide, r, out=None if wide is x else wide).mul_(weight.to(exact) + offset).to(x.dtype)
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, r = ctx.saved_tensors
         wide = x.to(r.dtype)
-        slope = grads[0].to(r.dtype, copy=True)  # float32 times a shorter dtype would take many times as long as this
-        dw = (wide * r).mul_(slope).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
-        slope.mul_(weight.to(r.dtype) + ctx.offset)
+        grad = grads[0].to(r.dtype)  # float32 times a shorter dtype would take many times as long as this
+        dw = (wide * r).mul_(grad).flatten(0, -2).sum(0).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        slope = torch.mul(grad, weight.to(r.dtype) + ctx.offset, out=None if grad is grads[0] else grad)
         if not ctx.needs_input_grad[0]:
             return None, dw, None, None
         far = torch.linalg.vecdot(slope, wide)[..., None] * (r**3 / x.shape[-1])
@@ -133,6 +141,8 @@ def _fuse_rotary(source: Any) -> bool:
 def rotate(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1) -> tuple[Tensor, Tensor]:
     """transformers' `apply_rotary_pos_emb`: q [B, H, T, D], k [B, Hkv, T, D], cos and sin [B, T, at most D] whose halves are equal."""
     cos, sin = cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim)
+    if not torch.is_grad_enabled():
+        return _turned(q, cos, sin, 1), _turned(k, cos, sin, 1)
     return _Rotary.apply(q, cos, sin), _Rotary.apply(k, cos, sin)  # type: ignore[no-untyped-call]
 
 

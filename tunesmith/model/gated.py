@@ -28,7 +28,6 @@ aten = torch.ops.aten
 class Activation:
     """f, and what multiplies a gradient by f', both into a given place."""
 
-    name: str
     plain: Callable[[Tensor], Tensor]
     value: Callable[..., Tensor]
     """(input, out=place)."""
@@ -37,10 +36,9 @@ class Activation:
 
 
 ACTIVATIONS = (
-    Activation("silu", functional.silu, aten.silu.out, aten.silu_backward.grad_input),
+    Activation(functional.silu, aten.silu.out, aten.silu_backward.grad_input),
     *(
         Activation(
-            f"gelu {how}",
             partial(functional.gelu, approximate=how),
             partial(aten.gelu.out, approximate=how),
             partial(aten.gelu_backward.grad_input, approximate=how),
@@ -58,7 +56,8 @@ def gated(module: Any, activation: Activation, x: Tensor) -> Tensor:
         out: Tensor = _Whole.apply(x, inner, outer, activation, *low)  # type: ignore[no-untyped-call]
         return out
     gate, up = module.gate_proj(x), module.up_proj(x)
-    down: Tensor = module.down_proj(_Gate.apply(gate, up, activation))  # type: ignore[no-untyped-call]
+    mixed: Tensor = _mixed(gate, up, activation) if not torch.is_grad_enabled() else _Gate.apply(gate, up, activation)  # type: ignore[no-untyped-call]
+    down: Tensor = module.down_proj(mixed)
     return down
 
 
@@ -82,6 +81,13 @@ def _mix(gate: Tensor, up: Tensor, activation: Activation, place: Tensor) -> Non
         activation.value(gate[part], out=place[part]).mul_(up[part])
 
 
+def _mixed(gate: Tensor, up: Tensor, activation: Activation) -> Tensor:
+    """f(gate)∘up, all [..., n]."""
+    out = torch.empty_like(gate, memory_format=torch.contiguous_format)
+    _mix(gate.flatten(0, -2), up.flatten(0, -2), activation, out.view(-1, out.shape[-1]))
+    return out
+
+
 def _unmix(grad: Tensor, gate: Tensor, up: Tensor, activation: Activation, to_gate: Tensor, to_up: Tensor) -> None:
     """The gradients of gate and up from that of f(gate)∘up, all [T, n]."""
     for part in few_rows(gate):
@@ -98,9 +104,7 @@ class _Gate(torch.autograd.Function):
     def forward(ctx: Any, gate: Tensor, up: Tensor, activation: Activation) -> Tensor:
         ctx.save_for_backward(gate, up)
         ctx.activation = activation
-        out = torch.empty_like(gate, memory_format=torch.contiguous_format)
-        _mix(gate.flatten(0, -2), up.flatten(0, -2), activation, out.view(-1, out.shape[-1]))
-        return out
+        return _mixed(gate, up, activation)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -125,14 +129,14 @@ class _Whole(torch.autograd.Function):
         out = lora.product(hidden, outer, low[4:])
         ctx.save_for_backward(given, both, hidden, *low)
         ctx.inner, ctx.outer, ctx.activation, ctx.shape = inner, outer, activation, x.shape
-        return out.view(*x.shape[:-1], -1)
+        return out.view(*x.shape[:-1], out.shape[1])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of x and of every A and B."""
         given, both, hidden, *low = ctx.saved_tensors
         inner, outer = ctx.inner, ctx.outer
-        grad = grads[0].reshape(len(given), -1)
+        grad = grads[0].reshape(len(given), grads[0].shape[-1])
         told = lora.room(grad, outer.rank)
         told[:, : grad.shape[1]] = grad
         middle, second = lora.slopes(told, hidden, outer, low[4:], True)

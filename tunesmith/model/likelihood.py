@@ -131,7 +131,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             summed = Slopes.zeros(None, None if found.weight is None else weight, None if found.bias is None else bias, asked.dtype)
             for part in _chunks(len(targets)) if summed.wanted else ():
                 slope = _slopes(hidden[part], weight, bias, targets[part], ctx.head, torch.empty_like(asked[part]), None, True)
-                summed.add(part, slope.mul_(asked[part, None]), hidden[part], weight)
+                summed.add(part, times(slope, asked[part, None], slope.dtype), hidden[part], weight)
         return (
             None if found.hidden is None else found.hidden * asked[:, None].to(found.hidden.dtype),
             None if summed.weight is None else summed.weight.to(weight.dtype),

@@ -29,7 +29,7 @@ SMALLEST_BATCH, LARGEST_BATCH, LARGEST_FULL_BATCH = 256, 2048, 1536
 trained, 1,536 are as fast as 2,048 and need 4.6 GB instead of 5.0."""
 ROWS_AT_ONCE, TOKENS_AT_ONCE = 256, 4096
 """Rows that are answered together at most, and tokens of their prompts that are read at once."""
-CACHE_BYTES = 2**30
+CACHE_BYTES = 2**31
 """For the keys and values of the rows that are answered together: half of it, a quarter and so on only where the machine has not so much. The steps are
 coarse because which rows meet decides how sums are rounded, and that must not follow every byte that is free."""
 CACHE_SLACK = 1.25

@@ -18,7 +18,7 @@ import transformers
 
 from tunesmith.errors import StoreUnusable
 from tunesmith.model import accelerated, lora
-from tunesmith.model.device import Placement, apply
+from tunesmith.model.device import Placement, apply, keep_freed_memory
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.model.memory import gigabytes, to_train
 from tunesmith.model.tensors import write
@@ -94,6 +94,7 @@ def _train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mo
     began, frozen = time.monotonic(), state.read_plan(scratch)
     placement = _same_machine(placement, frozen, monitor)
     apply(placement)
+    keep_freed_memory()
     start = inputs.start
     model = load(start.base, placement, adapter=start.adapter, weights=start.weights, memory_limit=memory_limit)
     if not model.shares_prefixes:
