@@ -26,7 +26,7 @@ from bench.ours_train import Clock, recomputing
 from bench.peers import told
 from bench.work import ROOT, ROWS_PER_STEP, base, conversations
 from tunesmith.model import lora
-from tunesmith.model.device import apply, place
+from tunesmith.model.device import apply, keep_freed_memory, place
 from tunesmith.model.load import LoadedModel, load
 from tunesmith.settings import settings, worker_environment
 from tunesmith.spec.chat import Conversation, Message, Prompt
@@ -108,6 +108,7 @@ def main() -> int:
         )
     placement = place(settings())
     apply(placement)
+    keep_freed_memory()  # as training does
     model = load(base(), placement)
     lora.inject(model.network, Lora(r=16, alpha=32, dropout=0.0), 0.0, 0)
     lengths = [(n, TOKENS_OF_A_STEP / seconds(model, long_rows(n), TOKENS_OF_A_STEP // n)) for n in sizes]

@@ -22,7 +22,7 @@ from bench.ours_train import recomputing
 from bench.peers import DoesNotRun, told
 from bench.work import base
 from tunesmith.model import lora, memory
-from tunesmith.model.device import apply, place
+from tunesmith.model.device import apply, keep_freed_memory, place
 from tunesmith.model.load import load
 from tunesmith.settings import settings, worker_environment
 from tunesmith.spec.job import Silent
@@ -118,6 +118,7 @@ def measure(case: Case) -> dict[str, Any]:
     """Peak bytes of this process after two steps of two micro-batches, and what was expected."""
     placement = place(settings())
     apply(placement)
+    keep_freed_memory()  # as training does
     model = load(base(), placement)
     spec: Lora | Full = Lora(dropout=case.dropout) if case.kind == "lora" else Full()
     if isinstance(spec, Lora):

@@ -25,7 +25,7 @@ from tunesmith.train.state import Weights
 
 UPDATE = "update of the weights"
 PARTS = {
-    "_Adapted": "linear layers with adapters", "_Whole": "MLP with adapters", "_Pieces": "attention", "_Norm": "norms", "_Gate": "gated activation",
+    "Adapted": "linear layers with adapters", "_Whole": "MLP with adapters", "_Pieces": "attention", "_Norm": "norms", "_Gate": "gated activation",
     "_Rotary": "rotary embedding", "_ChunkedCrossEntropy": "output layer and loss", "aten::linear": "linear layers", "MmBackward0": "linear layers",
     "AddmmBackward0": "linear layers", UPDATE: UPDATE, "torch::autograd::AccumulateGrad": UPDATE,
 }  # fmt: skip

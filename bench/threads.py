@@ -28,11 +28,10 @@ WAYS: dict[str, dict[str, str]] = {
     CHOSEN: SLEEPY,
     "20000 looks, then asleep": SLEEPY | {"GOMP_SPINCOUNT": "20000"},
     f"{CHOSEN}, pinned": SLEEPY | {"OMP_PROC_BIND": "close", "OMP_PLACES": "cores"},
-    f"{CHOSEN}, freed memory kept": SLEEPY
-    | {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "67108864"},
+    f"{CHOSEN}, freed memory given back": SLEEPY | {"MALLOC_TRIM_THRESHOLD_": "131072"},
     f"{CHOSEN}, 1 thread": SLEEPY | {"TUNESMITH_THREADS": "1"},
 }
-"""Way → environment. glibc's names for its allocator: memory that is freed stays with the process, and large blocks come from the heap."""
+"""Way → environment. glibc's name for its allocator, and its own value: whoever sets one keeps us from setting ours."""
 OURS_TO_SET = {name for way in WAYS.values() for name in way}
 STEPS = 3
 

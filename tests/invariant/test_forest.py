@@ -13,8 +13,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import eager_mask
 
 from tests import tiny
-from tunesmith.model import attention, lora
 from tunesmith.model import likelihood as losses
+from tunesmith.model import lora, pieces
 from tunesmith.model.device import Placement
 from tunesmith.model.forest import pack
 from tunesmith.model.likelihood import cross_entropy, score
@@ -62,7 +62,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
 @pytest.fixture(autouse=True, params=[1, 192], ids=["shared roots", "copied roots"])
 def sharing_whatever_it_saves(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Rows this short would save too little to share anything; short roots are copied, long ones have a product of their own."""
-    monkeypatch.setattr(attention, "LEAST_ROOT", request.param)
+    monkeypatch.setattr(pieces, "LEAST_ROOT", request.param)
     monkeypatch.setattr(LoadedModel, "pack", lambda self, rows, least=1: pack(rows, self.placement.device, least))
 
 

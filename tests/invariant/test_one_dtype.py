@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from tests import tiny
-from tunesmith.model import attention, lora
+from tunesmith.model import lora, pieces
 from tunesmith.model.device import Placement
 from tunesmith.model.likelihood import score
 from tunesmith.spec.recipe import Lora
@@ -41,7 +41,7 @@ class Mixed(TorchDispatchMode):
 @pytest.mark.parametrize("kind", ["lora", "full"])
 @pytest.mark.parametrize("least_root", [1, 1000])
 def test_a_step_mixes_no_dtypes(architecture, kind, least_root, tmp_path, monkeypatch):
-    monkeypatch.setattr(attention, "LEAST_ROOT", least_root)  # the root in a product of its own, and copied to its branches
+    monkeypatch.setattr(pieces, "LEAST_ROOT", least_root)  # the root in a product of its own, and copied to its branches
     model = tiny.load(tiny.save(tmp_path / "base", architecture), placement=Placement(torch.device("cpu"), torch.bfloat16, 2, ()))
     if kind == "lora":
         lora.inject(model.network, Lora(r=4), 0.1, seed=0)

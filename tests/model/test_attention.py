@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunesmith.model import attention
+from tunesmith.model import attention, pieces
 from tunesmith.model.attention import ForestLayout
 from tunesmith.model.forest import pack
 
@@ -43,8 +43,8 @@ def plain(query, key, value, scale, window=None, softcap=None):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-11), (torch.float32, 1e-5)], ids=str)
 def test_attends_as_each_row_alone_forward_and_backward(monkeypatch, rows, heads, window, softcap, piece, kept, root, dtype, tolerance):
     """`piece` 2 cuts nodes; `kept` 3 makes most probabilities again in the backward pass; `root` 1 gives roots a product of their own."""
-    monkeypatch.setattr(attention, "LEAST_ROOT", root)
-    monkeypatch.setattr(attention, "PIECE", piece)
+    monkeypatch.setattr(pieces, "LEAST_ROOT", root)
+    monkeypatch.setattr(pieces, "PIECE", piece)
     monkeypatch.setattr(attention, "KEPT_KEYS", kept)
     generator = torch.Generator().manual_seed(1)
     forest = pack(rows, least=1)
@@ -76,10 +76,10 @@ def test_any_forest_attends_as_each_row_alone(rows, least, window, piece, root):
     generator = torch.Generator().manual_seed(2)
     forest = pack(rows, least=least)
     q, k, v = (torch.randn(1, h, len(forest.ids), 4, dtype=torch.float64, generator=generator, requires_grad=True) for h in (4, 2, 2))
-    before = attention.PIECE, attention.LEAST_ROOT
-    attention.PIECE, attention.LEAST_ROOT = piece, root
+    before = pieces.PIECE, pieces.LEAST_ROOT
+    pieces.PIECE, pieces.LEAST_ROOT = piece, root
     out = ForestLayout(forest).attend(0, q, k, v, 0.7, window, None)
-    attention.PIECE, attention.LEAST_ROOT = before
+    pieces.PIECE, pieces.LEAST_ROOT = before
     paths = [torch.from_numpy(forest.path(r)) for r in range(len(rows))]
     alone = [plain(q[0][:, p], k[0][:, p], v[0][:, p], 0.7, window) for p in paths]
     ours = torch.autograd.grad(sum(out[0][:, p].square().sum() for p in paths), (q, k, v))
@@ -97,14 +97,3 @@ def test_the_dense_form_is_the_same(window):
     torch.testing.assert_close(attention.dense(q, k, v, forest.dense_mask(window), 0.3, None), expected)
     capped = ForestLayout(forest).attend(0, q, k, v, 0.3, window, 2.0)
     torch.testing.assert_close(attention.dense(q, k, v, forest.dense_mask(window), 0.3, 2.0), capped)
-
-
-def test_a_forest_is_planned_once_for_all_layers(monkeypatch):
-    calls = []
-    make = attention._make_plan
-    monkeypatch.setattr(attention, "_make_plan", lambda *a: calls.append(a) or make(*a))
-    layout = ForestLayout(pack(ROWS["nested"], least=1))
-    q, k = torch.randn(1, 4, len(layout.forest.ids), 8), torch.randn(1, 2, len(layout.forest.ids), 8)
-    for layer in range(3):
-        layout.attend(layer, q, k, k, 0.3, None, None)
-    assert len(calls) == 1

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -124,9 +125,24 @@ def fetched(*arguments: str, **variables: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or tuple(map(int, platform.libc_ver()[1].split("."))) < (2, 35), reason="glibc's setting")
 def test_freed_memory_is_kept_unless_the_user_chose_himself():
-    pages = 100 * 1024 * 1024 // os.sysconf("SC_PAGE_SIZE")
-    assert fetched("plain") > 0.9 * pages
+    pages = fetched("plain")
+    assert pages >= 100 * 2**20 / (2 * 2**20), "each time anew, be it in huge pages"
     assert fetched("kept") < 0.1 * pages
     assert fetched("kept", "refused", MALLOC_MMAP_THRESHOLD_="1000000") > 0.9 * pages
     assert fetched("kept", "refused", GLIBC_TUNABLES="glibc.malloc.mmap_threshold=1000000") > 0.9 * pages
     assert fetched("kept", GLIBC_TUNABLES="glibc.pthread.rseq=1") < 0.1 * pages
+
+
+@pytest.mark.parametrize(("most", "kept"), [(2**30, 2**28), (2**25, 2**25), (2**20, 0)])
+def test_an_older_library_keeps_what_it_can(monkeypatch, most, kept):
+    told = []
+
+    def mallopt(name: object, value: object) -> int:
+        taken = name.value != device.M_MMAP_THRESHOLD or value.value <= most
+        told.extend([(name.value, value.value)] if taken else [])
+        return int(taken)
+
+    monkeypatch.setattr(device, "allocator_is_chosen", lambda: False)
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
+    assert device.keep_freed_memory() == kept
+    assert told == ([(device.M_MMAP_THRESHOLD, kept), (device.M_TRIM_THRESHOLD, 2**28)] if kept else [])

@@ -131,12 +131,12 @@ def test_serving_takes_about_what_was_estimated():
 def test_the_cache_takes_what_there_is_room_for_and_is_part_of_the_estimate():
     plenty, cache = check_serving(SMOL, BF16, free(64e9), 8192)
     assert (cache, plenty) == (memory.CACHE_BYTES, to_serve(SMOL, BF16, cache))
-    for size in (3e9, 2e9, 1.5e9, 1.2e9, 1.1e9):
+    for size in (5e9, 3e9, 2e9, 1.7e9):
         need, less = check_serving(SMOL, BF16, free(size), 8192)
-        assert (need.total <= size, less < cache) == (True, True)
+        assert (need.total <= 0.7 * size, less < cache) == (True, True)
         assert check_serving(SMOL, BF16, free(size * 1.001), 8192)[1] == less, "it does not follow every byte"
         cache = less
-    assert less >= 2048 * SMOL.cached(BF16), "two thousand tokens are the least"
+    assert check_serving(SMOL, BF16, free(1.2e9), 8192)[1] == 2048 * SMOL.cached(BF16), "two thousand tokens are the least, in all that is free"
     short = check_serving(SMOL, BF16, free(64e9), 64)[1]
     assert short == 256 * 64 * SMOL.cached(BF16), "more rows never meet"
 

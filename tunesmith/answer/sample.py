@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from tunesmith.answer.asked import Sampling
+from tunesmith.model.few_rows import greatest
 
-WIDE = 1024
-"""Numbers of a row that are looked at together for the greatest."""
 FEW = 512
 """Most probable tokens among which a nucleus is looked for first."""
 
@@ -26,27 +25,12 @@ def pick(logits: Tensor, temperature: float, top_p: float, generators: list[torc
     Temperature 0 is greedy; ties go to the lowest token. `generators` holds one per row, so that a row's draw does not depend on its neighbours.
     Source: nucleus sampling, Holtzman et al. 2019 (arXiv 1904.09751) §3.1.
     """
-    plain = logits.softmax(-1)
     if temperature == 0:
         tokens = greatest(logits)
     else:
         kept = nucleus((logits / temperature).softmax(-1), top_p)
         tokens = torch.stack([torch.multinomial(row, 1, generator=g)[0] for row, g in zip(kept, generators, strict=True)])
-    return tokens, plain.gather(1, tokens[:, None])[:, 0]
-
-
-def greatest(logits: Tensor) -> Tensor:
-    """[R] the first place of each row's greatest number, as `argmax` gives; that looks at one number at a time, where `amax` takes many.
-
-    >>> greatest(torch.tensor([[0.0, 2.0, 2.0], [1.0, 0.0, 0.0]])).tolist()
-    [1, 0]
-    """
-    width = min(logits.shape[1] & -logits.shape[1], WIDE)  # the vocabulary's largest divisor that is a power of two
-    if width < WIDE // 16:
-        return logits.argmax(-1)
-    parts = logits.reshape(len(logits), -1, width)
-    part = parts.amax(-1).argmax(-1)
-    return part * width + parts[torch.arange(len(parts), device=parts.device), part].argmax(-1)
+    return tokens, logits.softmax(-1).gather(1, tokens[:, None])[:, 0]
 
 
 def nucleus(probabilities: Tensor, top_p: float) -> Tensor:

@@ -198,12 +198,6 @@ class SharedSession:
         heads, D = held[0].shape[1], held[0].shape[3]
         keys, values = (x[turn.span, :, : turn.seen].flatten(0, 1) for x in held)  # [B·Hkv, C, D]
         shape = queries.shape
-        if (
-            turn.grid is None and turn.at.shape[1] == 1 and not self.trunk and softcap is None
-        ):  # one token for each row: the usual turn, in fewer views
-            scores = torch.bmm(queries.reshape(len(keys), -1, D), keys.transpose(1, 2))
-            scores.view(len(turn.at), -1, scores.shape[2]).add_(turn.mask(window, scores)[:, 0, 0])
-            return torch.bmm(scores.softmax(-1), values).view(shape)
         if turn.grid is not None:
             queries = queries.index_select(0, turn.grid[0])
         grid = queries.view(len(turn.at), -1, heads, shape[1] // heads, D).transpose(1, 2)  # [B, Hkv, L, G, D]

@@ -14,6 +14,7 @@ from tunesmith.answer.session import Session, open_session
 from tunesmith.answer.telling import Heard, Piece
 from tunesmith.answer.ticket import LiveRow
 from tunesmith.errors import TunesmithError
+from tunesmith.model.few_rows import greatest
 
 READ_AT_ONCE = 256
 """Tokens of prompts that are read in one step, while little stands before them: others who are being answered wait for them."""
@@ -145,7 +146,7 @@ class Table:
         """The next token of each row, and what follows it without an alternative. A request that turns out to be impossible ends, and no other."""
         logits = self.model.head.logits(hidden).cpu()
         plain = [i for i, row in enumerate(rows) if row.constraint is None and not row.sampling.steers and row.sampling.temperature == 0]
-        picked = dict(zip(plain, logits[plain].argmax(-1).tolist(), strict=True)) if plain else {}
+        picked = dict(zip(plain, greatest(logits[plain]).tolist(), strict=True)) if plain else {}
         steps: list[list[int]] = [[] for _ in rows]
         for i, row in enumerate(rows):
             try:

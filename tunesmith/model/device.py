@@ -63,7 +63,9 @@ def keep_freed_memory() -> int:
     if mallopt is None:
         return 0
     kept = next((size for size in KEPT_BYTES if mallopt(ctypes.c_int(M_MMAP_THRESHOLD), ctypes.c_int(size))), 0)
-    return kept if mallopt(ctypes.c_int(M_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES[0])) else 0
+    if kept:
+        mallopt(ctypes.c_int(M_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES[0]))
+    return kept
 
 
 def choose_device(settings: Settings) -> Choice:

@@ -1,7 +1,7 @@
 """A gated MLP computed in fewer passes over memory: y = down(f(gate(x))∘up(x)).
 
 Its inner activations are the widest tensors of a layer: in a training step on two cores a copy of them costs as much as a norm. So what is computed
-from them goes straight to where the next matrix product wants it, beside the room for the adapters' inner values (see `lora.Group`), a few rows at a time.
+from them goes straight to where the next matrix product wants it, beside the room for the adapters' inner values (see `stacked`), a few rows at a time.
 
 With a = gate(x), b = up(x), h = f(a)∘b: da = dh∘b∘f'(a), db = dh∘f(a).
 """
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tunesmith.model import lora
+from tunesmith.model import stacked
 from tunesmith.model.few_rows import few_rows
-from tunesmith.model.lora import LoraLinear, Stack
+from tunesmith.model.lora import LoraLinear
+from tunesmith.model.stacked import Stack
 
 aten = torch.ops.aten
 
@@ -120,13 +121,13 @@ class _Whole(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, inner: Stack, outer: Stack, activation: Activation, *low: Tensor) -> Tensor:
         flat = x.reshape(-1, x.shape[-1])
-        given = lora.room(flat, inner.rank)
+        given = stacked.room(flat, inner.rank)
         given[:, : flat.shape[1]] = flat
-        both = lora.product(given, inner, low[:4])
-        gate, up = lora.parts(both, inner.sizes, 1)
-        hidden = lora.room(gate, outer.rank)
+        both = stacked.product(given, inner, low[:4])
+        gate, up = stacked.parts(both, inner.sizes, 1)
+        hidden = stacked.room(gate, outer.rank)
         _mix(gate, up, activation, hidden[:, : gate.shape[1]])
-        out = lora.product(hidden, outer, low[4:])
+        out = stacked.product(hidden, outer, low[4:])
         ctx.save_for_backward(given, both, hidden, *low)
         ctx.inner, ctx.outer, ctx.activation, ctx.shape = inner, outer, activation, x.shape
         return out.view(*x.shape[:-1], out.shape[1])
@@ -137,13 +138,13 @@ class _Whole(torch.autograd.Function):
         given, both, hidden, *low = ctx.saved_tensors
         inner, outer = ctx.inner, ctx.outer
         grad = grads[0].reshape(len(given), grads[0].shape[-1])
-        told = lora.room(grad, outer.rank)
+        told = stacked.room(grad, outer.rank)
         told[:, : grad.shape[1]] = grad
-        middle, second = lora.slopes(told, hidden, outer, low[4:], True)
+        middle, second = stacked.slopes(told, hidden, outer, low[4:], True)
         assert middle is not None
-        gate, up = lora.parts(both, inner.sizes, 1)
-        told = lora.room(both, inner.rank)
-        to_gate, to_up = lora.parts(told[:, : both.shape[1]], inner.sizes, 1)
+        gate, up = stacked.parts(both, inner.sizes, 1)
+        told = stacked.room(both, inner.rank)
+        to_gate, to_up = stacked.parts(told[:, : both.shape[1]], inner.sizes, 1)
         _unmix(middle, gate, up, ctx.activation, to_gate, to_up)
-        grad_x, first = lora.slopes(told, given, inner, low[:4], ctx.needs_input_grad[0])
+        grad_x, first = stacked.slopes(told, given, inner, low[:4], ctx.needs_input_grad[0])
         return (None if grad_x is None else grad_x.view(ctx.shape), None, None, None, *first, *second)

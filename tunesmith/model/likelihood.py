@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from tunesmith.model.few_rows import add, times
+from tunesmith.model.few_rows import add, greatest, times
 from tunesmith.model.forest import Forest
 from tunesmith.model.load import Head, LoadedModel
 from tunesmith.model.memory import CHUNK_TOKENS, ROWS_IN_CACHE
@@ -126,12 +126,14 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         hidden, weight, bias, targets, *kept = ctx.saved_tensors
         asked, found = grads[0], Slopes(*kept)
         if len(asked) and bool((asked == asked[0]).all()):
-            summed = Slopes(None, *(None if x is None else times(x, asked[0], weight.dtype) for x in (found.weight, found.bias)))
+            summed = Slopes(
+                None, *(None if x is None else times(x, asked[0], torch.empty_like(x, dtype=weight.dtype)) for x in (found.weight, found.bias))
+            )
         else:
             summed = Slopes.zeros(None, None if found.weight is None else weight, None if found.bias is None else bias, asked.dtype)
             for part in _chunks(len(targets)) if summed.wanted else ():
                 slope = _slopes(hidden[part], weight, bias, targets[part], ctx.head, torch.empty_like(asked[part]), None, True)
-                summed.add(part, times(slope, asked[part, None], slope.dtype), hidden[part], weight)
+                summed.add(part, times(slope, asked[part, None], slope), hidden[part], weight)
         return (
             None if found.hidden is None else found.hidden * asked[:, None].to(found.hidden.dtype),
             None if summed.weight is None else summed.weight.to(weight.dtype),
@@ -197,7 +199,7 @@ def _slopes(
             inner = torch.tanh(logits / head.softcap)
             logits = inner * head.softcap
         if correct is not None:
-            correct[part] = logits.argmax(-1) == target[:, 0]
+            correct[part] = greatest(logits) == target[:, 0]
         chances = torch.log_softmax(logits, -1, dtype=nll.dtype)
         nll[part] = -chances.gather(1, target)[:, 0]
         if wanted:

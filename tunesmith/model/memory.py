@@ -32,6 +32,8 @@ ROWS_AT_ONCE, TOKENS_AT_ONCE = 256, 4096
 CACHE_BYTES = 2**31
 """For the keys and values of the rows that are answered together: half of it, a quarter and so on only where the machine has not so much. The steps are
 coarse because which rows meet decides how sums are rounded, and that must not follow every byte that is free."""
+USABLE = 0.7
+"""Share of the free memory that is planned with: other programs want some, and an estimate is one."""
 CACHE_SLACK = 1.25
 """How many times what rows need their places may take (`answer/shelves.py`)."""
 LEAST_CACHED = 2048
@@ -199,7 +201,7 @@ def choose_batch(
     checkpoint twice.
     Raises: DoesNotFit if not even the longest row does, naming what would.
     """
-    room = int(int(free.value) * 0.7)
+    room = int(int(free.value) * USABLE)
     least = max(SMALLEST_BATCH, longest_row)
     for again in (False, True) if recompute is None else (recompute,):
         fixed = to_train(shape, weights, dtype, 0, longest_row, again)
@@ -211,7 +213,7 @@ def choose_batch(
         need = to_train(shape, weights, dtype, least, longest_row, again)
         fitting = int((room - RUNTIME_BYTES) / (shape_bytes(weights, dtype)))
         raise DoesNotFit(
-            f"training needs about {need.words()}", where="memory", got=f"{free.reason}, of which 70 % may be used", expected=f"at least {gigabytes(need.total / 0.7)}",
+            f"training needs about {need.words()}", where="memory", got=f"{free.reason}, of which 70 % may be used", expected=f"at least {gigabytes(need.total / USABLE)}",
             fix=f"choose a model under about {max(fitting, 0) / 1e6:.0f} M parameters, a smaller train.budget.max_length"
             + (", or LoRA instead of full fine-tuning" if isinstance(weights, Full) else ""),
         )  # fmt: skip
@@ -232,13 +234,14 @@ def shape_bytes(weights: Lora | Full, dtype: torch.dtype) -> float:
 
 
 def check_serving(shape: Shape, dtype: torch.dtype, free: Choice, context: int) -> tuple[Estimate, int]:
-    """The estimate for answering, and the bytes of its cache: as much as there is room for, up to 1 GiB and to what rows of the context's length need.
+    """The estimate for answering, and the bytes of its cache: as much as fits with the rest into 70 % of what is free, up to
+    `CACHE_BYTES` and to what rows of the context's length need. Where not even the least does, it has to fit into all of it.
 
     Raises: DoesNotFit before anything is loaded.
     """
     least = min(LEAST_CACHED, context) * shape.cached(dtype)
     cache = max(least, min(CACHE_BYTES, ROWS_AT_ONCE * context * shape.cached(dtype)))
-    while cache > least and to_serve(shape, dtype, cache).total > int(free.value):
+    while cache > least and to_serve(shape, dtype, cache).total > USABLE * int(free.value):
         cache = max(least, cache // 2)
     need = to_serve(shape, dtype, cache)
     if need.total > int(free.value):

@@ -1,7 +1,7 @@
 """Adapters in folders and one network → the network answering with whichever is asked for: one base in memory for all of them.
 
 Every layer that some adapter changes is wrapped once, with room for the highest rank among them; an adapter of a lower rank, or one that
-leaves a layer alone, has zeros there. To switch is to copy its rounded s·B beside the frozen weights (see `lora.Group`): a few milliseconds,
+leaves a layer alone, has zeros there. To switch is to copy its rounded s·B beside the frozen weights (see `stacked`): a few milliseconds,
 and nothing while the same adapter goes on answering. With no adapter all of them are zero: the base.
 """
 
