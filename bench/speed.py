@@ -23,10 +23,13 @@ COLUMNS: tuple[tuple[str, Callable[[Line], str]], ...] = (
     ("times slower", lambda line: "" if line["slower_than_ours"] == "1" else line["slower_than_ours"]),
     ("peak GB", lambda line: line["peak_gb"]),
     ("share of peak", lambda line: percent(line["share_of_peak"])),
-    ("losses apart, in float32", lambda line: percent(line["float32_gap"] or line["trajectory_gap"])),
+    ("losses apart", lambda line: percent(line["trajectory_gap"])),
+    ("in float32", lambda line: percent(line["float32_gap"])),
     ("same text", lambda line: percent(line["agreement"])),
 )
 """Title → what a line says there; a column that no line fills is left out."""
+ROUNDS = ("rounds", lambda line: line["rounds"])
+"""For a table whose lines had not all as many."""
 KINDS = {"product": "matrix products", "copy": "copies", "arithmetic": "other arithmetic"}
 """Kind of operation in bench/breakdown.csv → title."""
 STEP = "step of "
@@ -72,8 +75,13 @@ def contest(lines: Sequence[Line]) -> str:
     """All sides in a table, and under which conditions."""
     first = lines[0]
     peaks = " and ".join(f"{float(peak):.0f}" for peak in (first["matmul_gflops_before"], first["matmul_gflops"]) if peak)
-    where = f"{first['date']}, commit {run(first)[1]}, {first['processor'] or first['cpu']}, {first['threads']} threads, torch {first['torch']}"
-    return f"{drawn(lines, COLUMNS)}\n\n{where}; {first['rounds']} rounds; bf16 matrix products {peaks} GFLOP/s."
+    changed = " with changes that were not committed" if any(line["commit"].endswith("-dirty") for line in lines) else ""
+    where = (
+        f"{first['date']}, commit {run(first)[1]}{changed}, {first['processor'] or first['cpu']}, {first['threads']} threads, torch {first['torch']}"
+    )
+    rounds = {line["rounds"] for line in lines}
+    said = f"; {first['rounds']} rounds" if len(rounds) == 1 else ""
+    return f"{drawn(lines, COLUMNS if said else (*COLUMNS, ROUNDS))}\n\n{where}{said}; bf16 matrix products {peaks} GFLOP/s."
 
 
 def steps(lines: Sequence[Line]) -> str:

@@ -16,7 +16,8 @@ import torch
 
 from tests import tiny
 from tunesmith.answer.asked import Target
-from tunesmith.answer.live import Limits, Live
+from tunesmith.answer.limits import Limits
+from tunesmith.answer.live import Live
 from tunesmith.answer.requests import Chat, Complete
 from tunesmith.answer.residents import Residents
 from tunesmith.answer.ticket import Ticket

@@ -359,6 +359,38 @@ def test_the_cache_bounds_how_many_rows_are_answered_together(model, monkeypatch
     assert [engine._most(lengths) for lengths in ([10] * 20, [60, 10, 20, 30], [200, 1], [])] == [10, 3, 1, 1]
 
 
+@pytest.mark.parametrize("name", ["llama", "lfm2"])
+def test_the_cache_bounds_how_many_rows_choose_together(model, monkeypatch, name):
+    """What some rows share lies in the cache once for each of them."""
+    questions = [tiny.chat(f"a beginning that all but one of them have: {i}") for i in range(8)] + [tiny.chat("another")]
+    decoding = Decoding(choices=CHOICES)
+    loose = Engine(model(name)).answer(questions, decoding)
+    engine, added = Engine(model(name)), list[int]()
+    longest = max(len(engine.model.template.prompt(c)) for c in questions)
+    monkeypatch.setattr(engine.model, "cache_bytes", engine.model.shape.cached(engine.model.placement.dtype) * (longest + 20) * 3)
+
+    real = module.open_session
+
+    def watched(*given):
+        session = real(*given)
+        add = session.add
+        session.add = lambda prompts: added.append(len(prompts)) or add(prompts)
+        return session
+
+    monkeypatch.setattr(module, "open_session", watched)
+    assert [a.text for a in engine.answer(questions, decoding)] == [a.text for a in loose]
+    assert sum(added) == 9
+    assert max(added) <= 4
+
+
+def test_the_likelihood_of_an_answer_that_was_cut_away_is_that_of_nothing(model):
+    engine = Engine(model("llama"))
+    lost, plain = tiny.chat("a", "b", system="x" * (engine.model.context + 10)), tiny.chat("a", "b")
+    assert engine.likelihood([lost]) == [(0.0, 0)]
+    assert engine.likelihood([lost, plain])[0] == (0.0, 0)
+    assert engine.likelihood([lost, plain])[1] == engine.likelihood([plain])[0]
+
+
 def test_a_stop_returns_what_is_ready(model):
     ready: list[int] = []
     short = Decoding(max_new_tokens=2)

@@ -16,7 +16,7 @@ from tunesmith.answer import live as module
 from tunesmith.answer import shelves, table
 from tunesmith.answer.engine import Engine
 from tunesmith.answer.grammar import Choosing, Grammar
-from tunesmith.answer.live import Limits
+from tunesmith.answer.limits import Limits
 from tunesmith.errors import BadProject, Overloaded, Unsupported
 from tunesmith.spec.candidate import Decoding
 from tunesmith.spec.recipe import Lora
@@ -306,7 +306,7 @@ def test_prompts_that_come_together_are_counted_before_they_are_read(home):
 def test_models_leave_when_others_need_their_memory(home, targets):
     base, one, _, whole = targets
     size = sum(p.numel() for p in tiny.load(tiny.save(home.store.home / "size2")).network.parameters()) * 4
-    client = Client(home, memory=int(size * 1.5))
+    client = Client(home, Limits(), memory=size * 2)  # three quarters of it for weights
     assert client.ask(chat(base, "hello")).error is None
     assert client.ask(chat(whole, "hello")).error is None
     assert set(client.residents.there) == {whole}
@@ -317,7 +317,7 @@ def test_models_leave_when_others_need_their_memory(home, targets):
     client.finish(told)
     assert [t.error for t in told] == [None] * 3
     assert whole not in client.residents.there
-    assert client.residents.bytes <= size * 1.5
+    assert client.residents.bytes <= client.residents.limit < size * 2
     small = Client(home, memory=size // 2).ask(chat(base, "hello"))
     assert small.error is not None
     assert small.error["code"] == "does_not_fit"

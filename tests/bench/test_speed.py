@@ -23,10 +23,19 @@ RESULTS_HERE = [
 def test_a_table_holds_the_last_run_of_its_work_and_the_columns_that_are_filled() -> None:
     page = speed.renewed("# Speed\n\n<!-- w -->\nold words\n<!-- /w -->\n\nBehind it.\n", RESULTS_HERE, [])
     assert "old words" not in page
-    assert page.startswith("# Speed\n\n<!-- w -->\n| side | rows/s | times slower | share of peak | losses apart, in float32 |\n| --- |")
-    assert "| ours | 2.5 |  | 59 % |  |\n| theirs | 0.5 | 5 |  | 0.28 % |\n" in page
+    assert page.startswith("# Speed\n\n<!-- w -->\n| side | rows/s | times slower | share of peak | losses apart | in float32 |\n| --- |")
+    assert "| ours | 2.5 |  | 59 % |  |  |\n| theirs | 0.5 | 5 |  | 2 % | 0.28 % |\n\n" in page
+    assert "2026-01-02, commit abc with changes that were not committed, " in page
+    assert "; 3 rounds; bf16 matrix products 400 GFLOP/s.\n" in page
     assert page.endswith("<!-- /w -->\n\nBehind it.\n")
     assert speed.renewed(page, RESULTS_HERE, []) == page
+
+
+def test_where_some_sides_ran_less_often_each_says_how_often() -> None:
+    lines = [line(commit="abc", side="ours", rounds="3"), line(commit="abc", side="theirs", rounds="1")]
+    page = speed.renewed("<!-- w -->\n<!-- /w -->", lines, [])
+    assert "| side | rounds |\n| --- | --- |\n| ours | 3 |\n| theirs | 1 |\n\n2026-01-02, commit abc, " in page
+    assert "rounds;" not in page
 
 
 def test_where_a_step_went_is_sorted_and_crumbs_are_left_out() -> None:

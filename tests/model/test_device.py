@@ -108,7 +108,7 @@ FETCHED = """
 import resource, sys, torch
 from tunesmith.model.device import keep_freed_memory
 if sys.argv[1] == "kept":
-    assert keep_freed_memory() == (0 if len(sys.argv) > 2 else 256 * 1024 * 1024)
+    assert keep_freed_memory().value == ("0" if len(sys.argv) > 2 else str(256 * 1024 * 1024))
 for turn in range(16):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(25 * 1024 * 1024)  # 100 MiB
@@ -144,5 +144,7 @@ def test_an_older_library_keeps_what_it_can(monkeypatch, most, kept):
 
     monkeypatch.setattr(device, "allocator_is_chosen", lambda: False)
     monkeypatch.setattr(device.ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=mallopt))
-    assert device.keep_freed_memory() == kept
+    found = device.keep_freed_memory()
+    assert found.value == str(kept)
+    assert ("used again" in found.reason) == bool(kept)
     assert told == ([(device.M_MMAP_THRESHOLD, kept), (device.M_TRIM_THRESHOLD, 2**28)] if kept else [])

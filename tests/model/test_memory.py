@@ -71,6 +71,18 @@ def test_recomputing_needs_less_and_is_the_last_resort():
         choose_batch(SMOL, Lora(), BF16, free(1.9e9 / 0.7), 2048, False)
 
 
+def test_a_batch_as_written_does_not_make_the_longest_row_unfit():
+    """What an alarm about memory asks for is a smaller batch: with it, recomputing must not be forgotten."""
+    batch, again = choose_batch(SMOL, Lora(), BF16, free(1.9e9 / 0.7), 2048, None, 1024)
+    assert (batch.value, again.value) == ("1024", "true")
+    assert batch.reason.startswith("as written; estimated peak")
+    assert batch.reason.endswith(to_train(SMOL, Lora(), BF16, 2048, 2048, True).words()), "the longest row is a batch of its own"
+    batch, again = choose_batch(SMOL, Lora(), BF16, free(64e9), 100, None, 16)
+    assert (batch.value, again.value) == ("16", "false")
+    with pytest.raises(DoesNotFit):
+        choose_batch(SMOL, Lora(), BF16, free(1.1e9 / 0.7), 2048, None, 16)
+
+
 @pytest.mark.parametrize(("longest", "kept"), [(64, 64.0), (256, 256.0), (512, 384.0), (1024, 640.0), (2048, 320.0)])
 def test_probabilities_are_kept_of_pieces_with_few_keys(longest, kept):
     assert kept_keys(longest) == kept

@@ -177,6 +177,22 @@ def test_a_pair_is_cut_in_one_place(template):
     assert max(len(row.ids) for row in pair.sequences) == 120
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_only_an_answer_that_is_too_long_itself_is_cut(template, swapped):
+    short, long = "ok", "a much longer answer " * 10
+    chosen, rejected = (long, short) if swapped else (short, long)
+    record = tiny.record(0, "q" * 40, chosen).model_copy(update={"rejected": said(rejected)})
+    [(pair, was_cut)] = objective_of(Dpo()).examples(record, PROMPT.apply(record.conversation), template, 120)
+    kept, cut = pair.sequences[::-1] if swapped else pair.sequences
+    whole = template.answer(short)
+    assert was_cut
+    assert [token for token, trained in zip(kept.ids, kept.trained, strict=True) if trained] == whole
+    assert len(cut.ids) == 120
+    begin = kept.trained.index(True)
+    assert kept.ids[:begin] == cut.ids[:begin]
+    assert template.tokenizer.decode(kept.ids[:begin]).count("q") < 5, "the question is cut before any answer is"
+
+
 def test_only_the_answer_is_compared(template):
     """Earlier turns, and the calls before a preferred last answer, are the question."""
     turns = [("user", "one"), ("assistant", "first"), ("user", "two"), ("assistant", "last")]

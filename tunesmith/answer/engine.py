@@ -143,10 +143,12 @@ class Engine:
         """Each row's number and answer, in batches."""
         tokens = spelt(self.model.template, decoding.choices)
         choices, root = list(tokens), trie(list(tokens.values()))
-        session = open_session(self.model, self._shared(prompts))
-        for batch in batches(prompts, self.model.shares_prefixes):
-            if stop():
-                return
+        shared = self._shared(prompts)
+        session = open_session(self.model, shared)
+        longest = max(len(ids) for ids in tokens.values())
+        waiting = Waiting(prompts, self.model.shares_prefixes)
+        while waiting.rows and not stop():
+            batch = waiting.take(self._most([len(prompts[r]) - shared + longest for r in reversed(waiting.rows)]))
             before = session.computed
             found = self._descend(session, session.add([prompts[i] for i in batch]), root)
             session.keep([])

@@ -16,12 +16,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 
 from tunesmith.answer.asked import Target
+from tunesmith.answer.limits import Limits
 from tunesmith.answer.prefixes import Prefixes
 from tunesmith.answer.residents import Residents
 from tunesmith.answer.shelves import rounded
@@ -39,26 +39,12 @@ OPEN_S = 0.05
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What may be going on at once."""
-
-    waiting: int = 256
-    """Requests that have no place yet."""
-    rows: int = 64
-    """Answers that are being written."""
-    cache_bytes: int = 3 * 2**28
-    """Of their keys and values; the grids in which these stand may take a quarter more."""
-    prefix_bytes: int = 2**28
-    """Of prompts that were read and may come again."""
-
-
 class Live:
     """The scheduler. `submit`, `call` and `errand` may be called from any thread."""
 
     def __init__(self, residents: Residents, limits: Limits | None = None) -> None:
         self.residents = residents
-        self.limits = limits or Limits()
+        self.limits = limits or residents.limits
         self.prefixes = Prefixes(self.limits.prefix_bytes)
         self.tables: dict[Target, Table] = {}
         self.waiting: list[Ticket] = []

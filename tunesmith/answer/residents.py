@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from tunesmith.answer.asked import Target
 from tunesmith.answer.candidate import Bench, ModelAnswerer, RetrievalAnswerer, checkpoint_files, open_retriever
 from tunesmith.answer.engine import Engine
+from tunesmith.answer.limits import Limits
 from tunesmith.answer.retrieve import Retriever
 from tunesmith.answer.tools import call_form
 from tunesmith.catalogue.read import local, verify
@@ -92,10 +93,14 @@ class Found:
 
 
 class Residents:
-    """The models in memory. Used by one thread; another one loads."""
+    """The models in memory, with what of `memory` is left beside keys and values. Used by one thread; another one loads."""
 
-    def __init__(self, store: Store, placement: Placement, limit: int, changed: Callable[[], None] = lambda: None) -> None:
-        self.store, self.placement, self.limit, self.changed = store, placement, limit, changed
+    def __init__(self, store: Store, placement: Placement, memory: int, changed: Callable[[], None] = lambda: None) -> None:
+        self.store, self.placement, self.changed = store, placement, changed
+        self.limits = Limits.within(memory)
+        """For those who answer with them."""
+        self.limit = memory - self.limits.bytes
+        """Bytes of weights."""
         self.bench = Bench(store, placement)
         """Indexes and their encoders; used by the thread that loads."""
         self.houses: dict[str, House] = {}
@@ -257,6 +262,8 @@ class Residents:
             resident.finder = RetrievalAnswerer(reader, found.retriever, found.elected.candidate.count)
         house.last_used = resident.last_used
         LOG.info("loaded %s", target)
+        if found.base is not None and not found.base.shares_prefixes:
+            LOG.info("%s reads every row alone, padded: %s", target.base, found.base.sharing_reason)
 
 
 def elected_of(target: Target, store: Store) -> Elected:

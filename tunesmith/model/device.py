@@ -53,19 +53,20 @@ def apply(placement: Placement) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # it writes every new tensor once for nothing
 
 
-def keep_freed_memory() -> int:
-    """Have glibc give blocks of up to so many bytes out again instead of fetching each from the system; 0 where nothing was changed.
+def keep_freed_memory() -> Choice:
+    """Have glibc give blocks of up to so many bytes out again instead of fetching each from the system; the size, or 0 where nothing was changed, and why.
 
     For a process that trains, and ends: one that lives on would hold what others could use. A page that is fetched costs some microseconds, 2 of 20
-    seconds of a step that trains every weight (docs/log.md, 2026-11-23). What the user chose himself stays; other C libraries know no such setting.
+    seconds of a step that trains every weight (docs/log.md, 2026-11-23).
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" and not allocator_is_chosen() else None
-    if mallopt is None:
-        return 0
-    kept = next((size for size in KEPT_BYTES if mallopt(ctypes.c_int(M_MMAP_THRESHOLD), ctypes.c_int(size))), 0)
-    if kept:
-        mallopt(ctypes.c_int(M_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES[0]))
-    return kept
+    if allocator_is_chosen():
+        return Choice(name="kept_memory", value="0", reason="the environment sets glibc's allocator itself")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    kept = next((size for size in KEPT_BYTES if mallopt(ctypes.c_int(M_MMAP_THRESHOLD), ctypes.c_int(size))), 0) if mallopt is not None else 0
+    if mallopt is None or not kept:
+        return Choice(name="kept_memory", value="0", reason="this system's C library knows no such setting")
+    mallopt(ctypes.c_int(M_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES[0]))
+    return Choice(name="kept_memory", value=str(kept), reason="freed blocks are used again: fetching their pages anew costs up to a tenth of a step")
 
 
 def choose_device(settings: Settings) -> Choice:

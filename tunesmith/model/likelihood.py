@@ -71,10 +71,10 @@ def score(model: LoadedModel, rows: Sequence[TargetRow], *, tells: bool = False)
     forest = model.pack([needed(row) for row in rows])
     sources, targets, owners = gather(forest, rows)
     device = forest.ids.device
-    hidden = model.hidden(forest).index_select(0, torch.tensor(sources, device=device))
+    hidden = model.hidden(forest).index_select(0, torch.tensor(sources, dtype=torch.long, device=device))
     correct = None if torch.is_grad_enabled() and not tells else torch.empty(len(targets), dtype=torch.bool, device=device)
-    nll = cross_entropy(hidden, torch.tensor(targets, device=device), model.head, correct)
-    return Scores(nll, correct, torch.tensor(owners, device=device), model.computed(forest))
+    nll = cross_entropy(hidden, torch.tensor(targets, dtype=torch.long, device=device), model.head, correct)
+    return Scores(nll, correct, torch.tensor(owners, dtype=torch.long, device=device), model.computed(forest))
 
 
 def gather(forest: Forest, rows: Sequence[TargetRow]) -> tuple[list[int], list[int], list[int]]:

@@ -191,18 +191,24 @@ def _reclaimable(stat: Path) -> int:
 
 
 def choose_batch(
-    shape: Shape, weights: Lora | Full, dtype: torch.dtype, free: Choice, longest_row: int, recompute: bool | None = None
+    shape: Shape,
+    weights: Lora | Full,
+    dtype: torch.dtype,
+    free: Choice,
+    longest_row: int,
+    recompute: bool | None = None,
+    written: int | None = None,
 ) -> tuple[Choice, Choice]:
     """(tokens per micro-batch, whether activations are computed again in the backward pass).
 
-    The largest of a few sizes whose peak stays under 70 % of what is free; activations are computed again only where not even
+    As `written`, or the largest of a few sizes whose peak stays under 70 % of what is free; activations are computed again only where not even
     the longest row fits otherwise, or where `recompute` says so. The size of a batch decides the order of its sums, and the reason stands in
     the checkpoint: so neither follows every byte that the machine has free at the moment. Else the same run would never give the same
     checkpoint twice.
     Raises: DoesNotFit if not even the longest row does, naming what would.
     """
     room = int(int(free.value) * USABLE)
-    least = max(SMALLEST_BATCH, longest_row)
+    least = max(SMALLEST_BATCH if written is None else min(written, SMALLEST_BATCH), longest_row)
     for again in (False, True) if recompute is None else (recompute,):
         fixed = to_train(shape, weights, dtype, 0, longest_row, again)
         per_token = to_train(shape, weights, dtype, 1, longest_row, again).total - fixed.total
@@ -220,7 +226,8 @@ def choose_batch(
     most = LARGEST_BATCH if isinstance(weights, Lora) else LARGEST_FULL_BATCH
     tokens = next((size for size in BATCHES if least <= size <= min(fits, most)), least)
     why = "the largest that is worth it" if tokens == most else "the largest step that fits into 70 % of the free memory"
-    peak = to_train(shape, weights, dtype, tokens, longest_row, again).words()
+    tokens, why = (tokens, why) if written is None else (written, "as written")
+    peak = to_train(shape, weights, dtype, max(tokens, longest_row), longest_row, again).words()
     chosen = "as written" if recompute is not None else "the longest row would not fit otherwise" if again else "everything fits, and it costs time"
     return (
         Choice(name="tokens_per_batch", value=str(tokens), reason=f"{why}; estimated peak {peak}"),

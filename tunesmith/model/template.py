@@ -109,6 +109,12 @@ class Template:
         row = self.render(conversation)
         if len(row.ids) <= max_length:
             return row
+        row = self.render(self.shortened(conversation, max_length))
+        return Rendered(row.ids[:max_length], row.trained[:max_length], truncated=True)
+
+    def shortened(self, conversation: Conversation, max_length: int) -> Conversation:
+        """`conversation` without its oldest turns, then without the front of its question, until it has at most `max_length` tokens or neither is left."""
+        row = self.render(conversation)
         while len(row.ids) > max_length and (shorter := _without_oldest_turn(conversation)) is not None:
             conversation = shorter
             row = self.render(conversation)
@@ -118,8 +124,9 @@ class Template:
             kept = kept[len(row.ids) - max_length :]  # again if need be: the cut may change how neighbours are joined
             messages = list(conversation.messages)
             messages[question] = messages[question].model_copy(update={"content": self._decode(kept)})
-            row = self.render(conversation.model_copy(update={"messages": tuple(messages)}))
-        return Rendered(row.ids[:max_length], row.trained[:max_length], truncated=True)
+            conversation = conversation.model_copy(update={"messages": tuple(messages)})
+            row = self.render(conversation)
+        return conversation
 
     def render(self, conversation: Conversation) -> Rendered:
         """The whole conversation; every assistant turn with weight 1 is trained."""

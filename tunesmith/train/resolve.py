@@ -73,15 +73,10 @@ def resolve(recipe: Recipe, model: LoadedModel, rows: list[Any], length: int, me
         method, weighed = rating_weights(method, rows)
         choices += weighed
     budget = recipe.budget
-    if budget.tokens_per_batch is None:
-        longest = max(packed_size(row) for row in rows)
-        found = choose_batch(
-            model.shape, weights, model.placement.dtype, free_bytes(memory_limit, model.placement.device, whole=True), longest, budget.recompute
-        )
-        choices += found
-        budget = budget.model_copy(update={"tokens_per_batch": int(found[0].value), "recompute": found[1].value == "true"})
-    budget = budget.model_copy(update={"recompute": bool(budget.recompute)})
-    budget = budget.model_copy(update={"max_length": length})
+    free, longest = free_bytes(memory_limit, model.placement.device, whole=True), max(packed_size(row) for row in rows)
+    batch, recompute = choose_batch(model.shape, weights, model.placement.dtype, free, longest, budget.recompute, budget.tokens_per_batch)
+    choices += [batch, recompute]
+    budget = budget.model_copy(update={"tokens_per_batch": int(batch.value), "recompute": recompute.value == "true", "max_length": length})
     resolved = recipe.model_copy(update={"method": method, "weights": weights, "optimiser": optimiser, "budget": budget})
     return resolved, tuple(choices)
 

@@ -94,13 +94,11 @@ def _train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mo
     began, frozen = time.monotonic(), state.read_plan(scratch)
     placement = _same_machine(placement, frozen, monitor)
     apply(placement)
-    keep_freed_memory()
+    allocator = keep_freed_memory()
     start = inputs.start
     model = load(start.base, placement, adapter=start.adapter, weights=start.weights, memory_limit=memory_limit)
     if not model.shares_prefixes:
         monitor.emit(Note(text=f"{start.base.id} takes every row alone, padded: {model.sharing_reason}"))
-    for reason in accelerated.REFUSED.values():
-        monitor.emit(Note(level="warning", text=f"attention takes a slower way: {reason}"))
     length = max_length(inputs.recipe, model.context)
     rows, dev = _tokenised(inputs, model, int(length.value), scratch, monitor)
     if frozen is None:
@@ -108,6 +106,7 @@ def _train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mo
         plan, evaluations = make_plan(recipe, rows.rows, dev.rows, model.shares_prefixes)
         choices = (
             *placement.choices,
+            allocator,
             Choice(name="sharing", value=str(model.shares_prefixes).lower(), reason=model.sharing_reason),
             length,
             *inputs.chosen,
@@ -142,6 +141,8 @@ def _train(inputs: Inputs, folder: Path, scratch: Path, placement: Placement, mo
         if inputs.keep is not None:
             run = replace(run, keep=lambda now: described.keep(now))
         final = _run(run)
+        for reason in accelerated.REFUSED.values():  # which a backward pass may have found out
+            monitor.emit(Note(level="warning", text=f"attention took a slower way: {reason}"))
         run.weights.set_values(state.read_best(run.folder, final) if run.dev and recipe.budget.keep == "best" else run.weights.values())
         warning = alarms.nothing_learnt(final.losses, plan.lr, final.curve)
         if warning is not None:

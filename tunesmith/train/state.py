@@ -20,6 +20,7 @@ from tunesmith.model.tensors import read, write
 from tunesmith.spec.checkpoint import CurvePoint
 from tunesmith.spec.noun import Noun
 from tunesmith.store.disk import sync_folder
+from tunesmith.train.rounding import publish
 
 PLAN = "plan.json"
 SECONDS = "seconds.json"
@@ -50,7 +51,7 @@ class Weights:
     """The trained parameters with float32 masters, their optimiser, and how they are stored.
 
     Adapters are float32 already and are their own masters. In full fine-tuning the model keeps its dtype, and every step rounds the masters
-    into it: an update smaller than a bf16 step is not lost.
+    into it: `rounding`.
     """
 
     def __init__(self, model: nn.Module, lr: float, betas: tuple[float, float], eps: float, weight_decay: float) -> None:
@@ -87,7 +88,7 @@ class Weights:
         with torch.no_grad():
             for name, parameter in self.trained.items():
                 if self.masters[name] is not parameter:
-                    parameter.copy_(self.masters[name])
+                    publish(self.masters[name], parameter)
 
     def tensors(self) -> dict[str, Tensor]:
         """Masters and moments under flat names."""

@@ -37,16 +37,19 @@ class Preference:
         self.beta, self.smoothing = method.beta, method.label_smoothing
 
     def examples(self, record: Record, conversation: Conversation, template: Template, max_length: int) -> Iterator[tuple[Pair, bool]]:
-        """One pair; a question that is too long is cut in the same place for both answers."""
+        """One pair; a question that is too long is cut in the same place for both answers, and an answer only where nothing of it is left to cut."""
         if record.rejected is None or record.conversation is None:
             return
         question, chosen = question_and_answer(record, conversation)
-        whole = [question.answered(said) for said in (chosen, record.rejected)]
-        lengths = [len(template.render(side).ids) for side in whole]
-        cut = [template.fit(side, max_length - max(lengths) + length) for side, length in zip(whole, lengths, strict=True)]
+        answers = (chosen, record.rejected)
+        longest = max(answers, key=lambda said: len(template.render(question.answered(said)).ids))
+        whole = question.answered(longest)
+        shortened = template.shortened(whole, max_length)
+        question = shortened.model_copy(update={"messages": shortened.messages[: -len(longest)]})
+        cut = [template.fit(question.answered(said), max_length) for said in answers]
         rows = [token_row(rendered) for rendered in cut]
         if all(row.targets for row in rows):
-            yield Pair(rows[0], rows[1]), any(rendered.truncated for rendered in cut)
+            yield Pair(rows[0], rows[1]), shortened is not whole or any(rendered.truncated for rendered in cut)
 
     def complete(self, examples: list[Pair], max_length: int) -> list[Pair]:
         """As they are."""
