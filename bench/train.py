@@ -234,7 +234,7 @@ def show(
                 exact = gap(check.ours, in_float32[name]) if name in in_float32 else None
             except TooShort as short:
                 print(f"{name}: {short}")
-        is_rounded = check is not None and exact is not None and check.excuses(longest(runs).losses, in_float32[name])
+        is_rounded = check is not None and exact is not None and check.holds(in_float32[name])
         parts = check is not None and (apart is None or (apart > check.tolerance and not is_rounded))
         void |= parts
         said = "  VOID: not the same training" if parts else f"  by rounding: in float32 {exact:.2%}" if is_rounded else ""

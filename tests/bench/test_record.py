@@ -222,17 +222,17 @@ def test_after_a_stop_nothing_more_is_run_and_what_was_taken_is_recorded(appende
 
 
 def test_a_peer_that_rounds_more_is_recorded_where_its_float32_run_is_ours(appended, capsys) -> None:
-    rounding = {"rounding": [4.0, 2.2, 1.6, 0.6], "more": [4.0, 2.25, 1.6, 0.6], "wrong": [4.0, 3.0, 2.9, 2.4]}
+    rounding = {"rounding": [4.0, 2.2, 1.6, 0.6], "much": [4.0, 3.0, 2.9, 2.4]}
     exact = Played(in_float32=[4.0, 2.005, 1.5, 0.5], good=LOSSES[1.0], **rounding)
-    assert exact.held([4, 2], ["good", *rounding], dry=False) == 1
-    assert [(line["side"], line.get("float32_gap")) for line in appended] == [
-        ("tunesmith", None), ("good", None), ("rounding", pytest.approx(0.0025)), ("more", pytest.approx(0.0025))
+    assert exact.held([4, 2], ["good", *rounding], dry=False) == 0
+    assert [(line["side"], line["trajectory_gap"], line.get("float32_gap")) for line in appended] == [
+        ("tunesmith", 0, None), ("good", 0, None), ("rounding", pytest.approx(0.1), pytest.approx(0.0025)), ("much", pytest.approx(0.95), pytest.approx(0.0025))
     ]  # fmt: skip
-    assert exact.turns == 2 * 4 + 3  # each of those that are further away, once
+    assert exact.turns == 2 * 3 + 2  # each of those that are further away, once
     assert "by rounding: in float32 0.25%" in capsys.readouterr().out
     appended.clear()
     assert Played(in_float32=[4.0, 2.2, 1.6, 0.6], **rounding).held([4, 2], list(rounding), dry=False) == 1
-    assert [line["side"] for line in appended] == ["tunesmith"]
+    assert [line["side"] for line in appended] == ["tunesmith"], "without rounding it is another training all the same"
 
 
 def test_a_peer_that_fails_in_a_later_round_keeps_its_earlier_ones(appended) -> None:
